@@ -1,0 +1,1 @@
+"""Talking to a Kubernetes API server: configuration and a thin client for raw objects."""
