@@ -1,9 +1,9 @@
-"""JSON as Go's ``encoding/json`` writes it, byte for byte.
+r"""JSON as Go's ``encoding/json`` writes it, byte for byte.
 
 kubectl's output, the hash of ``--append-hash`` and the docker config inside a Secret are all
 made by that encoder, and ours are compared with theirs byte for byte. It differs from
 Python's in three points: ``<``, ``>``, ``&``, U+2028 and U+2029 are escaped, other non-ASCII
-is left raw, and a byte that is not UTF-8 becomes ``\\ufffd``.
+is left raw, and a byte that is not UTF-8 becomes ``\ufffd``.
 
 Source: https://pkg.go.dev/encoding/json#Marshal
 """

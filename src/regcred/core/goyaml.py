@@ -32,12 +32,12 @@ _TIMESTAMP = re.compile(
     r"| (\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?)?",
     re.ASCII,
 )
-_NOT_PRINTABLE = re.compile(
-    "[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-    # Go's test of the first bytes leaves out everything beyond the BMP as well.
-    "|[\U00010000-\U0010ffff]"
-)
+# The emitter counts as printable only what lies in the basic plane, without the BOM.
+_NOT_PRINTABLE = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _BREAKS = "\r\n\x85\u2028\u2029"
+_BREAK = re.compile(f"[{_BREAKS}]")
+_SPACE_BREAK = re.compile(f" [{_BREAKS}]")
+_BREAK_SPACE = re.compile(f"[{_BREAKS}] ")
 _SPECIAL_FIRST = frozenset("#,[]{}&*!|>'\"%@`")
 _ESCAPES = {
     "\0": "0",
@@ -106,17 +106,15 @@ def _scalar(value: Any, indent: int, *, in_key: bool = False) -> str:
 
 
 def _string(text: str, indent: int, *, in_key: bool) -> str:
-    space_break = any(a == " " and b in _BREAKS for a, b in zip(text, text[1:], strict=False))
-    special = space_break or bool(_NOT_PRINTABLE.search(text))
+    special = _SPACE_BREAK.search(text) or _NOT_PRINTABLE.search(text)
     if "\n" in text:
         block = not special and not text.endswith(" ") and not in_key
         return _literal(text, indent) if block else _double_quoted(text)
     if _reads_as_other_type(text) or special:
         return _double_quoted(text)
     # Without a line feed, the other breaks (U+2028 and the like) are all that is left.
-    if any(c in _BREAKS for c in text) or _confuses(text):
-        break_space = any(a in _BREAKS and b == " " for a, b in zip(text, text[1:], strict=False))
-        if break_space:
+    if _BREAK.search(text) or _confuses(text):
+        if _BREAK_SPACE.search(text):
             return _double_quoted(text)
         return "'" + text.replace("'", "''") + "'"
     return text
