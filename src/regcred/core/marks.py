@@ -1,0 +1,53 @@
+"""The marks that regcred leaves on objects, and who they say keeps an object.
+
+regcred takes away only what it added, so everything that it adds it marks, on the very object:
+
+=========================================  =======================================================
+label ``app.kubernetes.io/managed-by``     ``regcred`` on a Secret that regcred made or was handed
+annotation ``regcred.dev/kept-by``         on such a Secret: ``login`` or ``operator``
+annotation ``regcred.dev/registries``      on such a Secret: the ``auths`` keys that login wrote
+annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it
+annotation ``regcred.dev/attached``        on a ServiceAccount: the entries that regcred added
+=========================================  =======================================================
+
+Lists are sorted and joined by commas: neither a Secret's name nor a registry key that could
+match an image holds one, people can read it, and so can an admission policy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "regcred"
+KEPT_BY = "regcred.dev/kept-by"
+REGISTRIES = "regcred.dev/registries"
+ADOPTED = "regcred.dev/adopted"
+ATTACHED = "regcred.dev/attached"
+
+LOGIN = "login"
+OPERATOR = "operator"
+
+
+def annotation(obj: dict[str, Any], name: str) -> str:
+    """The annotation's value; empty where there is none."""
+    return str((obj["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def kept_by(obj: dict[str, Any]) -> str:
+    """``login``, ``operator``, or empty for an object that regcred does not keep."""
+    labels = obj["metadata"].get("labels") or {}
+    return annotation(obj, KEPT_BY) if labels.get(MANAGED_BY) == MANAGER else ""
+
+
+def read_names(obj: dict[str, Any], name: str) -> frozenset[str]:
+    """The names that annotation `name` of `obj` lists."""
+    return frozenset(annotation(obj, name).split(",")) - {""}
+
+
+def write_names(names: Iterable[str]) -> str:
+    """The value of an annotation that lists `names`."""
+    return ",".join(sorted(names))

@@ -1,0 +1,93 @@
+"""Attach a pull Secret to a ServiceAccount, and detach it, as patches.
+
+``imagePullSecrets`` of a ServiceAccount is an atomic list: merge patches and server-side apply
+replace it whole and so lose other writers' entries. Hence a JSON Patch that names one place
+in the list and holds only for the resourceVersion that was read. What attach adds it notes in
+the annotation ``regcred.dev/attached``, and only what stands there does detach take away.
+
+Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/service-account-v1/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from regcred.core import jsonpatch, marks
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done to one ServiceAccount.
+
+    Args:
+        reason: a CamelCase word: ``Attached``, ``AlreadyAttached``, ``Detached``,
+            ``NotAttached`` or ``NotOurs``.
+        message: why, for a person; empty where the reason says it all.
+        patch: the JSON Patch; empty when there is nothing to do.
+    """
+
+    reason: str
+    message: str
+    patch: jsonpatch.Patch
+
+
+def attached_names(serviceaccount: dict[str, Any]) -> list[str]:
+    """Names of the pull Secrets on the ServiceAccount, in order; entries may lack a name."""
+    return [str(e.get("name") or "") for e in serviceaccount.get("imagePullSecrets") or []]
+
+
+def attach(serviceaccount: dict[str, Any], secret: str) -> Change:
+    """Add `secret` at the end of the list, unless it stands there.
+
+    Args:
+        serviceaccount: the object as it was read, with its resourceVersion.
+        secret: the name of a Secret in the same namespace; it need not exist yet.
+    """
+    names = attached_names(serviceaccount)
+    ours = marks.read_names(serviceaccount, marks.ATTACHED)
+    if secret in names:
+        return Change("AlreadyAttached", "", [])
+    entry = {"name": secret}
+    add = (
+        {"op": "add", "path": "/imagePullSecrets/-", "value": entry}
+        if names
+        else {"op": "add", "path": "/imagePullSecrets", "value": [entry]}
+    )
+    return Change(
+        "Attached",
+        "",
+        [*jsonpatch.guard(serviceaccount), add, *_note(serviceaccount, ours | {secret})],
+    )
+
+
+def detach(serviceaccount: dict[str, Any], secret: str, *, force: bool = False) -> Change:
+    """Take `secret` out of the list if attach put it there.
+
+    Args:
+        serviceaccount: the object as it was read, with its resourceVersion.
+        secret: the Secret's name.
+        force: take it out even though somebody else added it.
+    """
+    names = attached_names(serviceaccount)
+    ours = marks.read_names(serviceaccount, marks.ATTACHED)
+    if secret not in names:
+        note = _note(serviceaccount, ours - {secret})
+        patch = [*jsonpatch.guard(serviceaccount), *note] if note else []
+        return Change("NotAttached", "", patch)
+    if secret not in ours and not force:
+        return Change("NotOurs", "somebody else attached it", [])
+    # Ours is the last of that name; with force they all go. From the end, so that indices hold.
+    places = [i for i, name in enumerate(names) if name == secret]
+    places = places[::-1] if force else places[-1:]
+    if len(places) == len(names):
+        remove = [{"op": "remove", "path": "/imagePullSecrets"}]
+    else:
+        remove = [{"op": "remove", "path": f"/imagePullSecrets/{i}"} for i in places]
+    note = _note(serviceaccount, ours - {secret})
+    return Change("Detached", "", [*jsonpatch.guard(serviceaccount), *remove, *note])
+
+
+def _note(serviceaccount: dict[str, Any], ours: frozenset[str]) -> jsonpatch.Patch:
+    value = marks.write_names(ours) or None
+    return jsonpatch.set_entries(serviceaccount, "annotations", {marks.ATTACHED: value})
