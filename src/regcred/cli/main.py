@@ -1,0 +1,117 @@
+"""The ``regcred`` command: its verbs, loaded when called, and what a person sees of an error.
+
+Start-up time is part of the interface: ``regcred secret --dry-run=client`` races kubectl, so
+this module imports click and nothing heavier, and each verb imports what it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+import regcred
+from regcred.cli import output
+from regcred.core.errors import RegcredError
+
+#: verb → (module:attribute, the line that ``--help`` shows). The line stands here so that
+#: ``regcred --help`` loads no verb.
+VERBS = {
+    "login": ("regcred.cli.login:login", "Log a namespace in to a registry: the one-liner."),
+    "logout": ("regcred.cli.logout:logout", "Undo a login exactly."),
+    "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
+    "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
+    "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
+}
+
+EPILOG = """\b
+Every flag is also an environment variable: --username is REGCRED_USERNAME.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 cluster or registry not reachable.
+"""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order of use."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb `cmd_name`; None for one that does not exist."""
+        if cmd_name not in VERBS:
+            return None
+        module, attribute = VERBS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - VERBS is ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs from the table, without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+
+@click.group(
+    cls=Verbs,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(regcred.__version__, "--version", message="regcred %(version)s")
+def cli() -> None:
+    """Private-registry image pulls on Kubernetes that just work.
+
+    \b
+    regcred login REGISTRY -n NAMESPACE    verifies the credential, writes the Secret,
+                                           attaches it, names the Pods that still wait
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: no traceback reaches a person."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: list[str]) -> int:
+    """Run the command line with `args` and return the exit code."""
+    try:
+        code = cli.main(args, prog_name=_program(), standalone_mode=False)
+        sys.stdout.flush()
+    except RegcredError as error:
+        output.error(error.message, error.hint)
+        return error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else _program()
+        output.error(error.format_message(), f"{command} --help")
+        return 2
+    except click.ClickException as error:
+        output.error(error.format_message())
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        output.error("interrupted: what is reported above is done, the rest is not")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone (`regcred … | head`): there is nobody left to tell. Without
+        # this the interpreter would try to flush once more at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if os.environ.get("REGCRED_DEBUG"):
+            raise
+        output.error(
+            f"this is a bug in regcred: {type(error).__name__}",
+            "run it again with REGCRED_DEBUG=1 and report the traceback (read it first)",
+        )
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _program() -> str:
+    """``regcred``, or ``kubectl regcred`` when kubectl called us as its plugin."""
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib costs start-up time
+    return "kubectl regcred" if name.startswith("kubectl-") else "regcred"

@@ -1,0 +1,91 @@
+"""Options that verbs share, and the class that makes each one an environment variable too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option that can also be given as ``REGCRED_`` and its long name in upper case."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        long = [o for o in self.opts if o.startswith("--")]
+        if long and not self.envvar:
+            self.envvar = "REGCRED_" + long[0].lstrip("-").replace("-", "_").upper()
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """``click.option`` with an environment variable."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+def cluster_options(command: F) -> F:
+    """Add ``--kubeconfig`` and ``--context``."""
+    for decorate in (
+        option("--context", metavar="NAME", help="The kubeconfig context to use."),
+        option("--kubeconfig", metavar="FILE", help="The kubeconfig; default: as kubectl."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def dry_run_option(command: F) -> F:
+    """Add ``--dry-run=none|client|server``."""
+    return option(
+        "--dry-run",
+        type=click.Choice(["none", "client", "server"]),
+        default="none",
+        help="client: only print what would be done; server: let the API server try it.",
+    )(command)
+
+
+def output_option(command: F) -> F:
+    """Add ``-o table|json|yaml``."""
+    return option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(["table", "json", "yaml"]),
+        default="table",
+        help="How results are printed.",
+    )(command)
+
+
+def credential_options(command: F) -> F:
+    """Add the options that say where a credential comes from, for `read_credentials`."""
+    for decorate in reversed(
+        (
+            option(
+                "--password-stdin",
+                is_flag=True,
+                help="Read the password from standard input.",
+            ),
+            option(
+                "--gcp-key",
+                metavar="FILE",
+                help="A Google service account key: user _json_key, the file as password.",
+            ),
+            option(
+                "--from-docker-config",
+                metavar="[PATH]",
+                is_flag=False,
+                flag_value="",
+                help="Take the login from a docker config.json, its credential helpers run "
+                "(default: ~/.docker/config.json).",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def split_names(values: tuple[str, ...]) -> list[str]:
+    """Names given several times or joined by commas, once each, in order."""
+    names = [n.strip() for value in values for n in value.split(",")]
+    return list(dict.fromkeys(n for n in names if n))

@@ -1,0 +1,63 @@
+"""What a person sees: data on stdout, everything else on stderr, legible without colour."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
+
+
+def error(message: str, hint: str = "") -> None:
+    """Say on stderr what went wrong, and what to do about it."""
+    _say("error", "red", message)
+    if hint:
+        tell_hint(hint)
+
+
+def warning(message: str) -> None:
+    """Say on stderr what a person should know although the work goes on."""
+    _say("warning", "yellow", message)
+
+
+def tell_hint(text: str) -> None:
+    """Say on stderr the command, or the step, that comes next."""
+    _say("hint", "cyan", text)
+
+
+def note(message: str) -> None:
+    """Say a plain line on stderr."""
+    sys.stderr.write(printable(message) + "\n")
+
+
+def _say(word: str, colour: str, message: str) -> None:
+    sys.stderr.write(f"{paint(word + ':', colour, sys.stderr)} {printable(message)}\n")
+
+
+def paint(text: str, colour: str, stream: TextIO) -> str:
+    """`text` in `colour` where `stream` is a terminal that may show it (NO_COLOR, TERM)."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """`text` with control characters escaped: names come from others and end on a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def print_object(obj: dict[str, Any], form: str) -> None:
+    """Print `obj` on stdout as ``kubectl -o json`` or ``-o yaml`` does."""
+    if form == "json":
+        from regcred.core import gojson
+
+        text = gojson.dumps(obj, indent=4) + "\n"
+    else:
+        from regcred.core import goyaml
+
+        text = goyaml.dumps(obj)
+    # Data are UTF-8 wherever we run: LANG=C must not make an umlaut fail.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.flush()

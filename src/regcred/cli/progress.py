@@ -1,0 +1,69 @@
+"""A progress bar on a terminal for what takes over a second; nothing anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+_PATIENCE_SECONDS = 1.0
+
+
+class Progress:
+    """Counts steps towards a total.
+
+    Args:
+        what: what is being done, e.g. ``attaching``.
+        total: how many steps there are, or None while that is not known.
+    """
+
+    def __init__(self, what: str, total: int | None) -> None:
+        self._what, self._total = what, total
+        self._done = 0
+        self._started = time.monotonic()
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+        elif sys.stderr.isatty() and time.monotonic() - self._started > _PATIENCE_SECONDS:
+            self._show()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            # Lines on the same terminal go above the bar; a pipe must stay as it is.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._task = self._bar.add_task(self._what, total=self._total, completed=self._done)
+        self._bar.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()

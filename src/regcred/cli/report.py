@@ -1,0 +1,77 @@
+"""What a verb did, object by object.
+
+As a table that is a line for each thing, at once; as JSON or YAML one document at the end,
+with the same facts.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field
+
+from regcred.cli import output
+
+_COLOURS = {
+    "Unchanged": "dim",
+    "Stuck": "yellow",
+    "Left": "yellow",
+    "Failed": "red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One thing done, or found.
+
+    Args:
+        result: one word: ``Created``, ``Attached``, ``Unchanged``, ``Stuck``, ``Failed``, …
+        object: kind and name as kubectl writes them: ``secret/regcred``.
+        namespace: its namespace; empty for what has none.
+        message: what more there is to say.
+        hint: the command that comes next; empty where nothing is left to do.
+    """
+
+    result: str
+    object: str
+    namespace: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects results, and prints them in the form asked for.
+
+    Args:
+        form: ``table``, ``json`` or ``yaml``.
+        suffix: said behind every line, e.g. ``(dry run)``.
+    """
+
+    form: str = "table"
+    suffix: str = ""
+    results: list[Result] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Note `result`; in the table form print its line."""
+        self.results.append(result)
+        if self.form != "table":
+            return
+        word = output.paint(f"{result.result:<9}", _COLOURS.get(result.result, "green"), sys.stdout)
+        where = f" in {result.namespace}" if result.namespace else ""
+        said = f": {result.message}" if result.message else ""
+        suffix = f" {self.suffix}" if self.suffix else ""
+        line = output.printable(f"{result.object}{where}{said}{suffix}")
+        sys.stdout.write(f"{word} {line}\n")
+        if result.hint:
+            sys.stdout.flush()
+            output.tell_hint(result.hint)
+
+    def count(self, *words: str) -> int:
+        """How many results say one of `words`."""
+        return sum(r.result in words for r in self.results)
+
+    def finish(self) -> None:
+        """Print the document in the forms json and yaml."""
+        if self.form != "table":
+            items = [{k: v for k, v in asdict(r).items() if v} for r in self.results]
+            output.print_object({"results": items}, self.form)
