@@ -1,0 +1,197 @@
+"""The Secret that ``regcred login`` keeps: merge a registry into it, take one out again.
+
+A namespace's logins share one Secret, so that a ServiceAccount carries one entry. The Secret
+says who keeps it (`regcred.core.marks`): the operator's is refused, one that somebody else
+made is refused until it is adopted, and an adopted one is never deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import jsonpatch, marks, secret
+from regcred.core.dockerconfig import DockerConfig, parse_dockerconfigjson
+from regcred.core.errors import NotOurs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from regcred.core.credential import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class SecretChange:
+    """What is to be done to the Secret. At most one of `create`, `patch`, `delete` is set.
+
+    Args:
+        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted`` or ``NotFound``.
+        message: the registries it is about, for a person.
+        create: the object to create.
+        patch: the JSON Patch, guarded by the resourceVersion that was read.
+        delete: delete the object.
+    """
+
+    reason: str
+    message: str
+    create: dict[str, Any] | None = None
+    patch: Sequence[dict[str, Any]] = ()
+    delete: bool = False
+
+
+def merge(
+    existing: dict[str, Any] | None,
+    name: str,
+    namespace: str,
+    credentials: Sequence[Credential],
+    *,
+    adopt: bool = False,
+) -> SecretChange:
+    """Put `credentials` into the Secret; the other registries in there stay.
+
+    Args:
+        existing: the Secret as it was read, or None.
+        name: its name.
+        namespace: its namespace.
+        credentials: what to put in, one per registry key.
+        adopt: take over a Secret that was not made by regcred; its entries stay.
+
+    Raises:
+        NotOurs: the Secret is the operator's, somebody else's, or of another type.
+        InvalidDockerConfig: what it holds is broken already, and kubelet could not use it.
+        InvalidInput: it would be larger than a Secret can be.
+    """
+    registries = [c.registry for c in credentials]
+    said = ", ".join(registries)
+    if existing is None:
+        config = DockerConfig()
+        for credential in credentials:
+            config = config.with_credential(credential)
+        built = secret.build(name, {secret.DATA_KEY: config.to_json()}, namespace=namespace)
+        built["metadata"] |= {
+            "labels": {marks.MANAGED_BY: marks.MANAGER},
+            "annotations": {
+                marks.KEPT_BY: marks.LOGIN,
+                marks.REGISTRIES: marks.write_names(registries),
+            },
+        }
+        return SecretChange("Created", said, create=built)
+
+    check_keeper(existing, name, namespace, adopt=adopt)
+    config = read(existing, name, namespace)
+    for credential in credentials:
+        entry = config.get(credential.registry)
+        if entry is None or not entry.holds(credential):
+            config = config.with_credential(credential)
+    written = marks.read_names(existing, marks.REGISTRIES) | set(registries)
+    annotations: dict[str, str | None] = {
+        marks.KEPT_BY: marks.LOGIN,
+        marks.REGISTRIES: marks.write_names(written),
+    }
+    if not marks.kept_by(existing):
+        annotations[marks.ADOPTED] = "true"
+    changes = [
+        *_rewrite(existing, name, config),
+        *jsonpatch.set_entries(existing, "labels", {marks.MANAGED_BY: marks.MANAGER}),
+        *jsonpatch.set_entries(existing, "annotations", annotations),
+    ]
+    if not changes:
+        return SecretChange("Unchanged", said)
+    return SecretChange("Updated", said, patch=jsonpatch.guard(existing) + changes)
+
+
+def take_out(
+    existing: dict[str, Any] | None, name: str, namespace: str, registries: Iterable[str]
+) -> SecretChange:
+    """Undo `merge` for `registries`: other entries stay, an empty Secret goes.
+
+    Args:
+        existing: the Secret as it was read, or None.
+        name: its name.
+        namespace: its namespace.
+        registries: registry keys; one that login did not write is left alone.
+
+    Raises:
+        NotOurs: the Secret is the operator's, somebody else's, or of another type.
+        InvalidDockerConfig: what it holds is broken, so no entry can be taken out of it.
+    """
+    wanted = set(registries)
+    said = ", ".join(sorted(wanted))
+    if existing is None:
+        return SecretChange("NotFound", said)
+    check_keeper(existing, name, namespace)
+    written = marks.read_names(existing, marks.REGISTRIES)
+    config = read(existing, name, namespace)
+    for registry in written & wanted:
+        config = config.without(registry)
+    left = written - wanted
+    if not written & wanted:
+        return SecretChange("NotFound", said)
+    adopted = bool(marks.annotation(existing, marks.ADOPTED))
+    if not len(config) and not adopted:
+        return SecretChange("Deleted", said, delete=True)
+    annotations: dict[str, str | None] = {marks.REGISTRIES: marks.write_names(left)}
+    labels: dict[str, str | None] = {}
+    if adopted and not left:
+        # Handed back: as it was before, without our marks.
+        annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
+        labels = {marks.MANAGED_BY: None}
+    changes = [
+        *_rewrite(existing, name, config),
+        *jsonpatch.set_entries(existing, "labels", labels),
+        *jsonpatch.set_entries(existing, "annotations", annotations),
+    ]
+    return SecretChange("Updated", said, patch=jsonpatch.guard(existing) + changes)
+
+
+def check_keeper(
+    existing: dict[str, Any], name: str, namespace: str, *, adopt: bool = False
+) -> None:
+    """Make sure that login may write into `existing`.
+
+    Raises:
+        NotOurs: it may not; the hint names the way out.
+    """
+    where = f"Secret {namespace}/{name}"
+    if existing.get("type") != secret.DOCKERCONFIGJSON:
+        raise NotOurs(
+            f"{where} is of type {existing.get('type')}, not {secret.DOCKERCONFIGJSON}, "
+            "and a Secret's type cannot change",
+            hint="choose another name with --name",
+        )
+    keeper = marks.kept_by(existing)
+    if keeper == marks.OPERATOR:
+        raise NotOurs(
+            f"{where} is kept by the regcred operator, which would put it back",
+            hint="add the registry to a PullCredential, or choose another name with --name",
+        )
+    if keeper != marks.LOGIN and not adopt:
+        raise NotOurs(
+            f"{where} exists and was not made by regcred login",
+            hint="--adopt merges into it (its entries stay); --name chooses another name",
+        )
+
+
+def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
+    """The docker config in `existing`; an empty one where it has none.
+
+    Raises:
+        InvalidDockerConfig: it cannot be parsed.
+    """
+    content = secret.content(existing)
+    if content is None:
+        return DockerConfig()
+    return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+
+
+def _rewrite(existing: dict[str, Any], name: str, config: DockerConfig) -> jsonpatch.Patch:
+    """The patch that writes `config`; empty when the Secret says the same already."""
+    content = config.to_json()
+    old = secret.content(existing)
+    if old is not None and parse_dockerconfigjson(old, source=name) == config:
+        return []
+    encoded = secret.build(name, {secret.DATA_KEY: content})["data"]
+    if not existing.get("data"):
+        return [{"op": "add", "path": "/data", "value": encoded}]
+    path = jsonpatch.pointer("data", secret.DATA_KEY)
+    return [{"op": "add", "path": path, "value": encoded[secret.DATA_KEY]}]
