@@ -1,0 +1,127 @@
+"""Read what a person hands over: files, standard input, answers to a prompt."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from regcred.core.credential import Credential, Password
+from regcred.core.errors import InvalidInput, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Nothing that is read here is larger: a Secret holds 1 MiB.
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+def read_file(path: str, what: str) -> bytes:
+    """The content of the file `path`.
+
+    Args:
+        path: the file's name; ``~`` is expanded.
+        what: what it should be, for messages: ``service account key``.
+
+    Raises:
+        InvalidInput: it cannot be read, is a directory, or is far too large.
+    """
+    path = os.path.expanduser(path)  # noqa: PTH111 - pathlib costs start-up time
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            content = file.read(_MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise InvalidInput(f"{path} is a directory, not a {what}") from None
+    except OSError as error:
+        raise InvalidInput(f"cannot read the {what} {path}: {error.strerror}") from None
+    if len(content) > _MAX_BYTES:
+        raise InvalidInput(f"{path} is over {_MAX_BYTES:,} bytes: that is no {what}")
+    return content
+
+
+def read_password_stdin() -> Password:
+    """The password on standard input, without the line end behind it, as docker login reads it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    content = sys.stdin.buffer.read(_MAX_BYTES + 1)
+    text = content.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise UsageError("standard input holds no password", hint='printf %s "$TOKEN" | regcred …')
+    return Password(text)
+
+
+def ask(question: str, *, hide: bool = False) -> str:
+    """The answer of a person at the terminal.
+
+    Raises:
+        UsageError: nobody is there to ask.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"no {question.lower()} given, and there is no terminal to ask on",
+            hint="give -u NAME and --password-stdin",
+        )
+    answer: str = click.prompt(question, hide_input=hide, err=True)
+    return answer
+
+
+def check_username(username: str) -> None:
+    """Make sure that kubelet can tell `username` from the password.
+
+    Raises:
+        UsageError: it holds a colon; ``auth`` is split at the first one.
+    """
+    if ":" in username:
+        raise UsageError(
+            f"the username {username!r} holds a colon: kubelet takes what stands before the "
+            "first colon for the username and the rest for the password, so no pull could work",
+            hint="give the username without the password: -u NAME --password-stdin",
+        )
+
+
+def from_gcp_key(path: str, registries: list[str]) -> list[Credential]:
+    """The credential for each of `registries` from the service account key at `path`.
+
+    Raises:
+        InvalidInput: the file cannot be read or is no service account key.
+    """
+    from regcred.core import gcpkey
+
+    return gcpkey.credentials(read_file(path, "service account key"), registries, source=path)
+
+
+def from_docker_config(path: str, registries: Sequence[str]) -> list[Credential]:
+    """The credentials for `registries` (all there are, where none is named) from a config.json.
+
+    Args:
+        path: the file; empty for docker's own (``$DOCKER_CONFIG`` or ``~/.docker``).
+        registries: registry keys, in any spelling that docker accepts.
+
+    Raises:
+        InvalidInput: it cannot be read, or has no login for one of `registries`.
+        CredentialHelperFailed: a credential helper that it names failed.
+    """
+    from regcred import credhelper
+
+    config = credhelper.load_client_config(path or None, os.environ)
+    return credhelper.resolve(config, list(registries))
+
+
+def choose_source(**given: object) -> str:
+    """The one source of credentials that was asked for; ``flags`` where none was.
+
+    Args:
+        given: option → its value, falsy (None, False) where it was not given.
+
+    Raises:
+        UsageError: several were given.
+    """
+    names = [name for name, value in given.items() if value is not None and value is not False]
+    if len(names) > 1:
+        options = " and ".join("--" + n.replace("_", "-") for n in names)
+        raise UsageError(f"{options} exclude each other: each says where the credential comes from")
+    return names[0] if names else "flags"

@@ -1,0 +1,39 @@
+"""Names and globs of Kubernetes objects.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+
+from regcred.core.errors import UsageError
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_MAX = 253
+
+
+def check_name(name: str, what: str) -> None:
+    """Make sure that `name` is a DNS subdomain, as most objects' names must be.
+
+    Raises:
+        UsageError: it is not; `what` says whose name it is.
+    """
+    if len(name) <= _MAX and _SUBDOMAIN.fullmatch(name):
+        return
+    raise UsageError(
+        f"{name!r} cannot be the name of a {what}: lower-case letters, digits, '-' and '.', "
+        f"at most {_MAX}, starting and ending with a letter or digit"
+    )
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether `pattern` stands for several names."""
+    return any(c in pattern for c in "*?[")
+
+
+def matches_any(name: str, patterns: list[str]) -> bool:
+    """Whether one of `patterns` (names or globs with ``*``, ``?``, ``[…]``) matches `name`."""
+    return any(fnmatch.fnmatchcase(name, p) for p in patterns)
