@@ -1,0 +1,205 @@
+"""``regcred attach`` and ``detach``: a pull Secret's name on ServiceAccounts, and off again."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcred.cli import output
+from regcred.cli.options import (
+    cluster_options,
+    dry_run_option,
+    option,
+    output_option,
+    split_names,
+)
+from regcred.cli.report import Report, Result
+from regcred.core import names
+from regcred.core.errors import NotFound, RegcredError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regcred.core.serviceaccount import Change
+    from regcred.kube.selection import Selection
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for decorate in reversed(
+        (
+            click.argument("secret"),
+            option(
+                "-n",
+                "--namespace",
+                "namespaces",
+                metavar="NS",
+                multiple=True,
+                help="The namespace; repeat it for several. Default: the context's.",
+            ),
+            option("-A", "--all-namespaces", is_flag=True, help="In every namespace."),
+            option(
+                "--namespace-selector",
+                metavar="LABELS",
+                default="",
+                help="In the namespaces with these labels, e.g. team=a.",
+            ),
+            option(
+                "--serviceaccount",
+                "serviceaccounts",
+                metavar="NAME",
+                multiple=True,
+                help="A name or a glob such as 'build-*'; repeatable. Default: default.",
+            ),
+            option("--all", "everyone", is_flag=True, help="Every ServiceAccount."),
+            option(
+                "-l", "--selector", metavar="LABELS", default="", help="Those with these labels."
+            ),
+            option(
+                "--timeout",
+                type=click.FloatRange(min=0),
+                default=30.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="How long to wait for one whose namespace is just being made.",
+            ),
+            dry_run_option,
+            output_option,
+            cluster_options,
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@_options
+def attach(secret: str, **given: Any) -> None:
+    """Put the pull Secret SECRET on ServiceAccounts, so that new Pods get it.
+
+    Other entries stay as they are, in their order. What is added is noted on the
+    ServiceAccount, so that detach takes away only that.
+
+    \b
+    regcred attach regcred -n team-a
+    regcred attach regcred -n team-a --serviceaccount 'build-*' --serviceaccount default
+    regcred attach regcred -A --dry-run=server
+    """
+    from regcred.core.serviceaccount import attach as decide
+
+    _run("attaching", secret, partial(decide, secret=secret), given)
+
+
+@click.command()
+@_options
+@option("--force", is_flag=True, help="Take it off even where somebody else put it on.")
+def detach(secret: str, *, force: bool, **given: Any) -> None:
+    """Take the pull Secret SECRET off the ServiceAccounts that attach put it on."""
+    from regcred.core.serviceaccount import detach as decide
+
+    _run("detaching", secret, partial(decide, secret=secret, force=force), given)
+
+
+def _run(
+    doing: str,
+    secret: str,
+    decide: Callable[[dict[str, Any]], Change],
+    given: dict[str, Any],
+) -> None:
+    import asyncio
+
+    names.check_name(secret, "Secret")
+    selection = _selection(given, patience=given["timeout"] if doing == "attaching" else 0)
+    dry_run = given["dry_run"]
+    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
+    report = Report(given["form"], suffix)
+    asyncio.run(_work(doing, secret, decide, selection, given, report))
+    report.finish()
+    failed = report.count("Failed")
+    if len(report.results) > 1:
+        words = sorted({r.result for r in report.results})
+        counts = ", ".join(f"{report.count(w)} {w.lower()}" for w in words)
+        output.note(f"{len(report.results)} ServiceAccounts: {counts}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _selection(given: dict[str, Any], *, patience: float) -> Selection:
+    from regcred.kube.selection import Selection
+
+    namespaces = split_names(given["namespaces"])
+    ways = [bool(namespaces), given["all_namespaces"], bool(given["namespace_selector"])]
+    if sum(ways) > 1:
+        raise UsageError(
+            "--namespace, --all-namespaces and --namespace-selector exclude each other"
+        )
+    patterns = split_names(given["serviceaccounts"])
+    if given["everyone"] and patterns:
+        raise UsageError("--all and --serviceaccount exclude each other")
+    # A label selector alone means everything with these labels, not only `default`.
+    fallback = "*" if given["everyone"] or given["selector"] else "default"
+    return Selection(
+        namespaces=namespaces,
+        all_namespaces=given["all_namespaces"],
+        namespace_selector=given["namespace_selector"],
+        patterns=patterns or [fallback],
+        selector=given["selector"],
+        patience=patience,
+    )
+
+
+async def _work(
+    doing: str,
+    secret: str,
+    decide: Callable[[dict[str, Any]], Change],
+    selection: Selection,
+    given: dict[str, Any],
+    report: Report,
+) -> None:
+    from regcred.cli.progress import Progress
+    from regcred.kube import config as kubeconfig
+    from regcred.kube import serviceaccounts
+    from regcred.kube.client import Client
+    from regcred.kube.fanout import each
+    from regcred.kube.selection import find
+
+    config = kubeconfig.load(
+        kubeconfig=given["kubeconfig"], context=given["context"], env=os.environ
+    )
+    dry_run = given["dry_run"]
+    async with Client(config) as client:
+        found, awaited = await find(client, selection, config.namespace)
+
+        async def one(item: tuple[str, str]) -> Change:
+            namespace, name = item
+            obj = found.get(item) or await serviceaccounts.wait_for(
+                client, name, namespace, patience=selection.patience
+            )
+            if dry_run == "client":
+                return decide(obj)
+            return await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")
+
+        targets = [*found, *awaited]
+        if not targets:
+            raise NotFound(
+                f"no ServiceAccount matches {', '.join(selection.patterns)}"
+                + (f" with the labels {selection.selector}" if selection.selector else ""),
+                hint=f"kubectl get serviceaccounts {selection.scope(config.namespace)}",
+            )
+        with Progress(doing, len(targets)) as progress:
+            async for (namespace, name), change in each(targets, one):
+                report.add(_result(namespace, name, secret, change))
+                progress.step()
+
+
+def _result(namespace: str, name: str, secret: str, change: Change | RegcredError) -> Result:
+    what = f"serviceaccount/{name}"
+    if isinstance(change, RegcredError):
+        return Result("Failed", what, namespace, change.message, change.hint)
+    if change.reason == "NotOurs":
+        hint = f"regcred detach {secret} -n {namespace} --serviceaccount {name} --force"
+        return Result("Left", what, namespace, change.message, hint)
+    word = change.reason if change.reason in ("Attached", "Detached") else "Unchanged"
+    return Result(word, what, namespace, change.message)

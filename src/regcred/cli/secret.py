@@ -1,0 +1,265 @@
+"""``regcred secret``: create, update or print a pull Secret.
+
+Flags and bytes are those of ``kubectl create secret docker-registry``; what kubectl lets
+through although kubelet could never use it is refused here.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcred.cli import inputs, output
+from regcred.cli.options import cluster_options, dry_run_option, option, split_names
+from regcred.core import names
+from regcred.core import secret as core
+from regcred.core.credential import Credential, Password
+from regcred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from regcred.core.dockerconfig import DockerConfig
+
+_DOCKER_HUB = "https://index.docker.io/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """How the object is written: what kubectl's flags of the same names say."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str | None
+    dry_run: str
+    field_manager: str
+    validate: str
+
+
+@click.command()
+@click.argument("name")
+@option("-n", "--namespace", metavar="NS", help="The namespace; default: the context's.")
+@option("--docker-server", metavar="REGISTRY", default=_DOCKER_HUB, show_default=True)
+@option("--docker-username", metavar="NAME")
+@option("--docker-password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
+@option("--docker-email", metavar="EMAIL", default="")
+@option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@option(
+    "--registry",
+    "registries",
+    metavar="HOST",
+    multiple=True,
+    help="Instead of --docker-server, for several; with --from-docker-config: only these.",
+)
+@option(
+    "--gcp-key",
+    metavar="FILE",
+    help="A Google service account key: user _json_key, the file as password.",
+)
+@option(
+    "--from-docker-config",
+    metavar="[PATH]",
+    is_flag=False,
+    flag_value="",
+    help="The logins of a config.json, credential helpers run; default: docker's own.",
+)
+@option(
+    "--from-file",
+    "files",
+    metavar="[KEY=]FILE",
+    multiple=True,
+    help="A ready docker config, taken as it is. The key should be .dockerconfigjson.",
+)
+@option("--append-hash", is_flag=True, help="Append a hash of the Secret to its name.")
+@option("--save-config", is_flag=True, help="Add the annotation that kubectl apply compares with.")
+@option("--field-manager", default="regcred", show_default=True)
+@option("--validate", default="strict", show_default=True, help="strict, warn or ignore.")
+@dry_run_option
+@option(
+    "-o", "--output", "form", type=click.Choice(["json", "yaml", "name"]), help="Print the Secret."
+)
+@cluster_options
+def secret(
+    name: str,
+    namespace: str | None,
+    docker_server: str,
+    docker_username: str | None,
+    docker_password: str | None,
+    docker_email: str,
+    password_stdin: bool,
+    registries: tuple[str, ...],
+    gcp_key: str | None,
+    from_docker_config: str | None,
+    files: tuple[str, ...],
+    append_hash: bool,
+    save_config: bool,
+    field_manager: str,
+    validate: str,
+    dry_run: str,
+    form: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Create or update the pull Secret NAME, or print it.
+
+    With the flags of kubectl create secret docker-registry it gives the same bytes. An
+    existing Secret is updated in place, and never when it is of another type.
+
+    \b
+    regcred secret pull --docker-server=ghcr.io --docker-username=me --password-stdin < token
+    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json --dry-run=client -o yaml
+    regcred secret pull --from-docker-config --registry ghcr.io -n team-a
+    """
+    names.check_name(name, "Secret")
+    flags = any((docker_username, docker_password, password_stdin)) or None
+    source = inputs.choose_source(
+        from_file=files or None, gcp_key=gcp_key, from_docker_config=from_docker_config
+    )
+    chosen = split_names(registries)
+    if source == "from_file":
+        if flags:
+            output.warning("--from-file is given: the --docker-… and --password flags are ignored")
+        data = _read_files(files)
+    elif source == "from_docker_config":
+        assert from_docker_config is not None  # noqa: S101 - choose_source says so
+        data = _config(inputs.from_docker_config(from_docker_config, chosen))
+    elif source == "gcp_key":
+        assert gcp_key is not None  # noqa: S101 - choose_source says so
+        servers = chosen or [docker_server]
+        if servers == [_DOCKER_HUB]:
+            raise UsageError(
+                "a Google service account key is no login for Docker Hub",
+                hint="add --docker-server=asia.gcr.io, or the registry you pull from",
+            )
+        data = _config(inputs.from_gcp_key(gcp_key, servers))
+    else:
+        username, password = _flags(docker_server, docker_username, docker_password, password_stdin)
+        servers = chosen or [docker_server]
+        data = _config([Credential(s, username, password, docker_email) for s in servers])
+
+    built = core.build(name, data, namespace=namespace or "")
+    if append_hash:
+        built = core.with_hash(built)
+    if save_config:
+        built = core.with_last_applied(built)
+    done = "created"
+    if dry_run != "client":
+        write = Write(kubeconfig, context, namespace, dry_run, field_manager, validate)
+        built, done = _write(built, write)
+    suffix = {"client": " (dry run)", "server": " (server dry run)", "none": ""}[dry_run]
+    _print(built, form, f"{done}{suffix}")
+
+
+def _flags(
+    server: str, username: str | None, password: str | None, password_stdin: bool
+) -> tuple[str, Password]:
+    if password and password_stdin:
+        raise UsageError("--docker-password and --password-stdin exclude each other")
+    secret_word = inputs.read_password_stdin() if password_stdin else Password(password or "")
+    if not username or not secret_word or not server:
+        raise UsageError(
+            "no credential is given",
+            hint="--docker-username and --docker-password (or --password-stdin), --gcp-key FILE, "
+            "--from-docker-config or --from-file FILE",
+        )
+    inputs.check_username(username)
+    return username, secret_word
+
+
+def _config(credentials: list[Credential]) -> dict[str, bytes]:
+    from regcred.core.dockerconfig import build_dockerconfigjson
+
+    for credential in credentials:
+        check_registry(credential.registry)
+    return {core.DATA_KEY: build_dockerconfigjson(credentials)}
+
+
+def check_registry(text: str) -> None:
+    """Make sure that kubelet can match the registry key `text` with some image.
+
+    Raises:
+        InvalidRegistry: it cannot; the message says why.
+    """
+    from regcred.core import registrykey
+    from regcred.core.errors import InvalidRegistry
+
+    key = registrykey.parse_registry(text)
+    if reason := registrykey.never_matches(key):
+        raise InvalidRegistry(f"registry {text!r} can never match an image: {reason}")
+    for said in registrykey.warnings(key):
+        output.warning(f"registry {text!r}: {said}")
+
+
+def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
+    """The data of ``--from-file``, with kubectl's rules for ``KEY=FILE`` and its commas."""
+    data: dict[str, bytes] = {}
+    sources = [source for row in csv.reader(values) for source in row]
+    for source in sources:
+        key, separator, path = source.rpartition("=")
+        if not separator:
+            key = core.DATA_KEY
+        if "=" in key:
+            raise UsageError(f"--from-file {source!r}: key names or file paths cannot contain '='")
+        if not key or not path:
+            raise UsageError(
+                f"--from-file {source!r}: {'file path' if key else 'key name'} is missing"
+            )
+        if key in data:
+            raise UsageError(f"--from-file: the key {key!r} is given twice")
+        data[key] = inputs.read_file(path, "docker config")
+    if core.DATA_KEY not in data:
+        raise UsageError(
+            f"--from-file gives no {core.DATA_KEY}, the one key that kubelet reads",
+            hint=f"--from-file={core.DATA_KEY}=FILE, or just --from-file=FILE",
+        )
+    _check_usable(data[core.DATA_KEY], sources[0].rpartition("=")[2])
+    return data
+
+
+def _check_usable(content: bytes, source: str) -> DockerConfig:
+    """Make sure that kubelet could use every entry of a ready docker config.
+
+    Raises:
+        InvalidDockerConfig: it could not; the message names the entry.
+    """
+    from regcred.core.dockerconfig import parse_dockerconfigjson
+    from regcred.core.errors import InvalidDockerConfig
+
+    config = parse_dockerconfigjson(content, source=source)
+    if not len(config):
+        raise InvalidDockerConfig(f"{source} has no login in it: its auths are empty")
+    for registry in config:
+        check_registry(registry)
+    return config
+
+
+def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:
+    import asyncio
+
+    from regcred.kube import config as kubeconfig
+    from regcred.kube.client import Client
+    from regcred.kube.pullsecrets import create_or_update
+
+    async def run() -> tuple[dict[str, Any], str]:
+        config = kubeconfig.load(kubeconfig=write.kubeconfig, context=write.context, env=os.environ)
+        async with Client(config) as client:
+            return await create_or_update(
+                client,
+                built,
+                write.namespace or config.namespace,
+                dry_run=write.dry_run == "server",
+                field_manager=write.field_manager,
+                field_validation=write.validate.capitalize(),
+            )
+
+    return asyncio.run(run())
+
+
+def _print(built: dict[str, Any], form: str | None, done: str) -> None:
+    if form in ("json", "yaml"):
+        output.print_object(built, form)
+        return
+    name = f"secret/{built['metadata']['name']}"
+    click.echo(name if form == "name" else f"{name} {done}")

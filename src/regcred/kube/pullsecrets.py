@@ -1,0 +1,104 @@
+"""Create a pull Secret, or update it in place.
+
+In place, because kubelet's records of pulled images follow the Secret's UID: a Secret that is
+deleted and made anew would have every node ask the registry again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import jsonpatch, marks
+from regcred.core.errors import AlreadyExists, NotFound, NotOurs, TimedOut
+from regcred.kube import guarded
+from regcred.kube.resources import SECRETS
+
+if TYPE_CHECKING:
+    from regcred.kube.client import Client
+
+
+async def find(client: Client, name: str, namespace: str) -> dict[str, Any] | None:
+    """The Secret, or None."""
+    try:
+        return await client.get(SECRETS, name, namespace)
+    except NotFound:
+        return None
+
+
+async def create_or_update(
+    client: Client,
+    wanted: dict[str, Any],
+    namespace: str,
+    *,
+    dry_run: bool,
+    field_manager: str,
+    field_validation: str,
+) -> tuple[dict[str, Any], str]:
+    """Make the Secret hold exactly the data of `wanted`.
+
+    Returns:
+        The object as the server has it, and ``created``, ``configured`` or ``unchanged``.
+
+    Raises:
+        NotOurs: a Secret of that name is of another type, or regcred keeps it by other means.
+        APIError: what the API server answered.
+    """
+    name = wanted["metadata"]["name"]
+    for attempt in range(guarded.ATTEMPTS):
+        existing = await find(client, name, namespace)
+        if existing is None:
+            try:
+                made = await client.create(
+                    SECRETS,
+                    wanted,
+                    namespace,
+                    dry_run=dry_run,
+                    field_manager=field_manager,
+                    field_validation=field_validation,
+                )
+            except AlreadyExists:
+                continue
+            return _shown(made), "created"
+        patch = update(existing, wanted, namespace)
+        if not patch:
+            return _shown(existing), "unchanged"
+        changed = await guarded.patch(
+            client, SECRETS, existing, patch, dry_run=dry_run, field_manager=field_manager
+        )
+        if changed:
+            return _shown(changed), "configured"
+        await guarded.pause(attempt)
+    raise TimedOut(f"Secret {namespace}/{name} is being written all the time by somebody else")
+
+
+def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> jsonpatch.Patch:
+    """The patch that makes `existing` hold what `wanted` holds; empty when it does already.
+
+    Raises:
+        NotOurs: it may not be written.
+    """
+    name = wanted["metadata"]["name"]
+    if existing.get("type") != wanted["type"]:
+        raise NotOurs(
+            f"Secret {namespace}/{name} is of type {existing.get('type')}, not {wanted['type']}, "
+            "and a Secret's type cannot change",
+            hint=f"choose another name, or delete it: kubectl delete secret {name} -n {namespace}",
+        )
+    if keeper := marks.kept_by(existing):
+        raise NotOurs(
+            f"Secret {namespace}/{name} is kept by regcred {keeper}",
+            hint="regcred login adds a registry to it"
+            if keeper == marks.LOGIN
+            else "add the registry to a PullCredential, or choose another name",
+        )
+    annotations = wanted["metadata"].get("annotations") or {}
+    changes = jsonpatch.set_entries(existing, "annotations", dict(annotations))
+    if existing.get("data") != wanted["data"]:
+        changes = [{"op": "add", "path": "/data", "value": wanted["data"]}, *changes]
+    return jsonpatch.guard(existing) + changes if changes else []
+
+
+def _shown(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without managedFields, which kubectl does not show either."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
+    return obj | {"metadata": metadata}
