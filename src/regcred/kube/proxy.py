@@ -1,0 +1,125 @@
+"""Which proxy a request to the API server goes through.
+
+A kubeconfig's ``proxy-url`` decides; without one the environment does, by the rules of Go's
+net/http (https://pkg.go.dev/golang.org/x/net/http/httpproxy), since kubectl follows them: upper
+case before lower case, never for localhost and loopback addresses, and ``NO_PROXY`` holds
+``*``, addresses, CIDR blocks, and domains, each with an optional port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from regcred.core.errors import InvalidKubeconfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def from_kubeconfig(proxy_url: str, cluster: str) -> str:
+    """The proxy of a cluster's ``proxy-url``, checked.
+
+    Raises:
+        InvalidKubeconfig: it is no URL of a proxy that regcred can go through.
+    """
+    return _checked(proxy_url, f"proxy-url of cluster {cluster!r}")
+
+
+def from_environment(server: str, env: Mapping[str, str]) -> str:
+    """The proxy that the environment names for a server; empty for a direct connection.
+
+    Args:
+        server: URL of the API server.
+        env: the environment.
+
+    Raises:
+        InvalidKubeconfig: the variable holds no URL of a proxy that regcred can go through.
+    """
+    url = urlsplit(server)
+    upper = f"{url.scheme.upper()}_PROXY"
+    name = upper if env.get(upper) else upper.lower()
+    proxy = env.get(name, "")
+    if not proxy or _is_direct(
+        url.hostname or "",
+        url.port or _PORTS[url.scheme],
+        env.get("NO_PROXY") or env.get("no_proxy") or "",
+    ):
+        return ""
+    return _checked(proxy if "://" in proxy else f"http://{proxy}", f"environment's {name}")
+
+
+def _checked(proxy_url: str, where: str) -> str:
+    # The value itself may hold a password, so no message shows it.
+    try:
+        url = urlsplit(proxy_url)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        host = None
+    if not host:
+        raise InvalidKubeconfig(f"the {where} is not a URL")
+    if url.scheme in {"socks5", "socks5h"}:
+        raise InvalidKubeconfig(
+            f"the {where} is a SOCKS proxy, which regcred does not support",
+            hint="use an HTTP proxy, or a tunnel such as: ssh -L 6443:API-SERVER:6443 HOST",
+        )
+    if url.scheme not in _PORTS:
+        raise InvalidKubeconfig(f"the {where} has the scheme {url.scheme!r}, not http or https")
+    return proxy_url
+
+
+def _is_direct(host: str, port: int, no_proxy: str) -> bool:
+    """Whether a host is reached without the proxy of the environment."""
+    if host == "localhost":
+        return True
+    address = _address(host)
+    if address is not None and address.is_loopback:
+        return True
+    return any(_matches(rule.strip().lower(), host, address, port) for rule in no_proxy.split(","))
+
+
+def _matches(
+    rule: str,
+    host: str,
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address | None,
+    port: int,
+) -> bool:
+    if rule == "*":
+        return True
+    if "/" in rule:
+        try:
+            return address is not None and address in ipaddress.ip_network(rule, strict=False)
+        except ValueError:
+            return False
+    name, rule_port = _split_port(rule)
+    if rule_port and rule_port != str(port):
+        return False
+    if (rule_address := _address(name)) is not None:
+        return rule_address == address
+    if not name or address is not None:
+        return False
+    name = name.removeprefix("*")
+    if name.startswith("."):
+        return host.endswith(name)
+    return host == name or host.endswith(f".{name}")
+
+
+def _split_port(rule: str) -> tuple[str, str]:
+    """Host and port of ``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address."""
+    if rule.startswith("["):
+        host, _, rest = rule[1:].partition("]")
+        return host, rest.removeprefix(":")
+    if rule.count(":") == 1:
+        host, _, port = rule.partition(":")
+        return host, port
+    return rule, ""
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
