@@ -22,6 +22,7 @@ _LEGACY_DOCKER_HUB = "index.docker.io"
 _OFFICIAL = "library/"
 _DEFAULT_TAG = "latest"
 _PATH_MAX = 255
+_SHOWN_MAX = 300
 
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -139,7 +140,8 @@ def _explain(text: str, remainder: str) -> str:
 
 
 def _invalid(text: str, why: str) -> InvalidImage:
+    shown = text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
     return InvalidImage(
-        f"{text!r} is not an image reference: {why}",
+        f"{shown!r} is not an image reference: {why}",
         hint="write it as in a Pod, e.g. registry.example.com/team/app:1.2",
     )
