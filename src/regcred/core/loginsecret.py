@@ -25,11 +25,12 @@ class SecretChange:
     """What is to be done to the Secret. At most one of `create`, `patch`, `delete` is set.
 
     Args:
-        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted`` or ``NotFound``.
+        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted`` or ``NotLoggedIn``.
         message: the registries it is about, for a person.
         create: the object to create.
         patch: the JSON Patch, guarded by the resourceVersion that was read.
         delete: delete the object.
+        last: nothing that login wrote is left in it afterwards.
     """
 
     reason: str
@@ -37,6 +38,7 @@ class SecretChange:
     create: dict[str, Any] | None = None
     patch: Sequence[dict[str, Any]] = ()
     delete: bool = False
+    last: bool = False
 
 
 def merge(
@@ -101,7 +103,10 @@ def merge(
 
 
 def take_out(
-    existing: dict[str, Any] | None, name: str, namespace: str, registries: Iterable[str]
+    existing: dict[str, Any] | None,
+    name: str,
+    namespace: str,
+    registries: Iterable[str] | None,
 ) -> SecretChange:
     """Undo `merge` for `registries`: other entries stay, an empty Secret goes.
 
@@ -109,31 +114,31 @@ def take_out(
         existing: the Secret as it was read, or None.
         name: its name.
         namespace: its namespace.
-        registries: registry keys; one that login did not write is left alone.
+        registries: registry keys, or None for all that login wrote; one that login did not
+            write is left alone.
 
     Raises:
         NotOurs: the Secret is the operator's, somebody else's, or of another type.
         InvalidDockerConfig: what it holds is broken, so no entry can be taken out of it.
     """
-    wanted = set(registries)
+    if existing is not None:
+        check_keeper(existing, name, namespace)
+    written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
+    wanted = written if registries is None else frozenset(registries)
     said = ", ".join(sorted(wanted))
-    if existing is None:
-        return SecretChange("NotFound", said)
-    check_keeper(existing, name, namespace)
-    written = marks.read_names(existing, marks.REGISTRIES)
+    if existing is None or not written & wanted:
+        return SecretChange("NotLoggedIn", said)
     config = read(existing, name, namespace)
     for registry in written & wanted:
         config = config.without(registry)
     left = written - wanted
-    if not written & wanted:
-        return SecretChange("NotFound", said)
     adopted = bool(marks.annotation(existing, marks.ADOPTED))
     if not len(config) and not adopted:
-        return SecretChange("Deleted", said, delete=True)
+        return SecretChange("Deleted", said, delete=True, last=True)
     annotations: dict[str, str | None] = {marks.REGISTRIES: marks.write_names(left)}
     labels: dict[str, str | None] = {}
     if adopted and not left:
-        # Handed back: as it was before, without our marks.
+        # Handed back without our marks.
         annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
         labels = {marks.MANAGED_BY: None}
     changes = [
@@ -141,7 +146,8 @@ def take_out(
         *jsonpatch.set_entries(existing, "labels", labels),
         *jsonpatch.set_entries(existing, "annotations", annotations),
     ]
-    return SecretChange("Updated", said, patch=jsonpatch.guard(existing) + changes)
+    patch = jsonpatch.guard(existing) + changes
+    return SecretChange("Updated", said, patch=patch, last=not left)
 
 
 def check_keeper(
@@ -158,6 +164,11 @@ def check_keeper(
             f"{where} is of type {existing.get('type')}, not {secret.DOCKERCONFIGJSON}, "
             "and a Secret's type cannot change",
             hint="choose another name with --name",
+        )
+    if existing.get("immutable"):
+        raise NotOurs(
+            f"{where} is immutable: its data can never change",
+            hint=f"choose another name with --name, or: kubectl delete secret {name} -n {namespace}",
         )
     keeper = marks.kept_by(existing)
     if keeper == marks.OPERATOR:

@@ -26,6 +26,10 @@ WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
+#: Controllers of other kinds that make a Pod anew when it is deleted.
+_RECREATING = frozenset({"ReplicaSet", "ReplicationController", "Job"})
+
+
 @dataclass(frozen=True, slots=True)
 class StuckPod:
     """A Pod with a container that waits for an image of a registry at hand.
@@ -45,6 +49,90 @@ class StuckPod:
     serviceaccount: str
     pull_secrets: tuple[str, ...]
     owner: tuple[str, str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Stuck Pods of one owner.
+
+    Args:
+        pods: the Pods; at least one.
+        kind: the kind of what makes them: ``Deployment``, …; ``Pod`` for a bare one.
+        name: its name.
+        template_secrets: the pull Secrets that the owner's template names itself.
+        on_delete: whether new Pods come only when the old ones are deleted.
+        paused: whether it is a Deployment that is paused.
+    """
+
+    pods: tuple[StuckPod, ...]
+    kind: str
+    name: str
+    template_secrets: tuple[str, ...] = ()
+    on_delete: bool = False
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What brings stuck Pods on.
+
+    Args:
+        message: why they are stuck.
+        hint: the command that mends it.
+        restart: whether a rollout restart of the owner is that command.
+    """
+
+    message: str
+    hint: str
+    restart: bool = False
+
+
+def advise(waiting: Waiting, *, secret: str, attached: Collection[str]) -> Advice:
+    """What brings on Pods that were made without `secret` in their list.
+
+    Args:
+        waiting: the Pods and what makes them.
+        secret: the name of the Secret that they need.
+        attached: the names of the ServiceAccounts in their namespace that carry it.
+    """
+    pod = waiting.pods[0]
+    target, where = f"{waiting.kind.lower()}/{waiting.name}", f"-n {pod.namespace}"
+    waits = f"waits for {', '.join(pod.images)}"
+    if waiting.template_secrets:
+        return Advice(
+            f"{waits}; its template has a list of pull Secrets of its own, "
+            "and then the ServiceAccount's is not used",
+            f"kubectl patch {target} {where} -p "
+            f'\'{{"spec":{{"template":{{"spec":{{"imagePullSecrets":'
+            f'[{{"name":"{secret}"}}]}}}}}}}}}}\'',
+        )
+    if pod.serviceaccount not in attached:
+        return Advice(
+            f"{waits}; it runs as ServiceAccount {pod.serviceaccount}, which has no {secret}",
+            f"regcred attach {secret} {where} --serviceaccount {pod.serviceaccount}, "
+            "then restart it",
+        )
+    message = f"{waits}; it was made before the login, and a Pod's list of pull Secrets is frozen"
+    if waiting.kind in RESTARTABLE and waiting.paused:
+        hint = (
+            f"kubectl rollout resume {target} {where} && kubectl rollout restart {target} {where}"
+        )
+        return Advice(message + " (its rollout is paused)", hint)
+    if waiting.kind in RESTARTABLE:
+        hint = f"kubectl rollout restart {target} {where}"
+        if waiting.kind == "StatefulSet" or waiting.on_delete:
+            # A StatefulSet first waits for the stuck Pod to become ready: for ever.
+            hint += f" && kubectl delete pod {' '.join(p.name for p in waiting.pods)} {where}"
+        return Advice(message, hint, restart=True)
+    if waiting.kind in _RECREATING:
+        names = " ".join(p.name for p in waiting.pods)
+        return Advice(
+            message, f"kubectl delete pod {names} {where} (its {waiting.kind} makes it anew)"
+        )
+    return Advice(
+        message,
+        f"kubectl get pod {pod.name} {where} -o yaml | kubectl replace --force -f -",
+    )
 
 
 def find_stuck(

@@ -84,6 +84,11 @@ def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> 
             "and a Secret's type cannot change",
             hint=f"choose another name, or delete it: kubectl delete secret {name} -n {namespace}",
         )
+    if existing.get("immutable") and existing.get("data") != wanted["data"]:
+        raise NotOurs(
+            f"Secret {namespace}/{name} is immutable: its data can never change",
+            hint=f"choose another name, or delete it: kubectl delete secret {name} -n {namespace}",
+        )
     if keeper := marks.kept_by(existing):
         raise NotOurs(
             f"Secret {namespace}/{name} is kept by regcred {keeper}",

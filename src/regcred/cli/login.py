@@ -1,0 +1,346 @@
+"""``regcred login``: verify, write the Secret, attach it, and say who still waits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from regcred.cli import inputs, output
+from regcred.cli.options import (
+    cluster_options,
+    dry_run_option,
+    option,
+    output_option,
+    split_names,
+)
+from regcred.cli.report import Report, Result
+from regcred.core import names, registrykey
+from regcred.core.credential import Credential, Password
+from regcred.core.errors import Forbidden, InvalidRegistry, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from regcred.core.registrykey import RegistryKey
+    from regcred.kube.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done in every namespace.
+
+    Args:
+        credentials: what goes into the Secret.
+        name: the Secret's name.
+        namespaces: where; empty for the context's own.
+        serviceaccounts: names or globs of those to attach.
+        adopt: take over a Secret that regcred did not make.
+        restart: restart the owners of the Pods that wait.
+        patience: seconds to wait for a ServiceAccount that is being made.
+        dry_run: ``none``, ``client`` or ``server``.
+    """
+
+    credentials: Sequence[Credential]
+    name: str
+    namespaces: list[str]
+    serviceaccounts: list[str]
+    adopt: bool
+    restart: bool
+    patience: float
+    dry_run: str
+
+
+@click.command()
+@click.argument("registries", metavar="REGISTRY...", nargs=-1, required=True)
+@option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    metavar="NS",
+    multiple=True,
+    help="The namespace; repeat it for several. Default: the context's.",
+)
+@option("-u", "--username", metavar="NAME")
+@option("-p", "--password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
+@option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@option(
+    "--gcp-key",
+    metavar="FILE",
+    help="A Google service account key: user _json_key, the file as password.",
+)
+@option(
+    "--from-docker-config",
+    metavar="[PATH]",
+    is_flag=False,
+    flag_value="",
+    help="The login of a config.json, credential helpers run; default: docker's own.",
+)
+@option(
+    "--serviceaccount",
+    "serviceaccounts",
+    metavar="NAME",
+    multiple=True,
+    help="Attach to this one (name or glob); repeatable. Default: default.",
+)
+@option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
+@option("--adopt", is_flag=True, help="Merge into a Secret that regcred did not make.")
+@option("--restart", is_flag=True, help="Restart what waits for the image (rollout restart).")
+@option("--skip-verify", is_flag=True, help="Do not ask the registry.")
+@option("--plain-http", metavar="HOST", multiple=True, help="This registry speaks plain HTTP.")
+@option("--ca-file", metavar="FILE", help="Trust these certificates too (PEM).")
+@option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the registry, and for a ServiceAccount that is just being made.",
+)
+@dry_run_option
+@output_option
+@cluster_options
+def login(
+    registries: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    username: str | None,
+    password: str | None,
+    password_stdin: bool,
+    gcp_key: str | None,
+    from_docker_config: str | None,
+    serviceaccounts: tuple[str, ...],
+    name: str,
+    adopt: bool,
+    restart: bool,
+    skip_verify: bool,
+    plain_http: tuple[str, ...],
+    ca_file: str | None,
+    timeout: float,
+    dry_run: str,
+    form: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Log a namespace in to REGISTRY, so that its Pods can pull from there.
+
+    Asks the registry whether the login is right, writes it into the Secret (beside the logins
+    that are there already), attaches the Secret to the ServiceAccount, and names the Pods
+    that still wait for a restart. Running it again changes nothing.
+
+    \b
+    regcred login asia.gcr.io --gcp-key key.json -n team-a
+    regcred login ghcr.io -u me --password-stdin -n team-a -n team-b < token
+    regcred login registry.example.com --from-docker-config --restart
+    """
+    names.check_name(name, "Secret")
+    keys = [_key(text) for text in dict.fromkeys(registries)]
+    credentials = _credentials(
+        keys,
+        username=username,
+        password=password,
+        password_stdin=password_stdin,
+        gcp_key=gcp_key,
+        from_docker_config=from_docker_config,
+    )
+    plan = Plan(
+        credentials=credentials,
+        name=name,
+        namespaces=split_names(namespaces),
+        serviceaccounts=split_names(serviceaccounts) or ["default"],
+        adopt=adopt,
+        restart=restart,
+        patience=timeout,
+        dry_run=dry_run,
+    )
+    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
+    report = Report(form, suffix)
+
+    import asyncio
+
+    async def run() -> None:
+        if not skip_verify:
+            await _verify(credentials, keys, plain_http, ca_file, timeout, report)
+        await _log_in(plan, keys, kubeconfig, context, report)
+
+    asyncio.run(run())
+    report.finish()
+
+
+def _key(text: str) -> RegistryKey:
+    key = registrykey.login_key(text)
+    if reason := registrykey.never_matches(key):
+        raise InvalidRegistry(f"registry {text!r} can never match an image: {reason}")
+    for said in registrykey.warnings(key):
+        output.warning(f"registry {text!r}: {said}")
+    return key
+
+
+def _credentials(
+    keys: list[RegistryKey],
+    *,
+    username: str | None,
+    password: str | None,
+    password_stdin: bool,
+    gcp_key: str | None,
+    from_docker_config: str | None,
+) -> list[Credential]:
+    registries = [key.text for key in keys]
+    flags = any((username, password, password_stdin)) or None
+    source = inputs.choose_source(
+        username=flags, gcp_key=gcp_key, from_docker_config=from_docker_config
+    )
+    if gcp_key is not None:
+        return inputs.from_gcp_key(gcp_key, registries)
+    if from_docker_config is not None:
+        return inputs.from_docker_config(from_docker_config, registries)
+    if password and password_stdin:
+        raise UsageError("--password and --password-stdin exclude each other")
+    if password and source == "username":
+        output.warning("--password is visible to others on this machine; use --password-stdin")
+    user = username or inputs.ask("Username")
+    inputs.check_username(user)
+    if password_stdin:
+        word = inputs.read_password_stdin()
+    else:
+        word = Password(password or inputs.ask("Password", hide=True))
+    return [Credential(registry, user, word) for registry in registries]
+
+
+async def _verify(
+    credentials: list[Credential],
+    keys: list[RegistryKey],
+    plain_http: tuple[str, ...],
+    ca_file: str | None,
+    timeout: float,  # noqa: ASYNC109 - handed on
+    report: Report,
+) -> None:
+    from regcred import registry
+
+    plain = set(split_names(plain_http))
+    for credential, key in zip(credentials, keys, strict=True):
+        verified = await registry.verify(
+            credential,
+            plain_http=key.host in plain or registrykey.endpoint_host(key) in plain,
+            ca_file=ca_file,
+            timeout=timeout,
+        )
+        said = f"accepts user {credential.username}"
+        if not verified.asked:
+            said = "does not ask for a login"
+        report.add(Result("Verified", key.text, message=said))
+
+
+async def _log_in(
+    plan: Plan,
+    keys: list[RegistryKey],
+    kubeconfig_path: str | None,
+    context: str | None,
+    report: Report,
+) -> None:
+    from regcred.kube import config as kubeconfig
+    from regcred.kube.client import Client
+
+    config = kubeconfig.load(kubeconfig=kubeconfig_path, context=context, env=os.environ)
+    namespaces = plan.namespaces or [config.namespace]
+    async with Client(config) as client:
+        if plan.dry_run == "none":
+            # The server tries all of it first, so that a missing right or namespace leaves
+            # nothing half done.
+            for namespace in namespaces:
+                await _write(client, plan, namespace, "server")
+        for namespace in namespaces:
+            results, attached = await _write(client, plan, namespace, plan.dry_run)
+            for result in results:
+                report.add(result)
+            await _say_who_waits(client, plan, keys, namespace, attached, report)
+
+
+async def _write(
+    client: Client, plan: Plan, namespace: str, dry_run: str
+) -> tuple[list[Result], set[str]]:
+    """Secret and ServiceAccounts of one namespace; the results, and who is attached."""
+    from regcred.core import loginsecret
+    from regcred.core.serviceaccount import attach
+    from regcred.kube import logins, serviceaccounts
+    from regcred.kube.selection import Selection, find
+
+    selection = Selection([namespace], False, "", plan.serviceaccounts, "", plan.patience)
+    found, awaited = await find(client, selection, namespace)
+    for place, name in awaited:
+        found[place, name] = await serviceaccounts.wait_for(
+            client, name, place, patience=plan.patience
+        )
+    if not found:
+        raise NotFound(
+            f"no ServiceAccount in namespace {namespace} matches {', '.join(plan.serviceaccounts)}",
+            hint=f"kubectl get serviceaccounts -n {namespace}",
+        )
+    change = await logins.write_secret(
+        client,
+        plan.name,
+        namespace,
+        partial(
+            loginsecret.merge,
+            name=plan.name,
+            namespace=namespace,
+            credentials=plan.credentials,
+            adopt=plan.adopt,
+        ),
+        dry_run=dry_run,
+    )
+    results = [Result(change.reason, f"secret/{plan.name}", namespace, change.message)]
+    decide = partial(attach, secret=plan.name)
+    for (_, name), obj in found.items():
+        if dry_run == "client":
+            attached = decide(obj)
+        else:
+            attached = await serviceaccounts.change(
+                client, obj, decide, dry_run=dry_run == "server"
+            )
+        word = "Attached" if attached.reason == "Attached" else "Unchanged"
+        results.append(Result(word, f"serviceaccount/{name}", namespace, attached.message))
+    return results, {name for _, name in found}
+
+
+async def _say_who_waits(
+    client: Client,
+    plan: Plan,
+    keys: list[RegistryKey],
+    namespace: str,
+    attached: set[str],
+    report: Report,
+) -> None:
+    from regcred.core.stuck import advise, find_stuck
+    from regcred.kube import logins
+    from regcred.kube.resources import PODS
+
+    try:
+        pods = await client.list(PODS, namespace)
+    except Forbidden as error:
+        output.warning(f"cannot see which Pods still wait: {error.message}")
+        return
+    stuck = find_stuck(pods, keys)
+    retried = [pod for pod in stuck if plan.name in pod.pull_secrets]
+    for pod in retried:
+        report.add(
+            Result(
+                "Waiting",
+                f"pod/{pod.name}",
+                namespace,
+                f"has the Secret, and kubelet tries {pod.images[0]} again within 5 minutes",
+            )
+        )
+    frozen = [pod for pod in stuck if plan.name not in pod.pull_secrets]
+    for waiting in await logins.find_waiting(client, namespace, frozen):
+        target = f"{waiting.kind.lower()}/{waiting.name}"
+        advice = advise(waiting, secret=plan.name, attached=attached)
+        if plan.restart and advice.restart:
+            if plan.dry_run == "none":
+                await logins.restart(client, namespace, waiting, datetime.now(UTC))
+            report.add(Result("Restarted", target, namespace))
+        else:
+            report.add(Result("Stuck", target, namespace, advice.message, advice.hint))

@@ -1,0 +1,111 @@
+"""``regcred logout``: take away what login put there, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import click
+
+from regcred.cli.options import (
+    cluster_options,
+    dry_run_option,
+    option,
+    output_option,
+    split_names,
+)
+from regcred.cli.report import Report, Result
+from regcred.core import names, registrykey
+from regcred.core.errors import UsageError
+
+
+@click.command()
+@click.argument("registries", metavar="[REGISTRY]...", nargs=-1)
+@option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    metavar="NS",
+    multiple=True,
+    help="The namespace; repeat it for several. Default: the context's.",
+)
+@option("--all", "everything", is_flag=True, help="Every registry that login put there.")
+@option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
+@dry_run_option
+@output_option
+@cluster_options
+def logout(
+    registries: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    everything: bool,
+    name: str,
+    dry_run: str,
+    form: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Undo regcred login for REGISTRY.
+
+    Takes the registry out of the Secret. When it was the last one, the Secret goes, and it is
+    detached from the ServiceAccounts that login attached it to. Running Pods are not touched.
+    """
+    names.check_name(name, "Secret")
+    if bool(registries) == everything:
+        raise UsageError("say which registries to log out of, or --all")
+    keys = None if everything else [registrykey.login_key(text).text for text in registries]
+    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
+    report = Report(form, suffix)
+
+    import asyncio
+
+    asyncio.run(_log_out(keys, name, split_names(namespaces), dry_run, kubeconfig, context, report))
+    report.finish()
+
+
+async def _log_out(
+    keys: list[str] | None,
+    name: str,
+    namespaces: list[str],
+    dry_run: str,
+    kubeconfig_path: str | None,
+    context: str | None,
+    report: Report,
+) -> None:
+    from regcred.core import loginsecret
+    from regcred.core.serviceaccount import detach
+    from regcred.kube import config as kubeconfig
+    from regcred.kube import logins, serviceaccounts
+    from regcred.kube.client import Client
+    from regcred.kube.resources import SERVICEACCOUNTS
+
+    config = kubeconfig.load(kubeconfig=kubeconfig_path, context=context, env=os.environ)
+    async with Client(config) as client:
+        for namespace in namespaces or [config.namespace]:
+            take_out = partial(
+                loginsecret.take_out, name=name, namespace=namespace, registries=keys
+            )
+            # What would be done; a Secret that is not ours ends it here, with nothing done.
+            change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
+            if change.reason == "NotLoggedIn":
+                await serviceaccounts.check_namespace(client, namespace)
+            if change.last:
+                # Detached first: a ServiceAccount never names a Secret that is gone, and a
+                # logout that was interrupted in between can be finished.
+                for obj in await client.list(SERVICEACCOUNTS, namespace):
+                    decide = partial(detach, secret=name)
+                    decided = decide(obj)
+                    if not decided.patch:
+                        continue
+                    if dry_run != "client":
+                        await serviceaccounts.change(
+                            client, obj, decide, dry_run=dry_run == "server"
+                        )
+                    what = f"serviceaccount/{obj['metadata']['name']}"
+                    report.add(Result("Detached", what, namespace))
+            change = await logins.write_secret(client, name, namespace, take_out, dry_run=dry_run)
+            if change.reason == "NotLoggedIn":
+                message = f"not logged in to {change.message or 'any registry'}"
+                report.add(Result("Unchanged", f"secret/{name}", namespace, message))
+            else:
+                message = f"logged out of {change.message}"
+                report.add(Result(change.reason, f"secret/{name}", namespace, message))
