@@ -1,0 +1,58 @@
+# regcred: `make` lists the tasks. Each one sets up what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# uv from PATH, else from PyPI into this folder; --target needs no venv module and leaves the
+# system's Python alone.
+TOOLS := .tools
+UV := $(shell command -v uv || echo $(TOOLS)/bin/uv)
+RUN := $(UV) run --frozen
+PYTEST := $(RUN) pytest
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(TOOLS)/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
+
+.PHONY: setup
+setup: $(filter $(TOOLS)/bin/uv,$(UV)) ## make the Python environment in .venv
+	@$(UV) sync --frozen --quiet
+
+.PHONY: demo
+demo: setup ## see a Pod fail to pull, and one command mend it, on a real cluster
+	@$(RUN) python -m cluster.demo $(ARGS)
+
+.PHONY: test
+test: check ## all tests: unit, integration (real API server and registries), e2e (real kubelet)
+	@$(PYTEST) tests/integration tests/e2e
+
+.PHONY: check
+check: setup ## format, lint, types, layers and unit tests; under a minute
+	@$(RUN) ruff format --check --quiet
+	@$(RUN) ruff check --quiet
+	@$(RUN) mypy
+	@$(RUN) lint-imports --no-cache
+	@$(PYTEST) tests/unit --cov --cov-report=term --cov-fail-under=100 -q
+
+.PHONY: format
+format: setup ## put the code into the form that `make check` wants
+	@$(RUN) ruff check --quiet --fix
+	@$(RUN) ruff format --quiet
+
+.PHONY: cluster
+cluster: setup ## a one-node cluster with registries to play with; `make cluster ARGS=down` ends it
+	@$(RUN) python -m cluster $(or $(ARGS),up --node --registry)
+
+.PHONY: bench
+bench: setup ## measure against kubectl and the floor, with the goal beside each figure
+	@$(RUN) python -m tests.benchmarks $(ARGS)
+
+.PHONY: clean
+clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)
+	rm -rf .venv $(TOOLS) dist build .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
