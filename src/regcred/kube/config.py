@@ -59,6 +59,7 @@ class Auth:
         password: see username.
         exec: the program to ask, when nothing else is set.
         exec_config: the cluster's configuration for that program, JSON.
+        exec_environ: the environment that it starts from.
     """
 
     whose: str = ""
@@ -70,6 +71,7 @@ class Auth:
     password: Password = field(default_factory=lambda: Password(""))
     exec: ExecPlugin | None = None
     exec_config: Any = None
+    exec_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_anonymous(self) -> bool:
@@ -191,7 +193,9 @@ def from_selection(selection: Selection, env: Mapping[str, str]) -> ClusterConfi
             insecure=cluster.insecure_skip_tls_verify,
         ),
         # client-go too sends no credential over a connection that everybody can read.
-        auth=_auth(user, user_name, cluster.extensions.get(_EXEC_EXTENSION)) if secure else Auth(),
+        auth=_auth(user, user_name, cluster.extensions.get(_EXEC_EXTENSION), env)
+        if secure
+        else Auth(),
         impersonation=Impersonation(
             user=user.impersonate,
             uid=user.impersonate_uid,
@@ -229,7 +233,7 @@ def _in_cluster(host: str, port: str, folder: Path, env: Mapping[str, str]) -> C
     )
 
 
-def _auth(user: User, name: str, exec_config: Any) -> Auth:
+def _auth(user: User, name: str, exec_config: Any, env: Mapping[str, str]) -> Auth:
     if user.token_file and not user.token:
         try:
             Path(user.token_file).read_bytes()
@@ -252,6 +256,7 @@ def _auth(user: User, name: str, exec_config: Any) -> Auth:
         password=user.password,
         exec=None if explicit else user.exec,
         exec_config=exec_config,
+        exec_environ=env,
     )
 
 

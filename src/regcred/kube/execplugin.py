@@ -1,0 +1,208 @@
+"""Asking a kubeconfig's exec plugin for a credential.
+
+The protocol is client.authentication.k8s.io/v1 and v1beta1
+(https://kubernetes.io/docs/reference/config-api/client-authentication.v1/): the program finds an
+ExecCredential with its task in ``KUBERNETES_EXEC_INFO`` and prints one with a status. Its
+standard error belongs to the person at the terminal and may be quoted; its standard output holds
+the secret and never is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from regcred.core.credential import Password
+from regcred.core.errors import CredentialHelperFailed
+from regcred.kube import yamltext
+from regcred.kube.fields import Fields
+
+if TYPE_CHECKING:
+    from regcred.kube.config import ClusterConfig
+    from regcred.kube.entries import ExecPlugin
+
+_ENV = "KUBERNETES_EXEC_INFO"
+_TAIL_LINES = 5
+_TAIL_CHARACTERS = 500
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecCredential:
+    """What a plugin answered.
+
+    Args:
+        token: bearer token; empty when there is none.
+        certificate: PEM client certificate; empty when there is none.
+        key: its PEM private key.
+        expires: seconds since the epoch; None for good as long as this process lives.
+    """
+
+    token: Password
+    certificate: bytes = field(repr=False)
+    key: Password
+    expires: float | None
+
+
+async def run(config: ClusterConfig) -> ExecCredential:
+    """Run the plugin of a configuration.
+
+    Cancelling ends the plugin too.
+
+    Raises:
+        CredentialHelperFailed: it is not there, fails, or prints something else than it should.
+    """
+    auth = config.auth
+    plugin = auth.exec
+    if plugin is None:
+        raise ValueError("the configuration has no exec plugin")
+    interactive = _is_interactive(plugin)
+    executable = shutil.which(plugin.command, path=auth.exec_environ.get("PATH"))
+    if executable is None:
+        raise CredentialHelperFailed(
+            f"the credential plugin {plugin.command} of {auth.whose} is not installed",
+            hint=_ANSI.sub("", plugin.install_hint).strip(),
+        )
+    environ = dict(auth.exec_environ) | dict(plugin.env)
+    environ[_ENV] = exec_info(config, plugin, interactive=interactive)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            executable,
+            *plugin.args,
+            env=environ,
+            stdin=None if interactive else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "a value holds a NUL character"
+        raise CredentialHelperFailed(
+            f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}"
+        ) from None
+    try:
+        stdout, said = await asyncio.gather(_all(process.stdout), _shown(process.stderr))
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        how = f"exit code {code}" if code > 0 else f"signal {-code}"
+        raise CredentialHelperFailed(
+            f"the credential plugin {plugin.command} of {auth.whose} failed with {how}"
+            + (f": {said}" if said else "")
+        )
+    return parse(stdout, plugin)
+
+
+def exec_info(config: ClusterConfig, plugin: ExecPlugin, *, interactive: bool) -> str:
+    """The ExecCredential that tells the plugin what is asked of it, as JSON."""
+    spec: dict[str, Any] = {"interactive": interactive}
+    if plugin.provide_cluster_info:
+        tls = config.tls
+        cluster = {
+            "server": config.server,
+            "tls-server-name": tls.server_name,
+            "insecure-skip-tls-verify": tls.insecure,
+            "certificate-authority-data": base64.b64encode(tls.ca).decode(),
+            "proxy-url": config.proxy_url,
+            "disable-compression": config.disable_compression,
+        }
+        spec["cluster"] = {key: value for key, value in cluster.items() if value}
+        spec["cluster"]["config"] = config.auth.exec_config
+    info = {"kind": "ExecCredential", "apiVersion": plugin.api_version, "spec": spec}
+    return json.dumps(info, separators=(",", ":"))
+
+
+def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
+    """Read what a plugin printed: JSON, or YAML as client-go allows too.
+
+    Raises:
+        CredentialHelperFailed: it is no ExecCredential of the right version with a credential in
+            it; says what is wrong and shows nothing of it.
+    """
+    what = f"the answer of the credential plugin {plugin.command}"
+    try:
+        text = stdout.strip()
+        document = json.loads(text) if text.startswith(b"{") else yamltext.loads(text)
+    except (ValueError, RecursionError):
+        raise CredentialHelperFailed(f"{what} is not JSON") from None
+    if not isinstance(document, dict):
+        raise CredentialHelperFailed(f"{what} is not an ExecCredential object")
+    answer = Fields(document, f"{what}:", CredentialHelperFailed)
+    if answer.string("kind") != "ExecCredential":
+        raise CredentialHelperFailed(f"{what} is not of kind ExecCredential")
+    if answer.string("apiVersion") != plugin.api_version:
+        raise CredentialHelperFailed(
+            f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for"
+        )
+    status = answer.mapping("status")
+    if status is None:
+        raise CredentialHelperFailed(f"{what} has no status")
+    token = status.string("token")
+    certificate, key = status.string("clientCertificateData"), status.string("clientKeyData")
+    if bool(certificate) != bool(key):
+        raise CredentialHelperFailed(f"{what} has only one of client certificate and key")
+    if not token and not certificate:
+        raise CredentialHelperFailed(f"{what} has neither a token nor a client certificate")
+    if _CONTROL.search(token):
+        raise CredentialHelperFailed(f"{what} has a token with a line break in it")
+    return ExecCredential(
+        token=Password(token),
+        certificate=certificate.encode(),
+        key=Password(key),
+        expires=_expiry(status.string("expirationTimestamp"), what),
+    )
+
+
+def _expiry(text: str, what: str) -> float | None:
+    if not text:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise CredentialHelperFailed(f"{what}: status.expirationTimestamp is not RFC 3339")
+    return when.timestamp()
+
+
+def _is_interactive(plugin: ExecPlugin) -> bool:
+    if plugin.interactive_mode == "Never":
+        return False
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    if plugin.interactive_mode == "Always" and not terminal:
+        raise CredentialHelperFailed(
+            f"the credential plugin {plugin.command} asks questions,"
+            " and standard input is not a terminal"
+        )
+    return terminal
+
+
+async def _all(stream: asyncio.StreamReader | None) -> bytes:
+    return b"" if stream is None else await stream.read()
+
+
+async def _shown(stream: asyncio.StreamReader | None) -> str:
+    """Pass standard error on to our own terminal while it comes; return its last lines.
+
+    A plugin that waits for a person (open this page, enter that code) says so there.
+    """
+    terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
+    tail = b""
+    while stream is not None and (chunk := await stream.read(4096)):
+        tail = (tail + chunk)[-4 * _TAIL_CHARACTERS :]
+        if terminal:
+            terminal.write(chunk.decode(errors="replace"))
+            terminal.flush()
+    lines = _ANSI.sub("", tail.decode(errors="replace")).strip().splitlines()
+    return os.linesep.join(lines[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]

@@ -1,0 +1,125 @@
+"""TLS to the API server: what to trust, what to show, and what a failure means.
+
+Go's rules, so that a cluster that kubectl reaches is reached: TLS 1.2 or newer; any certificate
+in the CA file is trusted, an intermediate too; no RFC 5280 pedantry beyond what Go checks
+(Python 3.13 would refuse CAs without an authority key identifier, which older clusters have).
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from typing import TYPE_CHECKING
+
+from regcred.core.errors import ClusterUnreachable, InvalidKubeconfig
+
+if TYPE_CHECKING:
+    from regcred.core.credential import Password
+    from regcred.kube.config import ClusterConfig
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h, as in SSLCertVerificationError.verify_code
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+_UNKNOWN_CA = frozenset({2, 18, 19, 20, 21})
+_OTHER_NAME = frozenset({62, 64})
+
+
+def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSLContext:
+    """The TLS settings for connections to a cluster.
+
+    Args:
+        config: the cluster.
+        certificate: PEM client certificate; empty for none.
+        key: its PEM private key.
+
+    Raises:
+        InvalidKubeconfig: a CA, certificate or key is not what it must be.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if config.tls.insecure:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    elif config.tls.ca:
+        try:
+            # Comments around the PEM blocks may hold anything.
+            made.load_verify_locations(
+                cadata=config.tls.ca.decode("ascii", "replace").replace("\ufffd", "?")
+            )
+        except (ssl.SSLError, ValueError):
+            raise InvalidKubeconfig(f"{config.tls.ca_source} is not a PEM certificate") from None
+    else:
+        made.load_default_certs()
+    if certificate:
+        _load_client_certificate(made, certificate, key, config.auth.whose)
+    return made
+
+
+def _load_client_certificate(
+    made: ssl.SSLContext, certificate: bytes, key: Password, whose: str
+) -> None:
+    """OpenSSL wants a file: one that only we can read, and that is gone at once."""
+    with tempfile.NamedTemporaryFile(prefix="regcred-") as file:
+        file.write(certificate + b"\n" + key.reveal().encode())
+        file.flush()
+        try:
+            made.load_cert_chain(file.name, password=_no_passphrase)
+        except (ssl.SSLError, ValueError) as error:
+            reason = {
+                "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
+                "NO_START_LINE": "not PEM",
+            }.get(getattr(error, "reason", None) or "", "")
+            if isinstance(error, _EncryptedKey):
+                reason = "the key is protected by a passphrase"
+            raise InvalidKubeconfig(
+                f"the client certificate and key of {whose} cannot be used"
+                + (f": {reason}" if reason else "")
+            ) from None
+
+
+class _EncryptedKey(ValueError):
+    """A key wants a passphrase, which a kubeconfig has no place for."""
+
+
+def _no_passphrase() -> str:
+    raise _EncryptedKey
+
+
+def failure(error: ssl.SSLError, config: ClusterConfig) -> ClusterUnreachable:
+    """What went wrong between us and the server, in words.
+
+    Args:
+        error: what the handshake raised.
+        config: the cluster.
+
+    Returns:
+        The exception to raise.
+    """
+    server, tls = config.server, config.tls
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        said = (error.reason or "no reason given").replace("_", " ").lower()
+        hint = "does the server speak plain HTTP there?" if said in _NO_TLS else ""
+        return ClusterUnreachable(f"no TLS connection to {server}: {said}", hint=hint)
+    code, said = error.verify_code, error.verify_message.rstrip(".")
+    expected = tls.server_name or "the server URL's host"
+    message, hint = f"the certificate of {server} is not accepted: {said}", ""
+    if code in _UNKNOWN_CA:
+        message = f"the certificate of {server} is not signed by {tls.ca_source} ({said})"
+        hint = f"is {config.source} for this cluster? Its CA may have been renewed since"
+        if not tls.ca:
+            hint = "set certificate-authority in the kubeconfig's cluster"
+    elif code == _EXPIRED:
+        message = f"the certificate of {server}, or the CA that signed it, has expired"
+        hint = "renew the API server's certificate, and check this machine's clock"
+    elif code == _NOT_YET_VALID:
+        message = f"the certificate of {server} is not valid yet"
+        hint = "check this machine's clock"
+    elif code in _OTHER_NAME:
+        message = f"the certificate of {server} is for another name than {expected}: {said}"
+        hint = "set tls-server-name in the kubeconfig's cluster to a name in the certificate"
+    return ClusterUnreachable(message, hint=hint)
+
+
+_NO_TLS = frozenset({"wrong version number", "record layer failure", "packet length too long"})
