@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from regcred.core import names
 from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from regcred.core.dockerconfig import DockerConfig
 
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
@@ -218,21 +215,18 @@ def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
     return data
 
 
-def _check_usable(content: bytes, source: str) -> DockerConfig:
+def _check_usable(content: bytes, source: str) -> None:
     """Make sure that kubelet could use every entry of a ready docker config.
 
     Raises:
         InvalidDockerConfig: it could not; the message names the entry.
     """
     from regcred.core.dockerconfig import parse_dockerconfigjson
-    from regcred.core.errors import InvalidDockerConfig
 
     config = parse_dockerconfigjson(content, source=source)
-    if not len(config):
-        raise InvalidDockerConfig(f"{source} has no login in it: its auths are empty")
+    config.require_usable(source)
     for registry in config:
         check_registry(registry)
-    return config
 
 
 def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:

@@ -168,7 +168,7 @@ def check_keeper(
     if existing.get("immutable"):
         raise NotOurs(
             f"{where} is immutable: its data can never change",
-            hint=f"choose another name with --name, or: kubectl delete secret {name} -n {namespace}",
+            hint=f"--name chooses another name; or kubectl delete secret {name} -n {namespace}",
         )
     keeper = marks.kept_by(existing)
     if keeper == marks.OPERATOR:

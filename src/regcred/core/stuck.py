@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regcred.core import gojson
 from regcred.core.errors import InvalidImage
 from regcred.core.image import parse_image
 from regcred.core.registrykey import RegistryKey, matches
@@ -99,12 +100,12 @@ def advise(waiting: Waiting, *, secret: str, attached: Collection[str]) -> Advic
     target, where = f"{waiting.kind.lower()}/{waiting.name}", f"-n {pod.namespace}"
     waits = f"waits for {', '.join(pod.images)}"
     if waiting.template_secrets:
+        spec = {"imagePullSecrets": [{"name": secret}]}
+        patch = gojson.dumps({"spec": {"template": {"spec": spec}}})
         return Advice(
             f"{waits}; its template has a list of pull Secrets of its own, "
             "and then the ServiceAccount's is not used",
-            f"kubectl patch {target} {where} -p "
-            f'\'{{"spec":{{"template":{{"spec":{{"imagePullSecrets":'
-            f'[{{"name":"{secret}"}}]}}}}}}}}}}\'',
+            f"kubectl patch {target} {where} -p '{patch}'",
         )
     if pod.serviceaccount not in attached:
         return Advice(
@@ -154,7 +155,7 @@ def _stuck(pod: dict[str, Any], registries: Collection[RegistryKey]) -> StuckPod
     spec, status, metadata = pod["spec"], pod.get("status") or {}, pod["metadata"]
     if metadata.get("deletionTimestamp"):
         return None
-    images = {}
+    images: dict[str, None] = {}
     for containers, statuses in (
         ("initContainers", "initContainerStatuses"),
         ("containers", "containerStatuses"),

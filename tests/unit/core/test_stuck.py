@@ -1,0 +1,123 @@
+import pytest
+
+from regcred.core import stuck
+from regcred.core.registrykey import parse_registry
+from regcred.core.stuck import StuckPod, Waiting
+
+GCR = [parse_registry("asia.gcr.io")]
+
+
+def pod(
+    image="asia.gcr.io/p/app:1",
+    reason="ErrImagePull",
+    *,
+    containers="containers",
+    secrets=(),
+    **metadata,
+):
+    statuses = {
+        "containers": "containerStatuses",
+        "initContainers": "initContainerStatuses",
+        "ephemeralContainers": "ephemeralContainerStatuses",
+    }[containers]
+    return {
+        "metadata": {"namespace": "a", "name": "web-1"} | metadata,
+        "spec": {
+            containers: [{"name": "c", "image": image}],
+            "imagePullSecrets": [{"name": s} for s in secrets],
+        },
+        "status": {statuses: [{"name": "c", "state": {"waiting": {"reason": reason}}}]},
+    }
+
+
+@pytest.mark.parametrize("containers", ["containers", "initContainers", "ephemeralContainers"])
+@pytest.mark.parametrize("reason", sorted(stuck.WAITING))
+def test_finds_what_waits_for_an_image(containers, reason):
+    (found,) = stuck.find_stuck([pod(reason=reason, containers=containers)], GCR)
+    assert found == StuckPod("a", "web-1", ("asia.gcr.io/p/app:1",), "default", (), None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod(reason="ContainerCreating"),
+        pod(image="eu.gcr.io/p/app:1"),
+        pod(image="Not An Image"),
+        pod(deletionTimestamp="2026-11-22T00:00:00Z"),
+        {"metadata": {"namespace": "a", "name": "new"}, "spec": {"containers": []}},
+    ],
+)
+def test_leaves_out_everything_else(other):
+    assert stuck.find_stuck([other], GCR) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "image", "found"),
+    [
+        ("https://index.docker.io/v1/", "me/app", True),
+        ("https://index.docker.io/v1/", "asia.gcr.io/me/app", False),
+        ("docker.io", "nginx", True),
+        ("*.gcr.io", "asia.gcr.io/p/app", True),
+    ],
+)
+def test_matches_as_kubelet_does(key, image, found):
+    assert bool(stuck.find_stuck([pod(image=image)], [parse_registry(key)])) is found
+
+
+def test_knows_the_frozen_list_and_the_owner():
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": True}
+    aside = {"apiVersion": "v1", "kind": "Node", "name": "n"}
+    (found,) = stuck.find_stuck([pod(secrets=["x", "y"], ownerReferences=[aside, owner])], GCR)
+    assert found.pull_secrets == ("x", "y")
+    assert found.owner == ("apps/v1", "ReplicaSet", "web")
+
+
+def waiting(kind, name="web", *, serviceaccount="default", **facts):
+    stuck_pod = StuckPod("a", "web-1", ("asia.gcr.io/p/app:1",), serviceaccount, (), None)
+    return Waiting((stuck_pod,), kind, name, **facts)
+
+
+@pytest.mark.parametrize(
+    ("found", "hint", "restart"),
+    [
+        (waiting("Deployment"), "kubectl rollout restart deployment/web -n a", True),
+        (
+            waiting("StatefulSet"),
+            "kubectl rollout restart statefulset/web -n a && kubectl delete pod web-1 -n a",
+            True,
+        ),
+        (
+            waiting("DaemonSet", on_delete=True),
+            "kubectl rollout restart daemonset/web -n a && kubectl delete pod web-1 -n a",
+            True,
+        ),
+        (
+            waiting("Deployment", paused=True),
+            "kubectl rollout resume deployment/web -n a && "
+            "kubectl rollout restart deployment/web -n a",
+            False,
+        ),
+        (waiting("Job"), "kubectl delete pod web-1 -n a (its Job makes it anew)", False),
+        (
+            waiting("Pod", "web-1"),
+            "kubectl get pod web-1 -n a -o yaml | kubectl replace --force -f -",
+            False,
+        ),
+        (
+            waiting("Deployment", serviceaccount="builder"),
+            "regcred attach regcred -n a --serviceaccount builder, then restart it",
+            False,
+        ),
+        (
+            waiting("Deployment", template_secrets=("own",)),
+            "kubectl patch deployment/web -n a -p "
+            '\'{"spec":{"template":{"spec":{"imagePullSecrets":[{"name":"regcred"}]}}}}\'',
+            False,
+        ),
+    ],
+)
+def test_advice_names_the_command_that_mends_it(found, hint, restart):
+    advice = stuck.advise(found, secret="regcred", attached={"default"})
+    assert advice.hint == hint
+    assert advice.restart is restart
+    assert "asia.gcr.io/p/app:1" in advice.message
