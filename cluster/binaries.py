@@ -1,0 +1,212 @@
+"""The programs of the cluster: taken where they are there already, else built, once.
+
+Order: the folder ``$KUBEBUILDER_ASSETS``, PATH, the cache; each only in the very version that
+go.mod names. What is missing is built from the Go module proxy into the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections import deque
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster import gomod
+from cluster.errors import ClusterError
+from cluster.golang import ensure_go
+from cluster.locking import locked
+from cluster.paths import cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster.progress import Progress
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Python's name of an architecture -> Go's."""
+
+_SAYS_VERSION = re.compile(r"(?:Kubernetes|Client Version:|etcd Version:) v?(\S+)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where programs are built from.
+
+    Args:
+        module: as pinned by go.mod.
+        programs: the names of the programs, in the order of the module's packages.
+        ldflags: for the linker: smaller programs that know their version.
+        cpu_seconds: what a build from nothing takes, measured; for "about how long".
+    """
+
+    module: gomod.GoModule
+    programs: tuple[str, ...]
+    ldflags: str
+    cpu_seconds: int
+
+    @property
+    def folder(self) -> Path:
+        """Where its programs are in the cache."""
+        return cache_folder() / f"{self.module.name}-{self.module.version}-linux-{architecture()}"
+
+    @property
+    def minutes(self) -> int:
+        """About how long a build from nothing takes on this machine."""
+        return 1 + self.cpu_seconds // 60 // (os.cpu_count() or 1)
+
+
+@cache
+def sources() -> tuple[Source, Source]:
+    """Kubernetes and etcd, as their go.mod files pin them."""
+    kubernetes = gomod.load("kubernetes", "k8s.io/kubernetes")
+    programs = tuple(package.rpartition("/")[2] for package in kubernetes.packages)
+    major, minor, *_ = kubernetes.version.split(".")
+    stamps = {"gitVersion": f"v{kubernetes.version}", "gitMajor": major, "gitMinor": minor}
+    stamped = [f"-X k8s.io/component-base/version.{name}={is_}" for name, is_ in stamps.items()]
+    etcd = gomod.load("etcd", "go.etcd.io/etcd/server/v3")
+    return (
+        Source(kubernetes, programs, " ".join(["-s -w", *stamped]), cpu_seconds=1500),
+        Source(etcd, ("etcd",), "-s -w", cpu_seconds=240),
+    )
+
+
+def ensure_programs(wanted: tuple[str, ...], progress: Progress) -> dict[str, Path]:
+    """The path of each program, built if need be.
+
+    Args:
+        wanted: of ``etcd``, ``kube-apiserver``, ``kube-controller-manager``, ``kubectl``,
+            ``kubelet``.
+        progress: told what is built, and how far it is.
+
+    Raises:
+        ClusterError: one is not there and cannot be built.
+    """
+    found: dict[str, Path] = {}
+    for source in sources():
+        for name in source.programs:
+            if name in wanted:
+                found[name] = find(name, source) or build(source, progress) / name
+    return found
+
+
+def find(name: str, source: Source) -> Path | None:
+    """A program in the right version that is there already, or None."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    on_path = shutil.which(name)
+    for candidate in (Path(assets) / name if assets else None, on_path and Path(on_path)):
+        if candidate and candidate.exists() and version_of(candidate) == source.module.version:
+            return candidate
+    cached = source.folder / name
+    return cached if cached.exists() else None
+
+
+def version_of(program: Path) -> str:
+    """The version that a program says it has, without ``v``; empty when it says none."""
+    ask = ["version", "--client"] if program.name == "kubectl" else ["--version"]
+    try:
+        answer = subprocess.run(
+            [program, *ask], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = _SAYS_VERSION.search(answer.stdout)
+    return said[1] if said else ""
+
+
+def build(source: Source, progress: Progress) -> Path:
+    """Build all programs of a source into the cache; the folder where they are.
+
+    Safe when two start at once: the second waits for the first. An interrupted build goes on
+    where it was, since Go keeps what it has compiled.
+
+    Raises:
+        ClusterError: no Go, or the build fails.
+    """
+    what = f"{source.module.name} {source.module.version}"
+    final = source.folder
+    waiting = f"{what}: another process is building it; waiting"
+    with locked(final.with_name(f"{source.module.name}.lock"), progress, waiting):
+        if final.is_dir():
+            return final
+        go = ensure_go(source.module.go, progress)
+        new = cache_folder() / "build-tmp" / source.module.name
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        flags = ["-trimpath", "-buildvcs=false", "-ldflags", source.ldflags]
+        stale = 0
+        with progress.task(f"{what}: downloading sources") as task:
+            # Stale is what Go's cache does not hold compiled; main packages always are.
+            listing = ["list", *flags, "-deps", "-f", "stale={{.Stale}}", *source.module.packages]
+            for line in _go(go, listing, source.module):
+                stale += line == "stale=true"
+                task.advance("" if line.startswith("stale=") else line)
+        title = (
+            f"{what}: compiling {', '.join(source.programs)}"
+            f" (once; from nothing about {source.minutes} min on this machine)"
+        )
+        with progress.task(title, total=stale) as task:
+            # One package would be named after the end of its path: that is "v3" for etcd.
+            output = f"{new}/" if len(source.programs) > 1 else str(new / source.programs[0])
+            command = ["build", "-v", *flags, "-o", output, *source.module.packages]
+            for line in _go(go, command, source.module):
+                task.advance(line)
+        new.rename(final)
+    return final
+
+
+def architecture() -> str:
+    """Go's name of this machine's architecture.
+
+    Raises:
+        ClusterError: one that nobody has tried.
+    """
+    try:
+        return ARCHITECTURES[platform.machine()]
+    except KeyError:
+        raise ClusterError(f"no cluster for machines of type {platform.machine()}") from None
+
+
+def _go(go: Path, arguments: list[str], module: gomod.GoModule) -> Iterator[str]:
+    """Run go in a module's folder; yields what it prints, line by line.
+
+    Raises:
+        ClusterError: it failed; with its last lines.
+    """
+    env = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOOS": "linux",
+        "GOARCH": architecture(),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=readonly".strip(),
+    }
+    said: deque[str] = deque(maxlen=15)
+    with subprocess.Popen(
+        [go, *arguments],
+        cwd=module.folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                said.append(line.rstrip())
+                yield said[-1]
+        except BaseException:
+            # The person waiting has had enough: nothing goes on compiling unseen.
+            process.terminate()
+            raise
+    if process.returncode:
+        raise ClusterError(
+            f"cannot build {module.name} {module.version}: go {arguments[0]} failed",
+            hint="run it again: Go goes on where it was",
+            log="\n".join(said),
+        )

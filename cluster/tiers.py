@@ -1,0 +1,42 @@
+"""Which tests can run on this machine, and if not, why not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from cluster import packages
+from cluster.binaries import ARCHITECTURES
+
+_CAP_SYS_ADMIN = 21
+
+TIERS = ("integration", "e2e")
+"""The tiers that need a cluster: without and with a node."""
+
+
+def why_not(tier: str) -> str:
+    """Why a tier cannot run here, in one line; empty when it can.
+
+    Args:
+        tier: one of `TIERS`.
+    """
+    if sys.platform != "linux":
+        return f"it needs Linux, and this is {platform.system()}"
+    if platform.machine() not in ARCHITECTURES:
+        return f"it needs {' or '.join(ARCHITECTURES)}, and this is {platform.machine()}"
+    if tier == "e2e" and os.geteuid() != 0:
+        return "a node needs root, for containerd and kubelet"
+    if tier == "e2e" and not _may_mount():
+        return "a node needs CAP_SYS_ADMIN, for namespaces and mounts (docker run --privileged)"
+    needed = packages.FOR_NODE if tier == "e2e" else packages.FOR_REGISTRIES
+    absent = packages.missing(needed)
+    if absent and (os.environ.get("CI") != "true" or packages.cannot_install()):
+        return f"not installed: {', '.join(absent)} (python -m cluster prepare --node --registry)"
+    return ""
+
+
+def _may_mount() -> bool:
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.split("CapEff:")[1].split()[0], 16) >> _CAP_SYS_ADMIN & 1)

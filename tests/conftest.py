@@ -1,0 +1,105 @@
+"""What all tests share: the tiers, and one cluster for those that need it.
+
+``REGCRED_CLUSTER=NAME`` lets tests use a cluster that is up already
+(``python -m cluster up --node --registry --name NAME``) in place of one of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster import Cluster, ClusterError, prepare
+from cluster.tiers import TIERS, why_not
+from tests.support.clusters import PytestProgress
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+_TESTS = Path(__file__).parent
+_cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
+_wants_node = pytest.StashKey[bool]()
+_kept_logs = pytest.StashKey[Path]()
+
+
+def _tier(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tiers that cannot run here, and say so; with CI=true that is a failure."""
+    cannot_run = config.stash[_cannot_run] = {}
+    for tier in TIERS:
+        left_out = [item for item in items if _tier(item) == tier]
+        if not left_out or not (reason := why_not(tier)):
+            continue
+        if os.environ.get("CI") == "true":
+            raise pytest.UsageError(f"CI=true, and {tier} tests cannot run: {reason}")
+        cannot_run[tier] = reason, len(left_out)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _tier(item) != tier]
+    config.stash[_wants_node] = any(_tier(item) == "e2e" for item in items)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for tier, (reason, count) in config.stash.get(_cannot_run, {}).items():
+        terminalreporter.write_line(f"NOT RUN: {count} {tier} tests: {reason}", yellow=True)
+    if logs := config.stash.get(_kept_logs, None):
+        terminalreporter.write_line(f"the cluster's logs: {logs}")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build and install what is missing now: within a test its time-out would strike."""
+    config = session.config
+    if config.option.collectonly or not any(_tier(item) in TIERS for item in session.items):
+        return
+    try:
+        prepare(progress=PytestProgress(config))
+    except ClusterError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The one cluster of this run, brought up by the first test that asks for it."""
+    if name := os.environ.get("REGCRED_CLUSTER"):
+        yield Cluster.open(name)
+        return
+    cluster = Cluster(progress=PytestProgress(request.config))
+    try:
+        cluster.start()
+    except ClusterError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield cluster
+    failed = request.session.testsfailed > 0
+    if failed:
+        request.config.stash[_kept_logs] = cluster.folder.logs
+    cluster.stop(keep_logs=failed)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(cluster: Cluster) -> Path:
+    """The kubeconfig of somebody who may do anything; `cluster.users` has others."""
+    return cluster.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """`Cluster.kubectl`: the real one, in the API server's version; fails the test by default."""
+    return cluster.kubectl
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A fresh namespace with its default ServiceAccount; its end is not waited for."""
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.create_namespace(name)
+    yield name
+    cluster.api.delete_namespace(name)
