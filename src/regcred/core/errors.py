@@ -8,6 +8,8 @@ The tree::
     │   ├── InvalidImage            not an image reference
     │   ├── InvalidRegistry         a registry key that no image could ever match
     │   ├── InvalidDockerConfig     a docker config that kubelet could not use
+    │   │   ├── UndecodableDockerConfig     kubelet fails every lookup that meets it
+    │   │   └── UselessDockerConfig         kubelet gets no login out of it
     │   └── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
     ├── CredentialHelperFailed      a docker-credential-* helper or exec plugin failed
     ├── NotOurs                     the object belongs to somebody else
@@ -77,6 +79,14 @@ class InvalidRegistry(InvalidInput):
 
 class InvalidDockerConfig(InvalidInput):
     """A docker config that kubelet could not use; the message names the entry."""
+
+
+class UndecodableDockerConfig(InvalidDockerConfig):
+    """kubelet cannot decode it, and then finds no credentials at all for the Pod."""
+
+
+class UselessDockerConfig(InvalidDockerConfig):
+    """kubelet decodes it, but an entry (or all of it) holds no login that could be used."""
 
 
 class InvalidKubeconfig(InvalidInput):

@@ -82,7 +82,7 @@ def _check_port(port: str) -> None:
     """`port` with its colon; a port may be empty and never a glob."""
     if not _PORT.fullmatch(port):
         more = "; an IPv6 address must stand in [brackets]" if port.count(":") > 1 else ""
-        raise BadURL(f"its port {port.lstrip(':')!r} is not a number{more}")
+        raise BadURL(f"its port is not a number{more}")
 
 
 def _decode_host(host: str, *, zone: bool = False) -> str:

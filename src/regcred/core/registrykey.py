@@ -63,7 +63,7 @@ def parse_registry(text: str) -> RegistryKey:
         return _parse(text)
     except BadURL as error:
         raise InvalidRegistry(
-            f"{_shown(text)} is not a registry: {error}",
+            f"{display(text)} is not a registry: {error}",
             hint="write HOST[:PORT][/PATH], e.g. registry.example.com:5000/team",
         ) from None
 
@@ -156,10 +156,10 @@ def login_key(text: str) -> RegistryKey:
     host = host.lower()
     if "@" in host:
         raise InvalidRegistry(
-            f"{_shown(text)} has a user in it", hint="give the user with --username"
+            f"{display(text)} has a user in it", hint="give the user with --username"
         )
     if "?" in text or "#" in text:
-        raise InvalidRegistry(f"{_shown(text)} is not a registry: a ? or # has no place in it")
+        raise InvalidRegistry(f"{display(text)} is not a registry: a ? or # has no place in it")
     if host == _HUB_WEBSITE or (host in _HUB_NAMES and not path):
         return parse_registry(DOCKER_HUB_KEY)
     if host in _HUB_NAMES:
@@ -167,7 +167,7 @@ def login_key(text: str) -> RegistryKey:
     key = parse_registry(host + path)
     reason = never_matches(key)
     if reason:
-        raise InvalidRegistry(f"{_shown(text)} can match no image: {reason}")
+        raise InvalidRegistry(f"{display(text)} can match no image: {reason}")
     return key
 
 
@@ -180,11 +180,11 @@ def endpoint_host(key: RegistryKey) -> str:
     host = key.host.removesuffix(":").lower()
     if "*" in host:
         raise InvalidRegistry(
-            f"{_shown(key.text)} is a pattern, and no single host that could be asked",
+            f"{display(key.text)} is a pattern, and no single host that could be asked",
             hint="add --skip-verify",
         )
     if not _split_port(host)[0]:
-        raise InvalidRegistry(f"{_shown(key.text)} has no host")
+        raise InvalidRegistry(f"{display(key.text)} has no host")
     return DOCKER_HUB_ENDPOINT if host in _HUB_NAMES else host
 
 
@@ -197,6 +197,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def display(text: str) -> str:
+    """A registry key for a message: quoted, without a password before the @, and not endless."""
+    shown = _USER.sub(r"\1***@", text)
+    return repr(shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…")
 
 
 def _parse(text: str) -> RegistryKey:
@@ -304,9 +310,3 @@ def _path_reason(key: RegistryKey) -> str:
     if "*" in key.path:
         return f"a * works in the host only; a path is a prefix already; write {key.host}/PREFIX"
     return f"no repository's name can begin with {key.path[1:60]!r}"
-
-
-def _shown(text: str) -> str:
-    """`text` for a message: without a password before the @, and not endless."""
-    shown = _USER.sub(r"\1***@", text)
-    return repr(shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…")
