@@ -188,6 +188,11 @@ def endpoint_host(key: RegistryKey) -> str:
     return DOCKER_HUB_ENDPOINT if host in _HUB_NAMES else host
 
 
+def is_docker_hub(key: RegistryKey) -> bool:
+    """Whether the key's host is one of the names of Docker Hub."""
+    return key.host.lower() in _HUB_NAMES
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host` (with or without port) is this machine: such a registry may be plain HTTP."""
     name = _split_port(host)[0].removeprefix("[").removesuffix("]")
