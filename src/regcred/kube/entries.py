@@ -2,7 +2,7 @@
 
 Field by field as in
 https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/, with the defaults that client-go
-sets while it reads. ``extensions`` of anything but a cluster are left out: no request depends
+sets while it reads. ``extensions`` of anything but a cluster are only checked: no request depends
 on them.
 """
 
@@ -90,11 +90,12 @@ def read_cluster(fields: Fields, path: str, folder: str) -> Cluster:
         certificate_authority_data=fields.base64("certificate-authority-data"),
         proxy_url=fields.string("proxy-url"),
         disable_compression=fields.boolean("disable-compression"),
-        extensions=_named_extensions(fields),
+        extensions=read_extensions(fields),
     )
 
 
-def _named_extensions(fields: Fields) -> dict[str, Any]:
+def read_extensions(fields: Fields) -> dict[str, Any]:
+    """The ``extensions`` in ``fields``, by name."""
     found: dict[str, Any] = {}
     for item in fields.items("extensions"):
         name = item.string("name")
@@ -106,6 +107,7 @@ def _named_extensions(fields: Fields) -> dict[str, Any]:
 
 def read_user(fields: Fields, path: str, folder: str) -> User:
     """The user in ``fields``, from the file ``path``; relative paths belong to ``folder``."""
+    read_extensions(fields)
     provider, plugin = fields.mapping("auth-provider"), fields.mapping("exec")
     return User(
         origin=path,
@@ -147,6 +149,7 @@ def _exec(fields: Fields, folder: str) -> ExecPlugin:
 
 def read_context(fields: Fields) -> Context:
     """The context in ``fields``."""
+    read_extensions(fields)
     return Context(
         cluster=fields.string("cluster"),
         user=fields.string("user"),

@@ -22,6 +22,7 @@ from regcred.kube.entries import (
     User,
     read_cluster,
     read_context,
+    read_extensions,
     read_user,
 )
 from regcred.kube.fields import Fields
@@ -119,6 +120,10 @@ def parse(text: bytes, *, path: str) -> Kubeconfig:
             f"kubeconfig {path} is of kind {kind!r}, version {fields.string('apiVersion')!r};"
             " Config of v1 is wanted"
         )
+    if preferences := fields.mapping("preferences"):  # kubectl's business, but checked by all
+        preferences.boolean("colors")
+        read_extensions(preferences)
+    read_extensions(fields)
     folder = os.path.abspath(os.path.dirname(path))  # noqa: PTH100, PTH120 - lexical, as Go's
     return Kubeconfig(
         clusters=_named(
