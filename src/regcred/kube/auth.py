@@ -95,7 +95,6 @@ class Authenticator:
         if auth.exec is not None:
             answer = await execplugin.run(self._config)
             self._good_until = answer.expires
-            # A plugin may answer with a token alone; its certificate then is the kubeconfig's none.
             self._proof = Proof(_bearer(answer.token), answer.certificate, answer.key)
         elif auth.token_file:
             self._good_until = now + TOKEN_FILE_SECONDS

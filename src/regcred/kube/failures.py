@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
 import shlex
 import socket
@@ -60,8 +61,8 @@ def reason(error: BaseException, timeout: float) -> str:
         return "its name cannot be resolved"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()  # asyncio puts other words into error.strerror
     return "the connection broke"
 
 
