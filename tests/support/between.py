@@ -28,9 +28,13 @@ class ConnectProxy:
         self.port = 0
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[ConnectProxy]:
-        """Listen on a free port of 127.0.0.1, until the block ends."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[ConnectProxy]:
+        """Listen on a free port of 127.0.0.1, until the block ends.
+
+        Args:
+            tls: for a proxy that is itself spoken to over TLS.
+        """
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

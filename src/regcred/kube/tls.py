@@ -67,15 +67,13 @@ def _load_client_certificate(
         try:
             made.load_cert_chain(file.name, password=_no_passphrase)
         except (ssl.SSLError, ValueError) as error:
-            reason = {
-                "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
-                "NO_START_LINE": "not PEM",
-            }.get(getattr(error, "reason", None) or "", "")
+            reason = "they are not PEM, or of a kind that OpenSSL does not know"
             if isinstance(error, _EncryptedKey):
                 reason = "the key is protected by a passphrase"
+            elif isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+                reason = "the key belongs to another certificate"
             raise InvalidKubeconfig(
-                f"the client certificate and key of {whose} cannot be used"
-                + (f": {reason}" if reason else "")
+                f"the client certificate and key of {whose} cannot be used: {reason}"
             ) from None
 
 
