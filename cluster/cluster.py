@@ -14,15 +14,18 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from cluster import controlplane
+from cluster import controlplane, images, packages, registries
 from cluster.api import Api
 from cluster.binaries import ensure_programs
 from cluster.errors import ClusterError
+from cluster.node import NODE, Node
+from cluster.packages import ensure_packages
 from cluster.paths import Folder, last_lines
-from cluster.pki import KeyPair
+from cluster.pki import Authority, KeyPair
 from cluster.ports import free_ports
 from cluster.processes import ProcessId, Supervisor
 from cluster.progress import SILENT, Progress
@@ -34,17 +37,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+_CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 _START = 120.0
 """Seconds that a part may take to be ready; on two idle cores the API server takes eight."""
 
 
-def prepare(progress: Progress = SILENT) -> dict[str, Path]:
-    """See that all is there that a cluster needs, so that the next start takes seconds.
+def prepare(
+    *, node: bool = False, registries: bool = False, progress: Progress = SILENT
+) -> dict[str, Path]:
+    """See that all is there that a cluster needs, so that its start takes seconds.
 
     Args:
-        progress: told what is built, and about how long it takes.
+        node: also containerd and kubelet.
+        registries: also docker-registry and skopeo.
+        progress: told what is installed and built, and about how long it takes.
 
     Returns:
         Each program's path.
@@ -52,7 +59,11 @@ def prepare(progress: Progress = SILENT) -> dict[str, Path]:
     Raises:
         ClusterError: something is missing and cannot be had.
     """
-    return ensure_programs(CONTROL_PLANE, progress)
+    if node:
+        ensure_packages(packages.FOR_NODE, progress)
+    elif registries:
+        ensure_packages(packages.FOR_REGISTRIES, progress)
+    return ensure_programs((*_CONTROL_PLANE, "kubelet") if node else _CONTROL_PLANE, progress)
 
 
 class Cluster:
@@ -62,13 +73,24 @@ class Cluster:
     cluster's processes end with it, unless `detach` was called.
 
     Args:
+        node: with a node, named `NODE`, that runs Pods with ``hostNetwork`` and ``nodeName``.
+        registries: with the private registries of `cluster.registries`.
         name: its folder is ``clusters/NAME`` in the cache; without one it is a temporary folder.
         progress: told what takes long.
     """
 
-    def __init__(self, *, name: str = "", progress: Progress = SILENT) -> None:
-        self._progress = progress
+    def __init__(
+        self,
+        *,
+        node: bool = False,
+        registries: bool = False,
+        name: str = "",
+        progress: Progress = SILENT,
+    ) -> None:
+        self.has_node = node
+        self._with_registries = registries
         self._name = name
+        self._progress = progress
         self._supervisor: Supervisor | None = None
         self._state: State | None = None
 
@@ -95,10 +117,13 @@ class Cluster:
         Raises:
             ClusterError: it does not come up; what had started is gone again, its logs are not.
         """
-        programs = prepare(self._progress)
+        programs = prepare(
+            node=self.has_node, registries=self._with_registries, progress=self._progress
+        )
         folder = self._new_folder()
         folder.make()
-        self._supervisor = Supervisor(folder)
+        cgroup = Node(folder).cgroup if self.has_node else ""
+        self._supervisor = Supervisor(folder, isolate=self.has_node, cgroup=cgroup)
         try:
             with self._progress.task("starting the cluster"):
                 self._use(folder, self._start(self._supervisor, folder, programs))
@@ -148,8 +173,32 @@ class Cluster:
 
     @property
     def processes(self) -> dict[str, ProcessId]:
-        """The processes that run, by name; empty for a cluster that was opened."""
-        return self._supervisor.pids() if self._supervisor else {}
+        """The processes that were started, by name, ``supervisor`` the first of them."""
+        if self._state is None:
+            return {}
+        return {"supervisor": self._state.supervisor, **self._state.processes}
+
+    def environment(self) -> dict[str, str]:
+        """What ``python -m cluster env`` prints: names and values of variables.
+
+        The registries' passwords are among them: they are random, thrown away with the cluster,
+        and open doors on this machine's loopback only.
+        """
+        variables = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "REGCRED_CLUSTER": self._name,
+            "REGCRED_CLUSTER_FOLDER": str(self.folder.root),
+            "REGCRED_CLUSTER_KUBECTL": str(self.kubectl_path),
+        }
+        for kind, registry in self.registries.items():
+            prefix = f"REGCRED_CLUSTER_{kind.upper()}"
+            variables[f"{prefix}_REGISTRY"] = registry.address
+            variables[f"{prefix}_IMAGE"] = registry.image
+            variables[f"{prefix}_USERNAME"] = registry.username
+            variables[f"{prefix}_PASSWORD"] = registry.password
+            if registry.ca_file:
+                variables[f"{prefix}_CA_FILE"] = str(registry.ca_file)
+        return variables
 
     def kubectl(
         self,
@@ -198,6 +247,8 @@ class Cluster:
     def _use(self, folder: Folder, state: State) -> None:
         self._state = state
         self.folder = folder
+        self.has_node = state.node
+        self.registries = state.registries
         self.kubectl_path = state.kubectl
         self.server = f"https://127.0.0.1:{state.api_port}"
         self.ca_file = folder.pki / "ca.crt"
@@ -220,24 +271,37 @@ class Cluster:
         return folder
 
     def _start(self, supervisor: Supervisor, folder: Folder, programs: dict[str, Path]) -> State:
-        ports = controlplane.Ports(*free_ports(3))
+        etcd, etcd_peer, api, kubelet, *others = free_ports(4 + registries.PORTS)
+        ports = controlplane.Ports(etcd, etcd_peer, api)
         keys = controlplane.make_keys(folder)
         token = secrets.token_urlsafe()
         tokens = controlplane.write_tokens(folder, {STRANGER: (token, ())})
-        state = State(
-            name=self._name or "regcred",
-            supervisor=supervisor.process,
-            api_port=ports.api,
-            kubectl=programs["kubectl"],
-        )
-        self._use(folder, state)
-        self.users.write_fixed(keys.admin, token)
 
+        # All that waits for nothing starts first; the API server takes longest.
         supervisor.start("etcd", controlplane.etcd(programs["etcd"], folder, ports))
         supervisor.start(
             "kube-apiserver",
             controlplane.api_server(programs["kube-apiserver"], keys, tokens, ports),
         )
+        state = State(
+            name=self._name or "regcred",
+            supervisor=supervisor.process,
+            api_port=ports.api,
+            kubectl=programs["kubectl"],
+            node=self.has_node,
+            processes={},
+            registries=registries.start(supervisor, folder, others)
+            if self._with_registries
+            else {},
+        )
+        self._use(folder, state)
+        self.users.write_fixed(keys.admin, token)
+        if self.has_node:
+            self._start_containerd(supervisor)
+        for registry in self.registries.values():
+            log = f"registry-{registry.kind}"
+            self._await(f"the registry {registry.address} is ready", registry.is_ready, log)
+            registry.push(registries.IMAGE)
         self._await("the API server is ready", self.api.is_ready, "kube-apiserver")
         supervisor.start(
             "kube-controller-manager",
@@ -245,9 +309,30 @@ class Cluster:
                 programs["kube-controller-manager"], keys, self.kubeconfig
             ),
         )
+        if self.has_node:
+            self._start_kubelet(supervisor, programs["kubelet"], keys.ca, kubelet)
         self._await_service_account("default")
+        state = replace(state, processes=supervisor.pids())
         state.save(folder)
         return state
+
+    def _start_containerd(self, supervisor: Supervisor) -> None:
+        node = Node(self.folder)
+        supervisor.start("containerd", node.containerd(packages.program("containerd")))
+        self._await("containerd answers", node.answers, "containerd")
+        images.import_pause(node.socket, self.folder.images)
+
+    def _start_kubelet(
+        self, supervisor: Supervisor, program: Path, ca: Authority, port: int
+    ) -> None:
+        account = ca.client("kubelet", f"system:node:{NODE}", ("system:nodes",))
+        config = self.users.with_certificate_files("kubelet", account)
+        server = ca.server("kubelet-server", (NODE,))
+        node = Node(self.folder)
+        supervisor.start(
+            "kubelet", node.kubelet(program, config, ca.files.certificate, server, port)
+        )
+        self._await("the node is ready", lambda: self.api.node_is_ready(NODE), "kubelet")
 
     def _await_service_account(self, namespace: str) -> None:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"

@@ -24,10 +24,15 @@ _SERVICES = ("containerd", "docker-registry")
 """What these packages would leave running; we start our own, on ports and folders of our own."""
 
 
+def program(name: str) -> str:
+    """The path of an installed program; empty when there is none."""
+    # Debian has some in /usr/sbin, which is not on everybody's PATH.
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or ""
+
+
 def missing(needed: dict[str, str]) -> list[str]:
-    """The packages, sorted, whose program is not on PATH."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    absent = [names for program, names in needed.items() if not shutil.which(program, path=path)]
+    """The packages, sorted, whose program is not installed."""
+    absent = [names for name, names in needed.items() if not program(name)]
     return sorted({name for names in absent for name in names.split()})
 
 

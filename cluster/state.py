@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster.paths import Folder, write_private
 from cluster.processes import ProcessId
+from cluster.registries import Registry
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,18 @@ class State:
         supervisor: the process whose end is the cluster's end.
         api_port: of 127.0.0.1, where the API server listens.
         kubectl: the program, in the API server's version.
+        node: whether it has one.
+        registries: by kind; empty when it has none.
+        processes: those that the supervisor started, by name.
     """
 
     name: str
     supervisor: ProcessId
     api_port: int
     kubectl: Path
+    node: bool
+    registries: dict[str, Registry]
+    processes: dict[str, ProcessId]
 
     def save(self, folder: Folder) -> None:
         """Write it into the cluster's folder (mode 0600)."""
@@ -42,4 +49,17 @@ class State:
             supervisor=ProcessId(**content["supervisor"]),
             api_port=content["api_port"],
             kubectl=Path(content["kubectl"]),
+            node=content["node"],
+            registries={
+                kind: Registry(
+                    kind=kind,
+                    address=registry["address"],
+                    folder=Path(registry["folder"]),
+                    ca_file=Path(registry["ca_file"]) if registry["ca_file"] else None,
+                )
+                for kind, registry in content["registries"].items()
+            },
+            processes={
+                name: ProcessId(**process) for name, process in content["processes"].items()
+            },
         )

@@ -15,8 +15,8 @@ to the rest whoever dies first. Each process gets SIGKILL when the process that 
 (PR_SET_PDEATHSIG), and orphans fall to the outer one (PR_SET_CHILD_SUBREAPER). A cluster with a
 node (``--isolate``) lives in a PID and a mount namespace of its own (namespaces(7)), with the
 inner process as init: when that dies, the kernel kills containerd's shims and the Pods' processes
-and undoes all mounts, and what kubelet and containerd write below /run, /var/lib, /var/log and
-into kernel settings never reaches the machine.
+and undoes all mounts, and what kubelet and containerd write below `HIDDEN` and into kernel
+settings never reaches the machine.
 
 Requests and answers are lines of JSON:
 ``{"do": "start", "name", "argv", "env", "cwd", "log"}`` -> ``{"pid": …}`` or ``{"error": …}``;
@@ -44,7 +44,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWPID = 0x20000000
 
-_HIDDEN = ("/run", "/var/lib", "/var/log")
+HIDDEN = (Path("/run"), Path("/var/log"), Path("/var/lib/kubelet"))
 """Folders of the machine that a node sees empty: kubelet and containerd write there unasked."""
 
 _KERNEL_SETTINGS = {
@@ -166,12 +166,13 @@ def _isolate(folder: Path) -> None:
     _call("unshare", _CLONE_NEWNS)
 
     def mount(*arguments: str) -> None:
-        subprocess.run(["mount", *arguments], check=True)
+        subprocess.run(["mount", "--no-mtab", *arguments], check=True)
 
     mount("--make-rprivate", "/")
     mount("-t", "proc", "proc", "/proc")
-    for hidden in _HIDDEN:
-        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", hidden)
+    for hidden in HIDDEN:
+        hidden.mkdir(exist_ok=True)
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(hidden))
     shown = folder / "node" / "kernel"
     shown.mkdir(parents=True, exist_ok=True)
     for name, value in _KERNEL_SETTINGS.items():

@@ -55,7 +55,16 @@ class Users:
         files = self._ca.client(
             f"user-{secrets.token_hex(4)}", username, groups, valid_for=valid_for
         )
-        return self._write(files.certificate.stem, kubeconfig.certificate_user(files))
+        return self.with_certificate_files(files.certificate.stem, files)
+
+    def with_certificate_files(self, name: str, files: KeyPair) -> Path:
+        """Somebody whose client certificate is there already.
+
+        Args:
+            name: of the kubeconfig file.
+            files: key and certificate.
+        """
+        return self._write(name, kubeconfig.certificate_user(files))
 
     def with_token(self, token: str) -> Path:
         """Somebody with a bearer token, for example a ServiceAccount's."""
@@ -63,7 +72,7 @@ class Users:
 
     def write_fixed(self, admin: KeyPair, stranger_token: str) -> None:
         """Write the two kubeconfigs that every cluster has."""
-        self._write("admin", kubeconfig.certificate_user(admin))
+        self.with_certificate_files("admin", admin)
         self._write(STRANGER, {"token": stranger_token})
 
     def _write(self, file: str, user: dict[str, str]) -> Path:

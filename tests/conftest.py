@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
+    from cluster.registries import Registry
+
 _TESTS = Path(__file__).parent
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
@@ -31,6 +33,7 @@ def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out needs no cluster
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tiers that cannot run here, and say so; with CI=true that is a failure."""
     cannot_run = config.stash[_cannot_run] = {}
@@ -61,20 +64,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if config.option.collectonly or not any(_tier(item) in TIERS for item in session.items):
         return
     try:
-        prepare(progress=PytestProgress(config))
+        prepare(node=config.stash[_wants_node], registries=True, progress=PytestProgress(config))
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The one cluster of this run, brought up by the first test that asks for it."""
-    if name := os.environ.get("REGCRED_CLUSTER"):
-        yield Cluster.open(name)
-        return
-    cluster = Cluster(progress=PytestProgress(request.config))
+    """The one cluster of this run, brought up by the first test that asks for it.
+
+    It has the private registries, and a node when e2e tests were collected.
+    """
     try:
-        cluster.start()
+        if name := os.environ.get("REGCRED_CLUSTER"):
+            yield Cluster.open(name)
+            return
+        cluster = Cluster(
+            node=request.config.stash[_wants_node],
+            registries=True,
+            progress=PytestProgress(request.config),
+        ).start()
     except ClusterError as error:
         pytest.fail(str(error), pytrace=False)
     yield cluster
@@ -94,6 +103,24 @@ def kubeconfig(cluster: Cluster) -> Path:
 def kubectl(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """`Cluster.kubectl`: the real one, in the API server's version; fails the test by default."""
     return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def htpasswd_registry(cluster: Cluster) -> Registry:
+    """A private registry that asks for Basic authentication (plain HTTP)."""
+    return cluster.registries["htpasswd"]
+
+
+@pytest.fixture(scope="session")
+def token_registry(cluster: Cluster) -> Registry:
+    """A private registry that sends its clients to a token service (plain HTTP)."""
+    return cluster.registries["token"]
+
+
+@pytest.fixture(scope="session")
+def tls_registry(cluster: Cluster) -> Registry:
+    """A private registry with a certificate from a CA of its own, ``ca_file``."""
+    return cluster.registries["tls"]
 
 
 @pytest.fixture

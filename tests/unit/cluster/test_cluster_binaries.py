@@ -1,0 +1,70 @@
+import pytest
+
+from cluster import binaries
+
+
+@pytest.fixture
+def kubernetes(monkeypatch, tmp_path):
+    """The source of Kubernetes, on a machine where nothing of it is."""
+    monkeypatch.setenv("REGCRED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    return binaries.sources()[0]
+
+
+def program(path, says):
+    """A program that says its version."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "version"),
+    [
+        ("kubelet", "Kubernetes v1.37.2", "1.37.2"),
+        ("kubectl", "Client Version: v1.37.2", "1.37.2"),
+        ("kubectl", "Client Version: v1.32.4-dispatcher", "1.32.4-dispatcher"),
+        ("etcd", "etcd Version: 3.7.3", "3.7.3"),
+        ("etcd", "something else", ""),
+    ],
+)
+def test_version_of(tmp_path, name, says, version):
+    assert binaries.version_of(program(tmp_path / name, says)) == version
+
+
+def test_version_of_what_does_not_run(tmp_path):
+    (tmp_path / "etcd").touch()
+    assert binaries.version_of(tmp_path / "etcd") == ""
+
+
+def test_find_nothing(kubernetes):
+    assert binaries.find("kubelet", kubernetes) is None
+
+
+def test_find_takes_the_right_version_only_first_assets_then_path_then_cache(
+    kubernetes, monkeypatch, tmp_path
+):
+    right = f"Kubernetes v{kubernetes.module.version}"
+    cached = program(kubernetes.folder / "kubelet", right)
+    on_path = program(tmp_path / "path" / "kubelet", "Kubernetes v1.0.0")
+    asset = program(tmp_path / "assets" / "kubelet", "Kubernetes v1.0.0")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    assert binaries.find("kubelet", kubernetes) == cached
+    program(on_path, right)
+    assert binaries.find("kubelet", kubernetes) == on_path
+    program(asset, right)
+    assert binaries.find("kubelet", kubernetes) == asset
+
+
+def test_sources_name_their_programs_as_their_packages():
+    kubernetes, etcd = binaries.sources()
+    assert set(kubernetes.programs) == {
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kubectl",
+        "kubelet",
+    }
+    assert etcd.programs == ("etcd",)
+    assert len(kubernetes.programs) == len(kubernetes.module.packages)
