@@ -125,7 +125,7 @@ def _bearer(token: Password) -> str:
 
 
 def _static(auth: Auth) -> str:
-    if auth.username or auth.password:
+    if auth.username:
         pair = f"{auth.username}:{auth.password.reveal()}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"
     return _bearer(auth.token)

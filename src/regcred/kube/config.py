@@ -20,7 +20,7 @@ from regcred.kube import proxy, usable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from regcred.kube.entries import ExecPlugin, User
+    from regcred.kube.entries import Cluster, ExecPlugin, User
     from regcred.kube.kubeconfig import Selection
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -76,14 +76,7 @@ class Auth:
     @property
     def is_anonymous(self) -> bool:
         """Whether requests carry no credential at all."""
-        return not (
-            self.certificate
-            or self.token
-            or self.token_file
-            or self.username
-            or self.password
-            or self.exec
-        )
+        return not (self.certificate or self.token or self.token_file or self.username or self.exec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,34 +169,18 @@ def from_selection(selection: Selection, env: Mapping[str, str]) -> ClusterConfi
     server = usable.server_url(cluster.server, cluster_name)
     usable.check_user(user, user_name)
     usable.check_cluster(cluster, cluster_name)
-    secure = server.startswith("https://")
-    ca = cluster.certificate_authority_data
+    # client-go too sends no credential over a connection that everybody can read.
+    secret = server.startswith("https://")
+    exec_config = cluster.extensions.get(_EXEC_EXTENSION)
     return ClusterConfig(
         server=server,
         namespace=selection.context.namespace or "default",
         namespace_given_by_context=bool(selection.context.namespace),
         source=f"context {selection.name!r} of {cluster.origin}",
         context=selection.name,
-        tls=TLS(
-            ca=ca,
-            ca_source=f"the certificate authority of cluster {cluster_name!r} in {cluster.origin}"
-            if ca
-            else TLS().ca_source,
-            server_name=cluster.tls_server_name,
-            insecure=cluster.insecure_skip_tls_verify,
-        ),
-        # client-go too sends no credential over a connection that everybody can read.
-        auth=_auth(user, user_name, cluster.extensions.get(_EXEC_EXTENSION), env)
-        if secure
-        else Auth(),
-        impersonation=Impersonation(
-            user=user.impersonate,
-            uid=user.impersonate_uid,
-            groups=user.impersonate_groups,
-            extra=user.impersonate_extra,
-        )
-        if user.impersonate
-        else None,
+        tls=_tls(cluster, cluster_name),
+        auth=_auth(user, user_name, exec_config, env) if secret else Auth(),
+        impersonation=_impersonation(user),
         proxy_url=proxy.from_kubeconfig(cluster.proxy_url, cluster_name)
         if cluster.proxy_url
         else proxy.from_environment(server, env),
@@ -211,17 +188,33 @@ def from_selection(selection: Selection, env: Mapping[str, str]) -> ClusterConfi
     )
 
 
+def _tls(cluster: Cluster, name: str) -> TLS:
+    ca = cluster.certificate_authority_data
+    source = f"the certificate authority of cluster {name!r} in {cluster.origin}"
+    return TLS(
+        ca=ca,
+        ca_source=source if ca else TLS().ca_source,
+        server_name=cluster.tls_server_name,
+        insecure=cluster.insecure_skip_tls_verify,
+    )
+
+
+def _impersonation(user: User) -> Impersonation | None:
+    if not user.impersonate:
+        return None
+    return Impersonation(
+        user=user.impersonate,
+        uid=user.impersonate_uid,
+        groups=user.impersonate_groups,
+        extra=user.impersonate_extra,
+    )
+
+
 def _in_cluster(host: str, port: str, folder: Path, env: Mapping[str, str]) -> ClusterConfig:
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    try:
-        ca = (folder / "ca.crt").read_bytes()
-    except FileNotFoundError:
-        ca = b""
-    try:
-        namespace = (folder / "namespace").read_text().strip()
-    except FileNotFoundError:
-        namespace = ""
-    namespace = env.get("POD_NAMESPACE") or namespace
+    ca = _read_if_there(folder / "ca.crt")
+    mounted = _read_if_there(folder / "namespace").decode(errors="replace").strip()
+    namespace = env.get("POD_NAMESPACE") or mounted
     return ClusterConfig(
         server=server,
         namespace=namespace or "default",
@@ -233,13 +226,23 @@ def _in_cluster(host: str, port: str, folder: Path, env: Mapping[str, str]) -> C
     )
 
 
+def _read_if_there(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise InvalidKubeconfig(f"cannot read {path}: {error.strerror}") from None
+
+
 def _auth(user: User, name: str, exec_config: Any, env: Mapping[str, str]) -> Auth:
     if user.token_file and not user.token:
         try:
             Path(user.token_file).read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a valid file name"
             raise InvalidKubeconfig(
-                f"cannot read the token file of user {name!r}, {user.token_file}: {error.strerror}"
+                f"cannot read the token file of user {name!r}, {user.token_file}: {reason}"
             ) from None
     try:
         key = user.client_key_data.decode("ascii")
@@ -264,5 +267,5 @@ def _nothing_configured(wanted: list[str], found: tuple[str, ...]) -> InvalidKub
     hint = "name one: --kubeconfig FILE, or KUBECONFIG=FILE"
     if found:
         return InvalidKubeconfig(f"kubeconfig {', '.join(found)} is empty", hint=hint)
-    where = f" ({', '.join(wanted)} does not exist)" if wanted else ""
+    where = f": {', '.join(wanted)} does not exist" if wanted else ""
     return InvalidKubeconfig(f"there is no kubeconfig{where}", hint=hint)

@@ -70,7 +70,7 @@ async def run(config: ClusterConfig) -> ExecCredential:
     if executable is None:
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} is not installed",
-            hint=_ANSI.sub("", plugin.install_hint).strip(),
+            hint=_ANSI.sub("", plugin.install_hint).strip() or "install it, or put it on PATH",
         )
     environ = dict(auth.exec_environ) | dict(plugin.env)
     environ[_ENV] = exec_info(config, plugin, interactive=interactive)

@@ -55,8 +55,8 @@ class Resource:
         return path if name is None else f"{path}/{_segment(name, self.kind)}"
 
     def describe(self, namespace: str | None = None, name: str | None = None) -> str:
-        """The object or collection in words, for messages."""
-        what = self.plural if name is None else f"{self.plural}/{name}"
+        """The object or collection in words, for messages; an empty name is one to be made up."""
+        what = f"{self.plural}/{name}" if name else self.plural
         if not self.namespaced:
             return what
         return f"{what} in all namespaces" if namespace is None else f"{what} in {namespace!r}"

@@ -11,7 +11,7 @@ import ssl
 import tempfile
 from typing import TYPE_CHECKING
 
-from regcred.core.errors import ClusterUnreachable, InvalidKubeconfig
+from regcred.core.errors import ClusterUnreachable, CredentialHelperFailed, InvalidKubeconfig
 
 if TYPE_CHECKING:
     from regcred.core.credential import Password
@@ -34,6 +34,7 @@ def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSL
 
     Raises:
         InvalidKubeconfig: a CA, certificate or key is not what it must be.
+        CredentialHelperFailed: the same of what an exec plugin gave.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -53,12 +54,12 @@ def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSL
     else:
         made.load_default_certs()
     if certificate:
-        _load_client_certificate(made, certificate, key, config.auth.whose)
+        _load_client_certificate(made, certificate, key, config)
     return made
 
 
 def _load_client_certificate(
-    made: ssl.SSLContext, certificate: bytes, key: Password, whose: str
+    made: ssl.SSLContext, certificate: bytes, key: Password, config: ClusterConfig
 ) -> None:
     """OpenSSL wants a file: one that only we can read, and that is gone at once."""
     with tempfile.NamedTemporaryFile(prefix="regcred-") as file:
@@ -72,8 +73,13 @@ def _load_client_certificate(
                 reason = "the key is protected by a passphrase"
             elif isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
                 reason = "the key belongs to another certificate"
+            what = "the client certificate and key"
+            if config.auth.exec:
+                raise CredentialHelperFailed(
+                    f"{what} that {config.auth.exec.command} gave cannot be used: {reason}"
+                ) from None
             raise InvalidKubeconfig(
-                f"the client certificate and key of {whose} cannot be used: {reason}"
+                f"{what} of {config.auth.whose} cannot be used: {reason}"
             ) from None
 
 

@@ -176,7 +176,7 @@ def test_in_a_pod_a_kubeconfig_comes_first(tmp_path, service_account):
 
 
 def test_no_configuration_at_all(tmp_path):
-    with pytest.raises(InvalidKubeconfig, match=r"no kubeconfig .*\.kube/config does not exist"):
+    with pytest.raises(InvalidKubeconfig, match=r"no kubeconfig: .*\.kube/config does not exist"):
         load(env={"HOME": str(tmp_path)}, service_account=tmp_path)
     with pytest.raises(InvalidKubeconfig, match="there is no kubeconfig"):
         load(env={}, service_account=tmp_path)
