@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from regcred import __version__
 from regcred.core.errors import Gone
 from regcred.kube.transport import JSON, Transport
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+
+
+_USER_AGENT = f"regcred/{__version__}"
 
 
 class Client:
@@ -41,7 +45,7 @@ class Client:
     """
 
     def __init__(
-        self, config: ClusterConfig, *, user_agent: str = "regcred", timeout: float = 30.0
+        self, config: ClusterConfig, *, user_agent: str = _USER_AGENT, timeout: float = 30.0
     ) -> None:
         self._transport = Transport(config, user_agent=user_agent, timeout=timeout)
 
