@@ -160,7 +160,17 @@ def theirs(kubectl: Path, case: Case) -> dict[str, Any] | str:
         capture_output=True,
         check=False,
     )
-    return answer.stderr.decode() if answer.returncode else comparable(json.loads(answer.stdout))
+    return (
+        answer.stderr.decode()
+        if answer.returncode
+        else comparable(json.loads(answer.stdout, parse_int=as_go))
+    )
+
+
+def as_go(digits: str) -> int | float:
+    """Go prints large floats without an exponent; beyond 64 bits there are no integers."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 def test_reads_and_merges_as_kubectl_does(cluster, tmp_path, monkeypatch):
