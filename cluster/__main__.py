@@ -59,7 +59,7 @@ def _prepare(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def _up(options: argparse.Namespace, progress: Progress) -> int:
-    lock = Folder.named(options.name).root.with_suffix(".lock")
+    lock = Folder.named(options.name).root.with_name(f"{options.name}.lock")
     with locked(lock, progress, "another process is starting this cluster"):
         return _up_alone(options, progress)
 

@@ -57,8 +57,9 @@ class Api:
         """Whether ``/readyz`` says ok."""
         return self.request("GET", "/readyz")[0] == 200
 
-    def exists(self, path: str) -> bool:
-        """Whether there is an object at this path."""
+    def has_default_service_account(self, namespace: str) -> bool:
+        """Whether a namespace has it, as it needs for its first Pod."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
         return self.request("GET", path)[0] == 200
 
     def node_is_ready(self, name: str) -> bool:

@@ -10,37 +10,31 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from cluster import controlplane, images, packages, registries
+from cluster import packages
 from cluster.api import Api
 from cluster.binaries import ensure_programs
 from cluster.errors import ClusterError
-from cluster.node import NODE, Node
+from cluster.node import Node
 from cluster.packages import ensure_packages
 from cluster.paths import Folder, last_lines
-from cluster.pki import Authority, KeyPair
-from cluster.ports import free_ports
+from cluster.pki import KeyPair
 from cluster.processes import ProcessId, Supervisor
 from cluster.progress import SILENT, Progress
+from cluster.startup import Startup
 from cluster.state import State
-from cluster.users import STRANGER, Users
+from cluster.users import Users
 from cluster.waiting import await_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-
-_START = 120.0
-"""Seconds that a part may take to be ready; on two idle cores the API server takes eight."""
 
 
 def prepare(
@@ -69,11 +63,12 @@ def prepare(
 class Cluster:
     """A Kubernetes cluster on this machine's loopback, which ends with its owner.
 
-    As a context manager it is up inside the block. Whatever becomes of this process, the
-    cluster's processes end with it, unless `detach` was called.
+    As a context manager it is up inside the block; an error there leaves ``folder.logs``.
+    Whatever becomes of this process, the cluster's processes end with it, unless `detach` was
+    called.
 
     Args:
-        node: with a node, named `NODE`, that runs Pods with ``hostNetwork`` and ``nodeName``.
+        node: with a node, `cluster.node.NODE`, for Pods with ``hostNetwork`` and ``nodeName``.
         registries: with the private registries of `cluster.registries`.
         name: its folder is ``clusters/NAME`` in the cache; without one it is a temporary folder.
         progress: told what takes long.
@@ -125,8 +120,14 @@ class Cluster:
         cgroup = Node(folder).cgroup if self.has_node else ""
         self._supervisor = Supervisor(folder, isolate=self.has_node, cgroup=cgroup)
         try:
-            with self._progress.task("starting the cluster"):
-                self._use(folder, self._start(self._supervisor, folder, programs))
+            with self._progress.task("starting the cluster") as task:
+                state = Startup(folder, self._supervisor, programs, task).run(
+                    name=self._name or "regcred",
+                    node=self.has_node,
+                    with_registries=self._with_registries,
+                )
+            self._use(folder, state)
+            state.save(folder)
         except BaseException:
             self._supervisor.stop()
             raise
@@ -164,7 +165,7 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stop(keep_logs=isinstance(error, Exception))
 
     @property
     def kubeconfig(self) -> Path:
@@ -242,7 +243,12 @@ class Cluster:
             ClusterError: the API server refuses it, or the ServiceAccount does not come.
         """
         self.api.create_namespace(name)
-        self._await_service_account(name)
+        await_condition(
+            f"the namespace {name} has its default ServiceAccount",
+            lambda: self.api.has_default_service_account(name),
+            timeout=60,
+            log=lambda: last_lines(self.folder.log("kube-controller-manager")),
+        )
 
     def _use(self, folder: Folder, state: State) -> None:
         self._state = state
@@ -269,84 +275,3 @@ class Cluster:
         if folder.root.exists():
             shutil.rmtree(folder.root)
         return folder
-
-    def _start(self, supervisor: Supervisor, folder: Folder, programs: dict[str, Path]) -> State:
-        etcd, etcd_peer, api, kubelet, *others = free_ports(4 + registries.PORTS)
-        ports = controlplane.Ports(etcd, etcd_peer, api)
-        keys = controlplane.make_keys(folder)
-        token = secrets.token_urlsafe()
-        tokens = controlplane.write_tokens(folder, {STRANGER: (token, ())})
-
-        # All that waits for nothing starts first; the API server takes longest.
-        supervisor.start("etcd", controlplane.etcd(programs["etcd"], folder, ports))
-        supervisor.start(
-            "kube-apiserver",
-            controlplane.api_server(programs["kube-apiserver"], keys, tokens, ports),
-        )
-        state = State(
-            name=self._name or "regcred",
-            supervisor=supervisor.process,
-            api_port=ports.api,
-            kubectl=programs["kubectl"],
-            node=self.has_node,
-            processes={},
-            registries=registries.start(supervisor, folder, others)
-            if self._with_registries
-            else {},
-        )
-        self._use(folder, state)
-        self.users.write_fixed(keys.admin, token)
-        if self.has_node:
-            self._start_containerd(supervisor)
-        for registry in self.registries.values():
-            log = f"registry-{registry.kind}"
-            self._await(f"the registry {registry.address} is ready", registry.is_ready, log)
-            registry.push(registries.IMAGE)
-        self._await("the API server is ready", self.api.is_ready, "kube-apiserver")
-        supervisor.start(
-            "kube-controller-manager",
-            controlplane.controller_manager(
-                programs["kube-controller-manager"], keys, self.kubeconfig
-            ),
-        )
-        if self.has_node:
-            self._start_kubelet(supervisor, programs["kubelet"], keys.ca, kubelet)
-        self._await_service_account("default")
-        state = replace(state, processes=supervisor.pids())
-        state.save(folder)
-        return state
-
-    def _start_containerd(self, supervisor: Supervisor) -> None:
-        node = Node(self.folder)
-        supervisor.start("containerd", node.containerd(packages.program("containerd")))
-        self._await("containerd answers", node.answers, "containerd")
-        images.import_pause(node.socket, self.folder.images)
-
-    def _start_kubelet(
-        self, supervisor: Supervisor, program: Path, ca: Authority, port: int
-    ) -> None:
-        account = ca.client("kubelet", f"system:node:{NODE}", ("system:nodes",))
-        config = self.users.with_certificate_files("kubelet", account)
-        server = ca.server("kubelet-server", (NODE,))
-        node = Node(self.folder)
-        supervisor.start(
-            "kubelet", node.kubelet(program, config, ca.files.certificate, server, port)
-        )
-        self._await("the node is ready", lambda: self.api.node_is_ready(NODE), "kubelet")
-
-    def _await_service_account(self, namespace: str) -> None:
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
-        self._await(
-            f"namespace {namespace} has its default ServiceAccount",
-            lambda: self.api.exists(path),
-            "kube-controller-manager",
-        )
-
-    def _await(self, what: str, holds: Callable[[], bool], log: str) -> None:
-        await_condition(
-            what,
-            holds,
-            timeout=_START,
-            meanwhile=self._supervisor.check if self._supervisor else lambda: None,
-            log=lambda: last_lines(self.folder.log(log)),
-        )

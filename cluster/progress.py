@@ -66,15 +66,20 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
+        # The title has a line of its own: in front of the bar it would leave no room for it.
+        self.say(title)
         columns = (
-            TextColumn("{task.description}"),
             *((BarColumn(), MofNCompleteColumn()) if total else ()),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[detail]}"),
+            TextColumn(
+                "[dim]{task.fields[detail]}",
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
         )
-        with Bars(*columns, console=Console(file=self._stream)) as bars:
-            bar = bars.add_task(title, total=total, detail="")
+        with Bars(*columns, console=Console(file=self._stream), transient=True) as bars:
+            bar = bars.add_task("", total=total, detail="")
             yield Task(lambda done, detail: bars.update(bar, completed=done, detail=detail))
 
     def _lines(self, title: str, total: int | None) -> Iterator[Task]:

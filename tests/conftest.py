@@ -108,19 +108,25 @@ def kubectl(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[bytes
 @pytest.fixture(scope="session")
 def htpasswd_registry(cluster: Cluster) -> Registry:
     """A private registry that asks for Basic authentication (plain HTTP)."""
-    return cluster.registries["htpasswd"]
+    return _registry(cluster, "htpasswd")
 
 
 @pytest.fixture(scope="session")
 def token_registry(cluster: Cluster) -> Registry:
     """A private registry that sends its clients to a token service (plain HTTP)."""
-    return cluster.registries["token"]
+    return _registry(cluster, "token")
 
 
 @pytest.fixture(scope="session")
 def tls_registry(cluster: Cluster) -> Registry:
     """A private registry with a certificate from a CA of its own, ``ca_file``."""
-    return cluster.registries["tls"]
+    return _registry(cluster, "tls")
+
+
+def _registry(cluster: Cluster, kind: str) -> Registry:
+    if kind not in cluster.registries:
+        pytest.fail("the cluster has no registries: python -m cluster up --registry", pytrace=False)
+    return cluster.registries[kind]
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 
-from cluster import Cluster
+import pytest
+
+from cluster import Cluster, ClusterError
+from cluster.binaries import sources
 from cluster.paths import CHECKOUT, Folder
 from cluster.processes import await_end
 from tests.support.owned import owned_cluster
@@ -59,3 +62,18 @@ def test_up_status_env_down():
     assert [process for process in processes.values() if process.runs()] == []
     assert not Folder.named(name).root.exists()
     assert "there is no cluster" in cluster_command("down", "--name", name).stderr
+
+
+def test_failed_start_names_the_log_and_leaves_no_process(monkeypatch, tmp_path):
+    etcd = tmp_path / "etcd"
+    says_version = f"echo 'etcd Version: {sources()[1].module.version}'"
+    etcd.write_text(f"#!/bin/sh\n[ $1 = --version ] && {says_version} || echo broken; exit 7\n")
+    etcd.chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ClusterError) as caught:
+        Cluster().start()
+    assert caught.value.message == "etcd ended with exit code 7"
+    assert caught.value.log.endswith("/logs/etcd.log\nbroken")
+    (folder,) = tmp_path.glob("regcred-*")
+    assert [part.name for part in folder.iterdir()] == ["logs"]
