@@ -276,4 +276,4 @@ class _Resolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        await self._resolver.close()
+        """There is nothing to close."""
