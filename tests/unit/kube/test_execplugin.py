@@ -170,7 +170,11 @@ print(asyncio.run(execplugin.run(told)).token.reveal())
     with (
         os.fdopen(master, "r+b", buffering=0) as terminal,
         subprocess.Popen(
-            [sys.executable, "-c", program], stdin=slave, stdout=subprocess.PIPE, stderr=slave
+            [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[3],
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=slave,
         ) as process,
     ):
         os.close(slave)
