@@ -13,10 +13,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from cluster import packages
+from cluster import packages, tiers
 from cluster.api import Api
 from cluster.binaries import ensure_programs
 from cluster.errors import ClusterError
@@ -53,6 +54,8 @@ def prepare(
     Raises:
         ClusterError: something is missing and cannot be had.
     """
+    if lack := tiers.machine_lacks(node=node):
+        raise ClusterError(f"no such cluster here: {lack}")
     if node:
         ensure_packages(packages.FOR_NODE, progress)
     elif registries:
@@ -230,8 +233,10 @@ class Cluster:
             check=False,
         )
         if check and answer.returncode:
+            # Flags may hold passwords: what stands before them says enough.
+            verb = " ".join(takewhile(lambda word: not word.startswith("-"), arguments))
             raise ClusterError(
-                f"kubectl {' '.join(arguments)} exited with {answer.returncode}",
+                f"kubectl {verb} exited with {answer.returncode}",
                 log=answer.stderr.decode(errors="replace"),
             )
         return answer

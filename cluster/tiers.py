@@ -1,4 +1,4 @@
-"""Which tests can run on this machine, and if not, why not."""
+"""Which clusters can be up on this machine, so which tests can run; and if not, why not."""
 
 from __future__ import annotations
 
@@ -22,18 +22,29 @@ def why_not(tier: str) -> str:
     Args:
         tier: one of `TIERS`.
     """
-    if sys.platform != "linux":
-        return f"it needs Linux, and this is {platform.system()}"
-    if platform.machine() not in ARCHITECTURES:
-        return f"it needs {' or '.join(ARCHITECTURES)}, and this is {platform.machine()}"
-    if tier == "e2e" and os.geteuid() != 0:
-        return "a node needs root, for containerd and kubelet"
-    if tier == "e2e" and not _may_mount():
-        return "a node needs CAP_SYS_ADMIN, for namespaces and mounts (docker run --privileged)"
-    needed = packages.FOR_NODE if tier == "e2e" else packages.FOR_REGISTRIES
-    absent = packages.missing(needed)
+    node = tier == "e2e"
+    if lack := machine_lacks(node=node):
+        return lack
+    absent = packages.missing(packages.FOR_NODE if node else packages.FOR_REGISTRIES)
     if absent and (os.environ.get("CI") != "true" or packages.cannot_install()):
         return f"not installed: {', '.join(absent)} (python -m cluster prepare --node --registry)"
+    return ""
+
+
+def machine_lacks(*, node: bool) -> str:
+    """What no installation mends, in one line; empty when a cluster can be up here.
+
+    Args:
+        node: whether the cluster has one.
+    """
+    if sys.platform != "linux":
+        return f"a cluster needs Linux, and this is {platform.system()}"
+    if platform.machine() not in ARCHITECTURES:
+        return f"a cluster needs {' or '.join(ARCHITECTURES)}, and this is {platform.machine()}"
+    if node and os.geteuid() != 0:
+        return "a node needs root, for containerd and kubelet"
+    if node and not _may_mount():
+        return "a node needs CAP_SYS_ADMIN, for namespaces and mounts (docker run --privileged)"
     return ""
 
 

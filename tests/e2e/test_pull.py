@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.pods import await_running, await_waiting, create, pod
+from tests.support.pods import await_running, await_waiting, create, login_secret, pod
 
 
 @pytest.mark.parametrize("kind", ["htpasswd", "token"])
@@ -11,12 +11,7 @@ def test_pull_needs_a_pull_secret(node_cluster, namespace, kind):
     create(node_cluster, namespace, pod("before", registry.image))
     await_waiting(node_cluster, namespace, "before", "ErrImagePull")
 
-    node_cluster.kubectl(
-        *("create", "secret", "docker-registry", "login", "-n", namespace),
-        f"--docker-server={registry.address}",
-        f"--docker-username={registry.username}",
-        f"--docker-password={registry.password}",
-    )
+    create(node_cluster, namespace, login_secret("login", registry))
     create(node_cluster, namespace, pod("after", registry.image, pull_secrets=("login",)))
     await_running(node_cluster, namespace, "after")
     logs = node_cluster.kubectl("logs", "after", "-n", namespace).stdout
@@ -24,11 +19,6 @@ def test_pull_needs_a_pull_secret(node_cluster, namespace, kind):
 
 
 def test_pull_is_denied_to_an_account_without_rights(node_cluster, namespace, token_registry):
-    node_cluster.kubectl(
-        *("create", "secret", "docker-registry", "login", "-n", namespace),
-        f"--docker-server={token_registry.address}",
-        "--docker-username=outsider",
-        f"--docker-password={token_registry.accounts()['outsider']}",
-    )
+    create(node_cluster, namespace, login_secret("login", token_registry, "outsider"))
     create(node_cluster, namespace, pod("app", token_registry.image, pull_secrets=("login",)))
     await_waiting(node_cluster, namespace, "app", "ErrImagePull")

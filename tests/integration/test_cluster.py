@@ -3,6 +3,10 @@
 import json
 from datetime import timedelta
 
+import pytest
+
+from cluster import ClusterError
+
 
 def test_namespace_has_its_default_service_account(kubectl, namespace):
     accounts = json.loads(kubectl("get", "serviceaccounts", "-n", namespace, "-o", "json").stdout)
@@ -16,6 +20,14 @@ def test_kubectl_and_server_have_the_version_of_go_mod(kubectl):
 
 def test_kubeconfig_is_private(kubeconfig):
     assert kubeconfig.stat().st_mode & 0o777 == 0o600
+
+
+def test_failing_kubectl_shows_no_flags(kubectl, namespace):
+    command = ["create", "secret", "docker-registry", "-n", namespace, "--docker-password=hidden"]
+    with pytest.raises(ClusterError) as caught:
+        kubectl(*command)
+    assert caught.value.message == "kubectl create secret docker-registry exited with 1"
+    assert "hidden" not in str(caught.value)
 
 
 def test_stranger_is_known_and_may_do_nothing(cluster, kubectl, namespace):

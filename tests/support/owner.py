@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 
 from cluster import Cluster
-from tests.support.pods import await_running, create, pod
+from tests.support.pods import await_running, create, login_secret, pod
 
 
 def main() -> None:
@@ -18,12 +18,7 @@ def main() -> None:
     with Cluster(node=node, registries=node) as cluster:
         if node:
             registry = cluster.registries["htpasswd"]
-            cluster.kubectl(
-                *("create", "secret", "docker-registry", "login"),
-                f"--docker-server={registry.address}",
-                f"--docker-username={registry.username}",
-                f"--docker-password={registry.password}",
-            )
+            create(cluster, "default", login_secret("login", registry))
             create(cluster, "default", pod("app", registry.image, pull_secrets=("login",)))
             await_running(cluster, "default", "app")
         supervisor = cluster.processes["supervisor"]

@@ -9,6 +9,7 @@ from cluster.node import NODE
 
 if TYPE_CHECKING:
     from cluster import Cluster
+    from cluster.registries import Registry
 
 _WAITING = "{.status.containerStatuses[0].state.waiting.reason}"
 
@@ -32,6 +33,25 @@ def pod(name: str, image: str, *, pull_secrets: tuple[str, ...] = ()) -> dict[st
             "containers": [{"name": "app", "image": image, "imagePullPolicy": "Always"}],
             "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
         },
+    }
+
+
+def login_secret(name: str, registry: Registry, username: str = "") -> dict[str, Any]:
+    """A pull Secret for a registry.
+
+    Args:
+        name: of the Secret.
+        registry: whose address it has as key.
+        username: one of the registry's accounts; the one that may pull by default.
+    """
+    who = username or registry.username
+    entry = {"username": who, "password": registry.accounts()[who]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": json.dumps({"auths": {registry.address: entry}})},
     }
 
 
