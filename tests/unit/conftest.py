@@ -1,7 +1,11 @@
 """What the unit tests share."""
 
+import os
+
 from hypothesis import settings
 
-# How long an example takes is the machine's affair, not a test's.
-settings.register_profile("regcred", deadline=None)
-settings.load_profile("regcred")
+# How long an example takes is the machine's affair, not a test's. Few of them here, so that
+# `make check` takes less than a minute.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=300)
+settings.load_profile("thorough" if os.environ.get("CI") == "true" else "quick")

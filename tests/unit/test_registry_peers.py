@@ -125,6 +125,13 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("pki"), "ca")
 
 
+@pytest.fixture(autouse=True)
+def system_store(tmp_path_factory, monkeypatch):
+    """Another CA in place of the system's many, which take OpenSSL long to read."""
+    other = Authority(tmp_path_factory.mktemp("system"), "system")
+    monkeypatch.setenv("SSL_CERT_FILE", str(other.files.certificate))
+
+
 @pytest.fixture
 def tls(authority):
     """The server's side of TLS for these hosts."""

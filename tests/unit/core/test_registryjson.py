@@ -85,6 +85,7 @@ def test_errors_say_code_and_message(body, text):
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda each: st.lists(each) | st.dictionaries(st.sampled_from(["errors", "code", "x"]), each),
+    max_leaves=8,
 )
 
 
