@@ -41,6 +41,14 @@ def read_file(path: str, what: str) -> bytes:
     return content
 
 
+def as_utf8(text: str) -> str:
+    """An argument as its bytes read in UTF-8, whatever the locale says they are.
+
+    Registries and kubelet know UTF-8 only, and kubectl takes the bytes as they come.
+    """
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
+
+
 def read_password_stdin() -> Password:
     """The password on standard input, without the line end behind it, as docker login reads it.
 

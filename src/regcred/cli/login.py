@@ -206,8 +206,8 @@ def _credentials(
     if password_stdin:
         word = inputs.read_password_stdin()
     else:
-        word = Password(password or inputs.ask("Password", hide=True))
-    return [Credential(registry, user, word) for registry in registries]
+        word = Password(inputs.as_utf8(password or inputs.ask("Password", hide=True)))
+    return [Credential(registry, inputs.as_utf8(user), word) for registry in registries]
 
 
 async def _verify(

@@ -7,6 +7,7 @@ this module imports click and nothing heavier, and each verb imports what it nee
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn
@@ -72,6 +73,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: no traceback reaches a person."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -134,7 +134,9 @@ def secret(
     else:
         username, password = _flags(docker_server, docker_username, docker_password, password_stdin)
         servers = chosen or [docker_server]
-        data = _config([Credential(s, username, password, docker_email) for s in servers])
+        data = _config(
+            [Credential(s, username, password, inputs.as_utf8(docker_email)) for s in servers]
+        )
 
     built = core.build(name, data, namespace=namespace or "")
     if append_hash:
@@ -154,7 +156,10 @@ def _flags(
 ) -> tuple[str, Password]:
     if password and password_stdin:
         raise UsageError("--docker-password and --password-stdin exclude each other")
-    secret_word = inputs.read_password_stdin() if password_stdin else Password(password or "")
+    if password_stdin:
+        secret_word = inputs.read_password_stdin()
+    else:
+        secret_word = Password(inputs.as_utf8(password or ""))
     if not username or not secret_word or not server:
         raise UsageError(
             "no credential is given",
@@ -162,7 +167,7 @@ def _flags(
             "--from-docker-config or --from-file FILE",
         )
     inputs.check_username(username)
-    return username, secret_word
+    return inputs.as_utf8(username), secret_word
 
 
 def _config(credentials: list[Credential]) -> dict[str, bytes]:

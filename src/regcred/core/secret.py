@@ -82,6 +82,5 @@ def with_hash(secret: dict[str, Any]) -> dict[str, Any]:
 
 def with_last_applied(secret: dict[str, Any]) -> dict[str, Any]:
     """The Secret with the annotation of ``--save-config``, for a later ``kubectl apply``."""
-    bare = secret | {"metadata": secret["metadata"] | {"annotations": {}}}
-    applied = gojson.dumps(bare) + "\n"
+    applied = gojson.dumps(secret) + "\n"
     return secret | {"metadata": secret["metadata"] | {"annotations": {LAST_APPLIED: applied}}}

@@ -70,6 +70,7 @@ objects = st.dictionaries(
         ("\ufeff", '"\\uFEFF"'),
         ("\x9f", '"\\x9F"'),
         ("é", "é"),
+        ("\xa0\ufeff", '"\xa0\\uFEFF"'),
         ("a\n", "|\n  a"),
         ("a\nb", "|-\n  a\n  b"),
         ("a\n\n", "|+\n  a\n"),
