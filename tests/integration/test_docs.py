@@ -1,0 +1,94 @@
+"""What README and the reference say is run here as it stands there."""
+
+import base64
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import run_regcred
+
+ROOT = Path(__file__).parents[2]
+KEY = {
+    "type": "service_account",
+    "private_key": "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n",
+    "client_email": "puller@project.iam.gserviceaccount.com",
+}
+
+
+def shell_block(heading: str) -> list[str]:
+    """The commands of the first ``sh`` block after `heading` in README.md."""
+    text = (ROOT / "README.md").read_text()
+    block = re.search(r"```sh\n(.*?)```", text[text.index(heading) :], re.DOTALL)[1]
+    return [line for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def pulled_by(kubectl, namespace):
+    """What a new Pod in `namespace` would pull with."""
+    secret, account = (
+        json.loads(kubectl("get", what, "-n", namespace, "-o", "json").stdout)
+        for what in ("secret/regcred", "serviceaccount/default")
+    )
+    return secret["type"], secret["data"], account["imagePullSecrets"]
+
+
+def test_one_command_does_what_the_three_do(cluster, kubectl, regcred, namespace, tmp_path):
+    key = json.dumps(KEY, indent=2) + "\n"
+    (tmp_path / "key.json").write_text(key)
+    three = shell_block("The three commands")
+    (one,) = shell_block("The one that replaces them")
+    other = f"{namespace}-three"
+    cluster.create_namespace(other)
+    for command in three[:2]:
+        words = [w.replace("$(cat key.json)", key.rstrip("\n")) for w in shlex.split(command)]
+        assert words[0] == "kubectl"
+        kubectl(*(other if w == "team-a" else w for w in words[1:]))
+    words = shlex.split(one)
+    assert (words[0], words[-1]) == ("regcred", "--restart")
+    arguments = [namespace if w == "team-a" else w for w in words[1:]]
+    # The registry of the example is not here to be asked.
+    regcred(*arguments, "--skip-verify", cwd=tmp_path)
+
+    ours, theirs = pulled_by(kubectl, namespace), pulled_by(kubectl, other)
+    cluster.api.delete_namespace(other)
+    assert (ours[0], ours[2]) == (theirs[0], theirs[2])
+    ours_auths, theirs_auths = (
+        json.loads(base64.b64decode(data[".dockerconfigjson"])) for data in (ours[1], theirs[1])
+    )
+    assert ours_auths == theirs_auths
+
+
+def test_the_rights_in_the_reference_are_enough(cluster, kubectl, namespace, htpasswd_registry):
+    text = (ROOT / "docs/reference.md").read_text()
+    role = re.search(r"<!-- rights:begin -->\n```yaml\n(.*?)```", text, re.DOTALL)[1]
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=role.encode())
+    kubectl("create", "serviceaccount", "deployer", "-n", namespace)
+    bind = ("create", "rolebinding", "deployer", "--role=regcred-login")
+    kubectl(*bind, f"--serviceaccount={namespace}:deployer", "-n", namespace)
+    token = kubectl("create", "token", "deployer", "-n", namespace).stdout.decode()
+    env = {"KUBECONFIG": str(cluster.users.with_token(token))}
+    login = ("login", htpasswd_registry.address, "-u", htpasswd_registry.username)
+    password = htpasswd_registry.password.encode()
+
+    done = run_regcred(*login, "--password-stdin", "-n", namespace, stdin=password, env=env)
+    assert b"warning" not in done.stderr
+    assert b"Attached  serviceaccount/default" in done.stdout
+    done = run_regcred("logout", "--all", "-n", namespace, env=env)
+    assert b"Deleted   secret/regcred" in done.stdout
+    assert kubectl("get", "secrets", "-n", namespace, "-o", "name").stdout == b""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
+    ],
+)
+def test_links_to_files_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), f"{page}: {target}"
