@@ -7,7 +7,6 @@ pickling show ``********`` or fail, so that no log line, traceback or debugger v
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -41,6 +40,8 @@ class Password:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Password):
             return NotImplemented
+        import hmac  # loads OpenSSL, which takes as long as printing a Secret
+
         mine = self.__value.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, other.__value.encode("utf-8", "surrogatepass"))
 

@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING
 from regcred.core import gojson
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UndecodableDockerConfig, UselessDockerConfig
-from regcred.core.gojsonread import Member, NotJSON, read
 from regcred.core.registrykey import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from regcred.core.gojsonread import Member
 
 _DIGIT = "[A-Za-z0-9+/]"
 _BASE64 = re.compile(f"(?:{_DIGIT}{{4}})*(?:{_DIGIT}{{2}}(?:==)?|{_DIGIT}{{3}}=?)?")
@@ -200,6 +201,8 @@ def decode_auth(auth: str) -> tuple[str, Password]:
 
 
 def _read(data: bytes | str, source: str) -> Member:
+    from regcred.core.gojsonread import NotJSON, read
+
     try:
         return read(data)
     except NotJSON as error:

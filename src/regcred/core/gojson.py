@@ -11,17 +11,12 @@ Source: https://pkg.go.dev/encoding/json#Marshal
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 # These characters can stand inside string literals only, so replacing them in the whole
 # text is safe. Lone surrogates are how Python carries bytes that are not UTF-8.
-_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return "\\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
+_ESCAPES = dict.fromkeys(range(0xD800, 0xE000), "\\ufffd")
+_ESCAPES |= {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def dumps(obj: Any, *, indent: int | None = None) -> str:
@@ -33,4 +28,4 @@ def dumps(obj: Any, *, indent: int | None = None) -> str:
     """
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(obj, ensure_ascii=False, separators=separators, indent=indent)
-    return _ESCAPED.sub(_escape, text)
+    return text.translate(_ESCAPES)

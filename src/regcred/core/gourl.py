@@ -11,11 +11,11 @@ Source: https://pkg.go.dev/net/url#Parse (Go 1.26: ``parse``, ``parseAuthority``
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import string
 
-_HOST_ASCII = frozenset(string.ascii_letters + string.digits + "-_.~!$&'()*+,;=:[]<>\"")
+_HOST_ASCII = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~!$&'()*+,;=:[]<>\""
+)
 _USERINFO = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -69,6 +69,8 @@ def _ip_literal(host: str) -> str:
     _check_port(port)
     address, zone_mark, zone = literal.partition("%25")
     address, zone = _decode_host(address), _decode_host(zone, zone=True)
+    import ipaddress
+
     try:
         ipaddress.IPv6Address(address)
     except ValueError:

@@ -23,21 +23,21 @@ _WORDS = frozenset(
     ["", "~", "<<", ".nan", ".NaN", ".NAN"]
     + [sign + inf for sign in ("", "+", "-") for inf in (".inf", ".Inf", ".INF")]
 )
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INT = re.compile(r"([-+]?)0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
-_BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
-_TIMESTAMP = re.compile(
+# Patterns stay text until a string needs them: compiling them all takes longer than a Secret.
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_INT = r"([-+]?)0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)"
+_BASE60 = r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+_TIMESTAMP = (
     r"(\d{4})-(\d\d?)-(\d\d?)"
     r"(?:[Tt](\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?(?:Z|[-+]\d\d:\d\d)"
-    r"| (\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?)?",
-    re.ASCII,
+    r"| (\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?)?"
 )
 # The emitter counts as printable only what lies in the basic plane, without the BOM.
-_NOT_PRINTABLE = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_NOT_PRINTABLE = "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe-\U0010ffff]"
 _BREAKS = "\r\n\x85\u2028\u2029"
-_BREAK = re.compile(f"[{_BREAKS}]")
-_SPACE_BREAK = re.compile(f" [{_BREAKS}]")
-_BREAK_SPACE = re.compile(f"[{_BREAKS}] ")
+_BREAK = f"[{_BREAKS}]"
+_SPACE_BREAK = f" [{_BREAKS}]"
+_BREAK_SPACE = f"[{_BREAKS}] "
 _SPECIAL_FIRST = frozenset("#,[]{}&*!|>'\"%@`")
 _ESCAPES = {
     "\0": "0",
@@ -105,15 +105,16 @@ def _scalar(value: Any, indent: int, *, in_key: bool = False) -> str:
 
 
 def _string(text: str, indent: int, *, in_key: bool) -> str:
-    special = _SPACE_BREAK.search(text) or _NOT_PRINTABLE.search(text)
+    simple = text.isascii() and text.isprintable()
+    special = not simple and (re.search(_SPACE_BREAK, text) or re.search(_NOT_PRINTABLE, text))
     if "\n" in text:
         block = not special and not text.endswith(" ") and not in_key
         return _literal(text, indent) if block else _double_quoted(text)
     if _reads_as_other_type(text) or special:
         return _double_quoted(text)
     # Without a line feed, the other breaks (U+2028 and the like) are all that is left.
-    if _BREAK.search(text) or _confuses(text):
-        if _BREAK_SPACE.search(text):
+    if _confuses(text) or (not simple and re.search(_BREAK, text)):
+        if re.search(_BREAK_SPACE, text):
             return _double_quoted(text)
         return "'" + text.replace("'", "''") + "'"
     return text
@@ -123,21 +124,21 @@ def _reads_as_other_type(text: str) -> bool:
     """Whether the plain scalar would be resolved as bool, null, number or timestamp."""
     if text in _WORDS:
         return True
-    if text[0] not in "+-.0123456789":
+    if text[0] not in "+-.0123456789" or (text[0] == "." and not text[1:2].isdigit()):
         return False
-    if _BASE60.fullmatch(text) or _is_timestamp(text):
+    if re.fullmatch(_BASE60, text) or _is_timestamp(text):
         return True
     plain = text if text[0] == "." else text.replace("_", "")
-    if match := _INT.fullmatch(plain):
+    if match := re.fullmatch(_INT, plain):
         value = int(match[2][1:], {"x": 16, "o": 8, "b": 2}[match[2][0].lower()])
         limit = {"": 2**64 - 1, "+": 2**63 - 1, "-": 2**63}[match[1]]
         return value <= limit
     # Go's ParseFloat fails on what is too large, and then the text stays a string.
-    return bool(_FLOAT.fullmatch(plain)) and abs(float(plain)) != float("inf")
+    return bool(re.fullmatch(_FLOAT, plain)) and abs(float(plain)) != float("inf")
 
 
 def _is_timestamp(text: str) -> bool:
-    match = _TIMESTAMP.fullmatch(text)
+    match = re.fullmatch(_TIMESTAMP, text, re.ASCII)
     if not match:
         return False
     numbers = [int(n) for n in match.groups() if n is not None]
@@ -157,7 +158,7 @@ def _confuses(text: str) -> bool:
         return True
     if text[0] in "?-" and (len(text) == 1 or text[1] in " \t"):
         return True
-    return bool(re.search(r":([ \t]|$)|[ \t]#", text))
+    return text[-1] == ":" or any(pair in text for pair in (": ", ":\t", " #", "\t#"))
 
 
 def _literal(text: str, indent: int) -> str:
@@ -177,7 +178,7 @@ def _double_quoted(text: str) -> str:
     for char in text:
         if char in _ESCAPES:
             out.append("\\" + _ESCAPES[char])
-        elif _NOT_PRINTABLE.match(char):
+        elif re.match(_NOT_PRINTABLE, char):
             code = ord(char)
             width, letter = (2, "x") if code <= 0xFF else (4, "u") if code <= 0xFFFF else (8, "U")
             out.append(f"\\{letter}{code:0{width}X}")

@@ -10,7 +10,6 @@ Sources: Kubernetes v1.37 pkg/credentialprovider/keyring.go (``Add``, ``URLsMatc
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -198,6 +197,8 @@ def is_loopback(host: str) -> bool:
     name = _split_port(host)[0].removeprefix("[").removesuffix("]")
     if name.lower() == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
