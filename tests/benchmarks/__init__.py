@@ -1,0 +1,1 @@
+"""How fast regcred is, as ratios to what it has to beat: ``python -m tests.benchmarks``."""

@@ -1,0 +1,89 @@
+"""Measure and print a table of ratios; exit code 1 where a goal is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from tests.benchmarks import attaching, startup
+from tests.benchmarks.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.benchmarks.rounds import Figure
+
+BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
+    "secret": (startup.secret, startup.ROUNDS),
+    "import": (startup.importing, startup.ROUNDS),
+    "version": (startup.version, startup.ROUNDS),
+    "attach": (attaching.attach, attaching.ROUNDS),
+}
+_HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
+
+
+def main() -> int:
+    """Run the benchmarks asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, help="of each; fewer are quicker and noisier")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(BENCHMARKS):
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
+        )
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="regcred-bench-") as folder:
+        installation = Installation(Path(folder))
+        for name in given.names or BENCHMARKS:
+            measure, rounds = BENCHMARKS[name]
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            figures.append(measure(installation, given.rounds or rounds))
+        _show([_row(figure) for figure in figures])
+        print(f"Medians of rounds in turns. regcred is {installation.description}.")
+    return 1 if any(figure.verdict == "missed" for figure in figures) else 0
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    ours, theirs = (_duration(median(times)) for times in (figure.ours, figure.theirs))
+    low, high = figure.spread
+    return (
+        figure.what,
+        ours,
+        figure.against,
+        theirs,
+        f"{figure.ratio:.2f}",
+        f"{low:.2f}–{high:.2f}",
+        "" if figure.goal is None else f"≤ {figure.goal}",
+        figure.verdict,
+    )
+
+
+def _duration(value: float) -> str:
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
+
+
+def _show(rows: list[tuple[str, ...]]) -> None:
+    if not sys.stdout.isatty():
+        table = [_HEAD, *rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            print("  ".join(cells).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    pretty = Table(*_HEAD)
+    colours = {"met": "green", "missed": "red"}
+    for row in rows:
+        pretty.add_row(*row, style=colours.get(row[-1]))
+    Console().print(pretty)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
