@@ -131,8 +131,10 @@ class Cluster:
                 )
             self._use(folder, state)
             state.save(folder)
-        except BaseException:
+        except BaseException as error:
             self._supervisor.stop()
+            if not isinstance(error, Exception):  # given up, not failed: nobody asks for the logs
+                shutil.rmtree(folder.root)
             raise
         return self
 

@@ -83,15 +83,17 @@ def ours(*, keep: bool, progress: Progress) -> Iterator[Place]:
     cluster = Cluster(node=True, registries=True, name=name, progress=progress)
     lock = Folder.named(NAME).root.with_name(f"{NAME}.lock")
     waiting = "another process is starting this cluster"
-    with _scratch() as scratch, ExitStack() as stack:
+    with ExitStack() as stack:
         with locked(lock, progress, waiting) if keep else nullcontext():
             stack.enter_context(cluster)
         registry = cluster.registries[HTPASSWD]
+        folder = cluster.folder.root / "demo"
+        folder.mkdir()
         # Nothing of the person's own kubectl: neither read nor filled.
         own = {"KUBECACHEDIR": str(cluster.folder.root / "kubectl-cache"), "KUBERC": "off"}
         env = {**os.environ, **own, "KUBECONFIG": str(cluster.kubeconfig)}
         place = Place(
-            shell=Shell(scratch, _with_programs(env, cluster.kubectl_path.parent)),
+            shell=Shell(folder, _with_programs(env, cluster.kubectl_path.parent)),
             namespace=NAME,
             image=registry.image,
             username=registry.username,
@@ -142,11 +144,11 @@ def yours(context: str, *, keep: bool, env: Mapping[str, str] = os.environ) -> I
     namespace = f"regcred-demo-{secrets.token_hex(4)}"
     flags = ("--context", context)
     remove = ("kubectl", "delete", "namespace", namespace, *flags)
-    with _scratch() as scratch, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="regcred-demo-") as folder, ExitStack() as stack:
         # Commands get what they need, the password among it, another way.
         others = {name: value for name, value in env.items() if not name.startswith(_PREFIX)}
         place = Place(
-            shell=Shell(scratch, _with_programs(others)),
+            shell=Shell(Path(folder), _with_programs(others)),
             namespace=namespace,
             image=env["REGCRED_DEMO_IMAGE"],
             username=env["REGCRED_DEMO_USERNAME"],
@@ -177,12 +179,6 @@ def _asked_password() -> str:
             hint="export REGCRED_DEMO_PASSWORD=…",
         )
     return getpass("Password (REGCRED_DEMO_PASSWORD is not set): ")
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="regcred-demo-") as folder:
-        yield Path(folder)
 
 
 def _with_programs(env: Mapping[str, str], *folders: Path) -> dict[str, str]:
