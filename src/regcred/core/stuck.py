@@ -27,10 +27,6 @@ WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
-#: Controllers of other kinds that make a Pod anew when it is deleted.
-_RECREATING = frozenset({"ReplicaSet", "ReplicationController", "Job"})
-
-
 @dataclass(frozen=True, slots=True)
 class StuckPod:
     """A Pod with a container that waits for an image of a registry at hand.
@@ -79,7 +75,7 @@ class Advice:
 
     Args:
         message: why they are stuck.
-        hint: the command that mends it.
+        hint: the command that mends it, for a shell; nothing but the command.
         restart: whether a rollout restart of the owner is that command.
     """
 
@@ -97,43 +93,88 @@ def advise(waiting: Waiting, *, secret: str, attached: Collection[str]) -> Advic
         attached: the names of the ServiceAccounts in their namespace that carry it.
     """
     pod = waiting.pods[0]
-    target, where = f"{waiting.kind.lower()}/{waiting.name}", f"-n {pod.namespace}"
     waits = f"waits for {', '.join(pod.images)}"
     if waiting.template_secrets:
-        spec = {"imagePullSecrets": [{"name": secret}]}
-        patch = gojson.dumps({"spec": {"template": {"spec": spec}}})
         return Advice(
             f"{waits}; its template has a list of pull Secrets of its own, "
             "and then the ServiceAccount's is not used",
-            f"kubectl patch {target} {where} -p '{patch}'",
+            _in_template(waiting, secret),
+        )
+    if waiting.kind == "Pod" and pod.pull_secrets:
+        return Advice(
+            f"{waits}; it has a list of pull Secrets, which is frozen, "
+            "and with a list of its own it would not get the ServiceAccount's",
+            _anew(pod, secret),
         )
     if pod.serviceaccount not in attached:
         return Advice(
             f"{waits}; it runs as ServiceAccount {pod.serviceaccount}, which has no {secret}",
-            f"regcred attach {secret} {where} --serviceaccount {pod.serviceaccount}, "
-            "then restart it",
-        )
-    message = f"{waits}; it was made before the login, and a Pod's list of pull Secrets is frozen"
-    if waiting.kind in RESTARTABLE and waiting.paused:
-        hint = (
-            f"kubectl rollout resume {target} {where} && kubectl rollout restart {target} {where}"
-        )
-        return Advice(message + " (its rollout is paused)", hint)
-    if waiting.kind in RESTARTABLE:
-        hint = f"kubectl rollout restart {target} {where}"
-        if waiting.kind == "StatefulSet" or waiting.on_delete:
-            # A StatefulSet first waits for the stuck Pod to become ready: for ever.
-            hint += f" && kubectl delete pod {' '.join(p.name for p in waiting.pods)} {where}"
-        return Advice(message, hint, restart=True)
-    if waiting.kind in _RECREATING:
-        names = " ".join(p.name for p in waiting.pods)
-        return Advice(
-            message, f"kubectl delete pod {names} {where} (its {waiting.kind} makes it anew)"
+            f"regcred attach {secret} -n {pod.namespace} --serviceaccount {pod.serviceaccount}"
+            f" && {_restart(waiting)}",
         )
     return Advice(
-        message,
-        f"kubectl get pod {pod.name} {where} -o yaml | kubectl replace --force -f -",
+        f"{waits}; it was made before the login, and a Pod's list of pull Secrets is frozen"
+        + (" (its rollout is paused)" if waiting.paused else ""),
+        _restart(waiting),
+        restart=waiting.kind in RESTARTABLE and not waiting.paused,
     )
+
+
+def _in_template(waiting: Waiting, secret: str) -> str:
+    """The command that adds `secret` to the template's list."""
+    target, where = _target(waiting)
+    hint = f"kubectl patch {target} {where} -p '{_list_of(secret, template=True)}'"
+    if waiting.paused:
+        return f"kubectl rollout resume {target} {where} && {hint}"
+    if waiting.kind in RESTARTABLE and not _keeps_stuck_pods(waiting):
+        return hint
+    return f"{hint} && {_delete(waiting)}"
+
+
+def _restart(waiting: Waiting) -> str:
+    """The command that has the Pods made anew, as they are."""
+    target, where = _target(waiting)
+    if waiting.kind == "Pod":
+        return _anew(waiting.pods[0])
+    if waiting.kind not in RESTARTABLE:  # a Job, say: what controls a Pod replaces it
+        return _delete(waiting)
+    hint = f"kubectl rollout restart {target} {where}"
+    if waiting.paused:
+        return f"kubectl rollout resume {target} {where} && {hint}"
+    return f"{hint} && {_delete(waiting)}" if _keeps_stuck_pods(waiting) else hint
+
+
+def _keeps_stuck_pods(waiting: Waiting) -> bool:
+    """Whether new Pods do not come while the old ones are there.
+
+    A StatefulSet first waits for the stuck Pod to become ready: for ever.
+    """
+    return waiting.kind == "StatefulSet" or waiting.on_delete
+
+
+def _delete(waiting: Waiting) -> str:
+    names = " ".join(pod.name for pod in waiting.pods)
+    return f"kubectl delete pod {names} -n {waiting.pods[0].namespace}"
+
+
+def _anew(pod: StuckPod, secret: str = "") -> str:
+    """The command that makes a bare Pod anew, with `secret` added to its list where given."""
+    where = f"-n {pod.namespace}"
+    add = f"kubectl patch --local -f - -o yaml -p '{_list_of(secret, template=False)}' | "
+    return (
+        f"kubectl get pod {pod.name} {where} -o yaml | "
+        f"{add if secret else ''}kubectl replace --force -f -"
+    )
+
+
+def _list_of(secret: str, *, template: bool) -> str:
+    """A strategic merge patch: the list's entries are merged by their names."""
+    spec: dict[str, Any] = {"spec": {"imagePullSecrets": [{"name": secret}]}}
+    return gojson.dumps({"spec": {"template": spec}} if template else spec)
+
+
+def _target(waiting: Waiting) -> tuple[str, str]:
+    return f"{waiting.kind.lower()}/{waiting.name}", f"-n {waiting.pods[0].namespace}"
 
 
 def find_stuck(

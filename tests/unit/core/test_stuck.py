@@ -72,8 +72,15 @@ def test_knows_the_frozen_list_and_the_owner():
     assert found.owner == ("apps/v1", "ReplicaSet", "web")
 
 
-def waiting(kind, name="web", *, serviceaccount="default", **facts):
-    stuck_pod = StuckPod("a", "web-1", ("asia.gcr.io/p/app:1",), serviceaccount, (), None)
+LIST = '{"imagePullSecrets":[{"name":"regcred"}]}'
+IN_TEMPLATE = f'-p \'{{"spec":{{"template":{{"spec":{LIST}}}}}}}\''
+ANEW = "kubectl get pod web-1 -n a -o yaml | kubectl replace --force -f -"
+ATTACH = "regcred attach regcred -n a --serviceaccount builder"
+
+
+def waiting(kind, name="web", *, serviceaccount="default", pull_secrets=(), **facts):
+    image = "asia.gcr.io/p/app:1"
+    stuck_pod = StuckPod("a", "web-1", (image,), serviceaccount, pull_secrets, None)
     return Waiting((stuck_pod,), kind, name, **facts)
 
 
@@ -97,22 +104,40 @@ def waiting(kind, name="web", *, serviceaccount="default", **facts):
             "kubectl rollout restart deployment/web -n a",
             False,
         ),
-        (waiting("Job"), "kubectl delete pod web-1 -n a (its Job makes it anew)", False),
+        (waiting("Job"), "kubectl delete pod web-1 -n a", False),
+        (waiting("Pod", "web-1"), ANEW, False),
         (
-            waiting("Pod", "web-1"),
-            "kubectl get pod web-1 -n a -o yaml | kubectl replace --force -f -",
+            waiting("Pod", "web-1", pull_secrets=("own",)),
+            "kubectl get pod web-1 -n a -o yaml | "
+            f"kubectl patch --local -f - -o yaml -p '{{\"spec\":{LIST}}}' | "
+            "kubectl replace --force -f -",
             False,
         ),
         (
             waiting("Deployment", serviceaccount="builder"),
-            "regcred attach regcred -n a --serviceaccount builder, then restart it",
+            f"{ATTACH} && kubectl rollout restart deployment/web -n a",
+            False,
+        ),
+        (waiting("Pod", "web-1", serviceaccount="builder"), f"{ATTACH} && {ANEW}", False),
+        (
+            waiting("Deployment", template_secrets=("own",)),
+            f"kubectl patch deployment/web -n a {IN_TEMPLATE}",
             False,
         ),
         (
-            waiting("Deployment", template_secrets=("own",)),
-            "kubectl patch deployment/web -n a -p "
-            '\'{"spec":{"template":{"spec":{"imagePullSecrets":[{"name":"regcred"}]}}}}\'',
+            waiting("Deployment", template_secrets=("own",), paused=True),
+            "kubectl rollout resume deployment/web -n a && "
+            f"kubectl patch deployment/web -n a {IN_TEMPLATE}",
             False,
+        ),
+        *(
+            (
+                waiting(kind, template_secrets=("own",), on_delete=kind == "DaemonSet"),
+                f"kubectl patch {kind.lower()}/web -n a {IN_TEMPLATE}"
+                " && kubectl delete pod web-1 -n a",
+                False,
+            )
+            for kind in ("StatefulSet", "DaemonSet", "ReplicaSet")
         ),
     ],
 )
