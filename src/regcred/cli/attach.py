@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +116,8 @@ def _run(
     dry_run = given["dry_run"]
     suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
     report = Report(given["form"], suffix)
-    asyncio.run(_work(doing, secret, decide, selection, given, report))
-    report.finish()
+    with report:
+        asyncio.run(_work(doing, secret, decide, selection, given, report))
     failed = report.count("Failed")
     if len(report.results) > 1:
         words = sorted({r.result for r in report.results})
@@ -133,11 +134,12 @@ def _selection(given: dict[str, Any], *, patience: float) -> Selection:
     ways = [bool(namespaces), given["all_namespaces"], bool(given["namespace_selector"])]
     if sum(ways) > 1:
         raise UsageError(
-            "--namespace, --all-namespaces and --namespace-selector exclude each other"
+            "--namespace, --all-namespaces and --namespace-selector exclude each other",
+            hint="give one of them",
         )
     patterns = split_names(given["serviceaccounts"])
     if given["everyone"] and patterns:
-        raise UsageError("--all and --serviceaccount exclude each other")
+        raise UsageError("--all and --serviceaccount exclude each other", hint="give one of them")
     # A label selector alone means everything with these labels, not only `default`.
     fallback = "*" if given["everyone"] or given["selector"] else "default"
     return Selection(
@@ -175,7 +177,7 @@ async def _work(
         async def one(item: tuple[str, str]) -> Change:
             namespace, name = item
             obj = found.get(item) or await serviceaccounts.wait_for(
-                client, name, namespace, patience=selection.patience
+                client, name, namespace, patience=selection.patience, tell=output.note
             )
             if dry_run == "client":
                 return decide(obj)
@@ -189,9 +191,11 @@ async def _work(
                 hint=f"kubectl get serviceaccounts {selection.scope(config.namespace)}",
             )
         with Progress(doing, len(targets)) as progress:
-            async for (namespace, name), change in each(targets, one):
-                report.add(_result(namespace, name, secret, change))
-                progress.step()
+            # Closed at once when a line cannot be written: nothing is changed unseen.
+            async with aclosing(each(targets, one)) as results:
+                async for (namespace, name), change in results:
+                    report.add(_result(namespace, name, secret, change))
+                    progress.step()
 
 
 def _result(namespace: str, name: str, secret: str, change: Change | RegcredError) -> Result:

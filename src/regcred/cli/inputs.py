@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from regcred.cli import output
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from regcred.core.registrykey import RegistryKey
+
+_REGISTRY_FORM = "HOST[:PORT][/PATH], e.g. registry.example.com:5000/team"
 #: Nothing that is read here is larger: a Secret holds 1 MiB.
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -33,11 +37,18 @@ def read_file(path: str, what: str) -> bytes:
         with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(_MAX_BYTES + 1)
     except IsADirectoryError:
-        raise InvalidInput(f"{path} is a directory, not a {what}") from None
-    except OSError as error:
-        raise InvalidInput(f"cannot read the {what} {path}: {error.strerror}") from None
+        raise InvalidInput(
+            f"{path} is a directory, not a {what}", hint=f"name the file in it: ls {path}"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", "") or "not a file's name"
+        raise InvalidInput(
+            f"cannot read the {what} {path}: {reason}", hint=f"ls -l {path}"
+        ) from None
     if len(content) > _MAX_BYTES:
-        raise InvalidInput(f"{path} is over {_MAX_BYTES:,} bytes: that is no {what}")
+        raise InvalidInput(
+            f"{path} is over {_MAX_BYTES:,} bytes: that is no {what}", hint=f"ls -l {path}"
+        )
     return content
 
 
@@ -62,6 +73,12 @@ def read_password_stdin() -> Password:
     return Password(text)
 
 
+def on_command_line(option: str) -> bool:
+    """Whether the running verb got `option` as an argument, where ``ps`` shows it to others."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def ask(question: str, *, hide: bool = False) -> str:
     """The answer of a person at the terminal.
 
@@ -75,6 +92,25 @@ def ask(question: str, *, hide: bool = False) -> str:
         )
     answer: str = click.prompt(question, hide_input=hide, err=True)
     return answer
+
+
+def check_registry(key: RegistryKey) -> None:
+    """Make sure that kubelet can match the registry `key` with some image.
+
+    Raises:
+        InvalidRegistry: it cannot; the message says why.
+    """
+    from regcred.core import registrykey
+    from regcred.core.errors import InvalidRegistry
+
+    if reason := registrykey.never_matches(key):
+        why, _, instead = reason.partition("; write ")
+        raise InvalidRegistry(
+            f"registry {key.text!r} can never match an image: {why}",
+            hint=f"write {instead or _REGISTRY_FORM}",
+        )
+    for said in registrykey.warnings(key):
+        output.warning(f"registry {key.text!r}: {said}")
 
 
 def check_username(username: str) -> None:
@@ -102,12 +138,15 @@ def from_gcp_key(path: str, registries: list[str]) -> list[Credential]:
     return gcpkey.credentials(read_file(path, "service account key"), registries, source=path)
 
 
-def from_docker_config(path: str, registries: Sequence[str]) -> list[Credential]:
+def from_docker_config(
+    path: str, registries: Sequence[str], *, timeout: float | None = None
+) -> list[Credential]:
     """The credentials for `registries` (all there are, where none is named) from a config.json.
 
     Args:
         path: the file; empty for docker's own (``$DOCKER_CONFIG`` or ``~/.docker``).
         registries: registry keys, in any spelling that docker accepts.
+        timeout: seconds that a credential helper may take; None for a minute.
 
     Raises:
         InvalidInput: it cannot be read, or has no login for one of `registries`.
@@ -116,7 +155,8 @@ def from_docker_config(path: str, registries: Sequence[str]) -> list[Credential]
     from regcred import credhelper
 
     config = credhelper.load_client_config(path or None, os.environ)
-    return credhelper.resolve(config, list(registries))
+    patience = credhelper.TIMEOUT if timeout is None else timeout
+    return credhelper.resolve(config, list(registries), timeout=patience)
 
 
 def choose_source(**given: object) -> str:
@@ -131,5 +171,8 @@ def choose_source(**given: object) -> str:
     names = [name for name, value in given.items() if value is not None and value is not False]
     if len(names) > 1:
         options = " and ".join("--" + n.replace("_", "-") for n in names)
-        raise UsageError(f"{options} exclude each other: each says where the credential comes from")
+        raise UsageError(
+            f"{options} exclude each other: each says where the credential comes from",
+            hint="give one of them",
+        )
     return names[0] if names else "flags"

@@ -21,7 +21,7 @@ from regcred.cli.options import (
 from regcred.cli.report import Report, Result
 from regcred.core import names, registrykey
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import Forbidden, InvalidRegistry, NotFound, UsageError
+from regcred.core.errors import Forbidden, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,6 +145,7 @@ def login(
         password_stdin=password_stdin,
         gcp_key=gcp_key,
         from_docker_config=from_docker_config,
+        timeout=timeout,
     )
     plan = Plan(
         credentials=credentials,
@@ -166,16 +167,13 @@ def login(
             await _verify(credentials, keys, plain_http, ca_file, timeout, report)
         await _log_in(plan, keys, kubeconfig, context, report)
 
-    asyncio.run(run())
-    report.finish()
+    with report:
+        asyncio.run(run())
 
 
 def _key(text: str) -> RegistryKey:
     key = registrykey.login_key(text)
-    if reason := registrykey.never_matches(key):
-        raise InvalidRegistry(f"registry {text!r} can never match an image: {reason}")
-    for said in registrykey.warnings(key):
-        output.warning(f"registry {text!r}: {said}")
+    inputs.check_registry(key)
     return key
 
 
@@ -187,19 +185,20 @@ def _credentials(
     password_stdin: bool,
     gcp_key: str | None,
     from_docker_config: str | None,
+    timeout: float,
 ) -> list[Credential]:
     registries = [key.text for key in keys]
     flags = any((username, password, password_stdin)) or None
-    source = inputs.choose_source(
-        username=flags, gcp_key=gcp_key, from_docker_config=from_docker_config
-    )
+    inputs.choose_source(username=flags, gcp_key=gcp_key, from_docker_config=from_docker_config)
     if gcp_key is not None:
         return inputs.from_gcp_key(gcp_key, registries)
     if from_docker_config is not None:
-        return inputs.from_docker_config(from_docker_config, registries)
+        return inputs.from_docker_config(from_docker_config, registries, timeout=timeout)
     if password and password_stdin:
-        raise UsageError("--password and --password-stdin exclude each other")
-    if password and source == "username":
+        raise UsageError(
+            "--password and --password-stdin exclude each other", hint="give one of them"
+        )
+    if password and inputs.on_command_line("password"):
         output.warning("--password is visible to others on this machine; use --password-stdin")
     user = username or inputs.ask("Username")
     inputs.check_username(user)
@@ -272,7 +271,7 @@ async def _write(
     found, awaited = await find(client, selection, namespace)
     for place, name in awaited:
         found[place, name] = await serviceaccounts.wait_for(
-            client, name, place, patience=plan.patience
+            client, name, place, patience=plan.patience, tell=output.note
         )
     if not found:
         raise NotFound(

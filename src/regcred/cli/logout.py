@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,11 @@ from regcred.cli.options import (
 from regcred.cli.report import Report, Result
 from regcred.core import names, registrykey
 from regcred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from regcred.kube.client import Client
 
 
 @click.command()
@@ -51,15 +57,19 @@ def logout(
     """
     names.check_name(name, "Secret")
     if bool(registries) == everything:
-        raise UsageError("say which registries to log out of, or --all")
+        raise UsageError(
+            "say which registries to log out of, or --all", hint="regcred logout REGISTRY"
+        )
     keys = None if everything else [registrykey.login_key(text).text for text in registries]
     suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
     report = Report(form, suffix)
 
     import asyncio
 
-    asyncio.run(_log_out(keys, name, split_names(namespaces), dry_run, kubeconfig, context, report))
-    report.finish()
+    with report:
+        asyncio.run(
+            _log_out(keys, name, split_names(namespaces), dry_run, kubeconfig, context, report)
+        )
 
 
 async def _log_out(
@@ -71,41 +81,50 @@ async def _log_out(
     context: str | None,
     report: Report,
 ) -> None:
-    from regcred.core import loginsecret
-    from regcred.core.serviceaccount import detach
     from regcred.kube import config as kubeconfig
-    from regcred.kube import logins, serviceaccounts
     from regcred.kube.client import Client
-    from regcred.kube.resources import SERVICEACCOUNTS
 
     config = kubeconfig.load(kubeconfig=kubeconfig_path, context=context, env=os.environ)
     async with Client(config) as client:
-        for namespace in namespaces or [config.namespace]:
-            take_out = partial(
-                loginsecret.take_out, name=name, namespace=namespace, registries=keys
-            )
-            # What would be done; a Secret that is not ours ends it here, with nothing done.
-            change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
-            if change.reason == "NotLoggedIn":
-                await serviceaccounts.check_namespace(client, namespace)
-            if change.last:
-                # Detached first: a ServiceAccount never names a Secret that is gone, and a
-                # logout that was interrupted in between can be finished.
-                for obj in await client.list(SERVICEACCOUNTS, namespace):
-                    decide = partial(detach, secret=name)
-                    decided = decide(obj)
-                    if not decided.patch:
-                        continue
-                    if dry_run != "client":
-                        await serviceaccounts.change(
-                            client, obj, decide, dry_run=dry_run == "server"
-                        )
-                    what = f"serviceaccount/{obj['metadata']['name']}"
-                    report.add(Result("Detached", what, namespace))
-            change = await logins.write_secret(client, name, namespace, take_out, dry_run=dry_run)
-            if change.reason == "NotLoggedIn":
-                message = f"not logged in to {change.message or 'any registry'}"
-                report.add(Result("Unchanged", f"secret/{name}", namespace, message))
-            else:
-                message = f"logged out of {change.message}"
-                report.add(Result(change.reason, f"secret/{name}", namespace, message))
+        where = namespaces or [config.namespace]
+        if dry_run == "none":
+            # The server tries all of it first, so that a missing right or namespace leaves
+            # nothing half done.
+            for namespace in where:
+                async for _ in _undo(client, keys, name, namespace, "server"):
+                    pass
+        for namespace in where:
+            async for result in _undo(client, keys, name, namespace, dry_run):
+                report.add(result)
+
+
+async def _undo(
+    client: Client, keys: list[str] | None, name: str, namespace: str, dry_run: str
+) -> AsyncIterator[Result]:
+    from regcred.core import loginsecret
+    from regcred.core.serviceaccount import detach
+    from regcred.kube import logins, serviceaccounts
+    from regcred.kube.resources import SERVICEACCOUNTS
+
+    take_out = partial(loginsecret.take_out, name=name, namespace=namespace, registries=keys)
+    # What would be done; a Secret that is not ours ends it here, with nothing done.
+    change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
+    if change.reason == "NotLoggedIn":
+        await serviceaccounts.check_namespace(client, namespace)
+    if change.last:
+        # Detached first: a ServiceAccount never names a Secret that is gone, and a logout
+        # that was interrupted in between can be finished.
+        decide = partial(detach, secret=name)
+        for obj in await client.list(SERVICEACCOUNTS, namespace):
+            if not decide(obj).patch:
+                continue
+            if dry_run != "client":
+                await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")
+            yield Result("Detached", f"serviceaccount/{obj['metadata']['name']}", namespace)
+    change = await logins.write_secret(client, name, namespace, take_out, dry_run=dry_run)
+    if change.reason == "NotLoggedIn":
+        message = f"not logged in to {change.message or 'any registry'}"
+        yield Result("Unchanged", f"secret/{name}", namespace, message)
+    else:
+        message = f"logged out of {change.message}"
+        yield Result(change.reason, f"secret/{name}", namespace, message)

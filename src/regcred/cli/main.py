@@ -73,9 +73,13 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: no traceback reaches a person."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller: `regcred … >&-`
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a character is no reason to fail.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        # A terminal that cannot show a character is no reason to fail. And a line is said
+        # when the thing is done, into a pipe too: what an interrupted run did is seen there.
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -97,14 +101,21 @@ def run(args: list[str]) -> int:
         output.error(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        output.error("interrupted: what is reported above is done, the rest is not")
+        output.error("interrupted: what is reported above is done; the same command does the rest")
         return 130
-    except BrokenPipeError:
-        # The reader has gone (`regcred … | head`): there is nobody left to tell. Without
-        # this the interpreter would try to flush once more at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader has gone (`regcred … | head`), which click ends with SystemExit: there is
+        # nobody left to tell.
+        _discard_stdout()
         return 141
     except Exception as error:
+        if isinstance(error, OSError) and _stdout_fails():
+            _discard_stdout()
+            output.error(
+                f"cannot write to standard output: {error.strerror}",
+                "what was to be said here may be done all the same; run it again to see",
+            )
+            return 1
         if os.environ.get("REGCRED_DEBUG"):
             raise
         output.error(
@@ -113,6 +124,20 @@ def run(args: list[str]) -> int:
         )
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _stdout_fails() -> bool:
+    """Whether it is the output that cannot be written (a full disk, for one)."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _discard_stdout() -> None:
+    """Drop what is still to be written; the interpreter would try once more, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _program() -> str:

@@ -57,34 +57,6 @@ def output_option(command: F) -> F:
     )(command)
 
 
-def credential_options(command: F) -> F:
-    """Add the options that say where a credential comes from, for `read_credentials`."""
-    for decorate in reversed(
-        (
-            option(
-                "--password-stdin",
-                is_flag=True,
-                help="Read the password from standard input.",
-            ),
-            option(
-                "--gcp-key",
-                metavar="FILE",
-                help="A Google service account key: user _json_key, the file as password.",
-            ),
-            option(
-                "--from-docker-config",
-                metavar="[PATH]",
-                is_flag=False,
-                flag_value="",
-                help="Take the login from a docker config.json, its credential helpers run "
-                "(default: ~/.docker/config.json).",
-            ),
-        )
-    ):
-        command = decorate(command)
-    return command
-
-
 def split_names(values: tuple[str, ...]) -> list[str]:
     """Names given several times or joined by commas, once each, in order."""
     names = [n.strip() for value in values for n in value.split(",")]

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Self
 
 from regcred.cli import output
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _COLOURS = {
     "Unchanged": "dim",
@@ -70,8 +74,16 @@ class Report:
         """How many results say one of `words`."""
         return sum(r.result in words for r in self.results)
 
-    def finish(self) -> None:
-        """Print the document in the forms json and yaml."""
-        if self.form != "table":
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Print the document in the forms json and yaml; after a failure, what was done."""
+        if self.form != "table" and (self.results or kind is None):
             items = [{k: v for k, v in asdict(r).items() if v} for r in self.results]
             output.print_object({"results": items}, self.form)

@@ -155,7 +155,9 @@ def _flags(
     server: str, username: str | None, password: str | None, password_stdin: bool
 ) -> tuple[str, Password]:
     if password and password_stdin:
-        raise UsageError("--docker-password and --password-stdin exclude each other")
+        raise UsageError(
+            "--docker-password and --password-stdin exclude each other", hint="give one of them"
+        )
     if password_stdin:
         secret_word = inputs.read_password_stdin()
     else:
@@ -171,27 +173,12 @@ def _flags(
 
 
 def _config(credentials: list[Credential]) -> dict[str, bytes]:
+    from regcred.core import registrykey
     from regcred.core.dockerconfig import build_dockerconfigjson
 
     for credential in credentials:
-        check_registry(credential.registry)
+        inputs.check_registry(registrykey.parse_registry(credential.registry))
     return {core.DATA_KEY: build_dockerconfigjson(credentials)}
-
-
-def check_registry(text: str) -> None:
-    """Make sure that kubelet can match the registry key `text` with some image.
-
-    Raises:
-        InvalidRegistry: it cannot; the message says why.
-    """
-    from regcred.core import registrykey
-    from regcred.core.errors import InvalidRegistry
-
-    key = registrykey.parse_registry(text)
-    if reason := registrykey.never_matches(key):
-        raise InvalidRegistry(f"registry {text!r} can never match an image: {reason}")
-    for said in registrykey.warnings(key):
-        output.warning(f"registry {text!r}: {said}")
 
 
 def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
@@ -226,12 +213,13 @@ def _check_usable(content: bytes, source: str) -> None:
     Raises:
         InvalidDockerConfig: it could not; the message names the entry.
     """
+    from regcred.core import registrykey
     from regcred.core.dockerconfig import parse_dockerconfigjson
 
     config = parse_dockerconfigjson(content, source=source)
     config.require_usable(source)
     for registry in config:
-        check_registry(registry)
+        inputs.check_registry(registrykey.parse_registry(registry))
 
 
 def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:

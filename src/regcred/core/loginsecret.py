@@ -122,7 +122,8 @@ def take_out(
         InvalidDockerConfig: what it holds is broken, so no entry can be taken out of it.
     """
     if existing is not None:
-        check_keeper(existing, name, namespace)
+        hint = f"--name says which Secret the login is in; kubectl get secrets -n {namespace}"
+        check_keeper(existing, name, namespace, otherwise=hint)
     written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
     wanted = written if registries is None else frozenset(registries)
     said = ", ".join(sorted(wanted))
@@ -151,9 +152,21 @@ def take_out(
 
 
 def check_keeper(
-    existing: dict[str, Any], name: str, namespace: str, *, adopt: bool = False
+    existing: dict[str, Any],
+    name: str,
+    namespace: str,
+    *,
+    adopt: bool = False,
+    otherwise: str = "--adopt merges into it (its entries stay); --name chooses another name",
 ) -> None:
     """Make sure that login may write into `existing`.
+
+    Args:
+        existing: the Secret.
+        name: its name.
+        namespace: its namespace.
+        adopt: whether one that regcred did not make will do.
+        otherwise: the hint where it will not.
 
     Raises:
         NotOurs: it may not; the hint names the way out.
@@ -177,10 +190,7 @@ def check_keeper(
             hint="add the registry to a PullCredential, or choose another name with --name",
         )
     if keeper != marks.LOGIN and not adopt:
-        raise NotOurs(
-            f"{where} exists and was not made by regcred login",
-            hint="--adopt merges into it (its entries stay); --name chooses another name",
-        )
+        raise NotOurs(f"{where} exists and was not made by regcred login", hint=otherwise)
 
 
 def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:

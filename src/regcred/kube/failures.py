@@ -83,6 +83,11 @@ def hint(
         return _why_unauthorized(config, proof, datetime.fromtimestamp(now, UTC))
     if status == 403 and (match := _DENIED.search(said)):
         return _missing_right(match.groupdict(default=""), config)
+    if status == 403 and any(
+        cause.get("reason") == "NamespaceTerminating"
+        for cause in (answer.get("details") or {}).get("causes") or ()
+    ):
+        return "wait until it is gone: kubectl wait --for=delete namespace/NAME; then make it anew"
     if status == 404 and (match := _NO_NAMESPACE.search(said)):
         return f"kubectl create namespace {shlex.quote(match[1])}"
     if status == 400 and not answer and config.server.startswith("http://"):

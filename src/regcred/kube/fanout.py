@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from regcred.core.errors import RegcredError, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,7 +22,7 @@ async def each(
     do: Callable[[T], Awaitable[R]],
     *,
     concurrency: int = CONCURRENCY,
-) -> AsyncIterator[tuple[T, R | RegcredError]]:
+) -> AsyncGenerator[tuple[T, R | RegcredError], None]:
     """Yield every item with what `do` returned for it, or the error that it raised.
 
     Results come as they are ready. Leaving the loop early (Ctrl-C) cancels what still runs.

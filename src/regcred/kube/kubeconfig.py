@@ -89,7 +89,10 @@ def read(paths: Iterable[str], *, must_exist: bool = False) -> Kubeconfig:
             text = Path(path).read_bytes()
         except FileNotFoundError:
             if must_exist:
-                raise InvalidKubeconfig(f"kubeconfig {path} does not exist") from None
+                raise InvalidKubeconfig(
+                    f"kubeconfig {path} does not exist",
+                    hint="name one: --kubeconfig FILE, or KUBECONFIG=FILE",
+                ) from None
             continue
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a valid file name"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from regcred.kube.client import Client
 
 _POLL_SECONDS = 0.1
+#: A new namespace's ServiceAccount comes sooner: nothing to speak of.
+_SILENT_SECONDS = 1.0
 
 
 async def change(
@@ -55,7 +57,14 @@ async def change(
     )
 
 
-async def wait_for(client: Client, name: str, namespace: str, *, patience: float) -> dict[str, Any]:
+async def wait_for(
+    client: Client,
+    name: str,
+    namespace: str,
+    *,
+    patience: float,
+    tell: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
     """The ServiceAccount, waited for while its namespace is young.
 
     Args:
@@ -63,6 +72,7 @@ async def wait_for(client: Client, name: str, namespace: str, *, patience: float
         name: its name.
         namespace: its namespace.
         patience: seconds to wait.
+        tell: called once, with a sentence, when it takes over a second.
 
     Raises:
         TimedOut: it did not come.
@@ -70,8 +80,8 @@ async def wait_for(client: Client, name: str, namespace: str, *, patience: float
         NamespaceTerminating: the namespace is going away, so nothing will come.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    checked = False
+    started = loop.time()
+    checked = told = False
     while True:
         try:
             return await client.get(SERVICEACCOUNTS, name, namespace)
@@ -79,8 +89,12 @@ async def wait_for(client: Client, name: str, namespace: str, *, patience: float
             if not checked:
                 await check_namespace(client, namespace)
                 checked = True
-            if loop.time() >= deadline:
+            waited = loop.time() - started
+            if waited >= patience:
                 break
+            if waited > _SILENT_SECONDS and not told:
+                tell(f"waiting up to {patience:g} s for ServiceAccount {namespace}/{name}")
+                told = True
         await asyncio.sleep(_POLL_SECONDS)
     raise TimedOut(
         f"ServiceAccount {namespace}/{name} does not exist, and did not within {patience:g} s",
