@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from regcred.core.authentry import build_dockerconfigjson
 from regcred.core.credential import Credential, Password
 from regcred.core.dockerconfig import (
-    build_dockerconfigjson,
     parse_dockercfg,
     parse_dockerconfigjson,
 )

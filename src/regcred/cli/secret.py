@@ -6,10 +6,8 @@ through although kubelet could never use it is refused here.
 
 from __future__ import annotations
 
-import csv
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -23,8 +21,7 @@ from regcred.core.errors import UsageError
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """How the object is written: what kubectl's flags of the same names say."""
 
     kubeconfig: str | None
@@ -174,7 +171,7 @@ def _flags(
 
 def _config(credentials: list[Credential]) -> dict[str, bytes]:
     from regcred.core import registrykey
-    from regcred.core.dockerconfig import build_dockerconfigjson
+    from regcred.core.authentry import build_dockerconfigjson
 
     for credential in credentials:
         inputs.check_registry(registrykey.parse_registry(credential.registry))
@@ -183,6 +180,8 @@ def _config(credentials: list[Credential]) -> dict[str, bytes]:
 
 def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
     """The data of ``--from-file``, with kubectl's rules for ``KEY=FILE`` and its commas."""
+    import csv
+
     data: dict[str, bytes] = {}
     sources = [source for row in csv.reader(values) for source in row]
     for source in sources:

@@ -7,11 +7,11 @@ Read as kubelet reads them. It knows two kinds of broken, and regcred keeps them
 - *useless*: the entry decodes and matches, but with no username, so the pull goes out anonymous.
   Parsing keeps it, `Entry.useless` says why, and `DockerConfig.require_usable` refuses it.
 
-Written as kubectl writes them, byte for byte; entries that are not touched stay as they are.
+Written as kubectl writes them (`regcred.core.authentry`); entries that are not touched stay as
+they are.
 
-Sources: Kubernetes v1.37 pkg/credentialprovider/config.go (``DockerConfigEntry.UnmarshalJSON``),
-k8s.io/kubectl pkg/cmd/create/create_secret_docker.go, and
-https://kubernetes.io/docs/concepts/containers/images/#config-json
+Sources: Kubernetes v1.37 pkg/credentialprovider/config.go (``DockerConfigEntry.UnmarshalJSON``)
+and https://kubernetes.io/docs/concepts/containers/images/#config-json
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from regcred.core import gojson
+from regcred.core import authentry
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UndecodableDockerConfig, UselessDockerConfig
 from regcred.core.registrykey import display
@@ -128,8 +128,9 @@ class DockerConfig(Mapping[str, Entry]):
 
     def to_json(self) -> bytes:
         """The document in the ``auths`` form: compact, what was not touched verbatim."""
-        auths = _object((key, entry.raw) for key, entry in self.entries.items())
-        return _object({**self.others, "auths": auths}.items()).encode("utf-8", "surrogateescape")
+        auths = authentry.build_object((key, entry.raw) for key, entry in self.entries.items())
+        document = authentry.build_object({**self.others, "auths": auths}.items())
+        return document.encode("utf-8", "surrogateescape")
 
 
 def parse_dockerconfigjson(data: bytes | str, *, source: str) -> DockerConfig:
@@ -171,14 +172,6 @@ def parse_dockercfg(data: bytes | str, *, source: str) -> DockerConfig:
         UndecodableDockerConfig: kubelet could not decode it; the message names the entry.
     """
     return DockerConfig(_entries(_members(_read(data, source), source, "the document"), source))
-
-
-def build_dockerconfigjson(credentials: Iterable[Credential]) -> bytes:
-    """The document that kubectl builds, with any number of registries, sorted as Go sorts maps."""
-    config = DockerConfig()
-    for credential in sorted(credentials, key=lambda c: _bytes(c.registry)):
-        config = config.with_credential(credential)
-    return config.to_json()
 
 
 def decode_auth(auth: str) -> tuple[str, Password]:
@@ -270,24 +263,9 @@ def _string(member: Member, source: str, what: str) -> str:
 
 
 def _build_entry(credential: Credential) -> Entry:
-    """The entry with kubectl's fields in kubectl's order, empty ones left out."""
-    password = credential.password.reveal()
-    auth = binascii.b2a_base64(_bytes(f"{credential.username}:{password}"), newline=False)
-    fields = {
-        "username": credential.username,
-        "password": password,
-        "email": credential.email,
-        "auth": auth.decode("ascii"),
-    }
-    raw = gojson.dumps({name: value for name, value in fields.items() if value})
-    username, password_read = decode_auth(fields["auth"])
+    """The entry that kubectl would write, with what kubelet would read from it."""
+    auth = authentry.encode_auth(credential.username, credential.password.reveal())
+    username, password = decode_auth(auth)
     useless = "" if username else "it has no username"
-    return Entry(credential.registry, username, password_read, credential.email, useless, raw)
-
-
-def _object(members: Iterable[tuple[str, str]]) -> str:
-    return "{" + ",".join(f"{gojson.dumps(name)}:{raw}" for name, raw in members) + "}"
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    raw = authentry.build_entry(credential)
+    return Entry(credential.registry, username, password, credential.email, useless, raw)

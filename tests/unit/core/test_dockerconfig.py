@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from regcred.core.authentry import build_dockerconfigjson
 from regcred.core.credential import Credential, Password
 from regcred.core.dockerconfig import (
     DockerConfig,
-    build_dockerconfigjson,
     decode_auth,
     parse_dockercfg,
     parse_dockerconfigjson,
