@@ -1,0 +1,51 @@
+"""What a command loads, which is most of what it takes: see docs/decisions/0003."""
+
+import subprocess
+import sys
+
+import pytest
+
+SECRET = (
+    "secret",
+    "pull",
+    "--docker-server=asia.gcr.io",
+    "--docker-username=me",
+    "--docker-password=hush",
+    "--dry-run=client",
+)
+RUN = "import sys; from regcred.cli.main import run; assert run(sys.argv[1:]) == 0"
+SAY = "print(*sys.modules, file=sys.stderr)"
+HEAVY = {"aiohttp", "asyncio", "ssl", "_hashlib", "yaml", "rich", "cryptography"}
+
+
+def modules(code, *args):
+    """The names of all modules that are loaded after `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{SAY}", *args], capture_output=True, check=True, text=True
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("form", ["yaml", "json", "name"])
+def test_secret_from_flags_loads_nothing_heavy(form):
+    loaded = modules(RUN, *SECRET, "-o", form)
+    assert "regcred.core.authentry" in loaded
+    assert not loaded & HEAVY
+    assert not {m for m in loaded if m.startswith("regcred.kube")}
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_loads_no_verb(flag):
+    ours = {m for m in modules(RUN, flag) if m.startswith("regcred")}
+    assert ours == {
+        "regcred",
+        "regcred.cli",
+        "regcred.cli.main",
+        "regcred.cli.output",
+        "regcred.core",
+        "regcred.core.errors",
+    }
+
+
+def test_the_package_itself_loads_nothing():
+    assert modules("import sys, regcred") - modules("import sys") == {"regcred"}
