@@ -6,6 +6,8 @@ this module imports click and nothing heavier, and each verb imports what it nee
 
 from __future__ import annotations
 
+import errno
+import gc
 import importlib
 import io
 import os
@@ -27,6 +29,9 @@ VERBS = {
     "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
 }
+
+#: What can only come from writing stdout: regcred writes no files.
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 EPILOG = """\b
 Every flag is also an environment variable: --username is REGCRED_USERNAME.
@@ -80,7 +85,11 @@ def main() -> NoReturn:
         # A terminal that cannot show a character is no reason to fail. And a line is said
         # when the thing is done, into a pipe too: what an interrupted run did is seen there.
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # As it ends, the interpreter looks through all objects for cycles: a tenth of a short run.
+    # Nothing waits for that, since whatever must be closed has been by its owner.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(args: list[str]) -> int:
@@ -109,7 +118,7 @@ def run(args: list[str]) -> int:
         _discard_stdout()
         return 141
     except Exception as error:
-        if isinstance(error, OSError) and _stdout_fails():
+        if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
             _discard_stdout()
             output.error(
                 f"cannot write to standard output: {error.strerror}",
@@ -124,15 +133,6 @@ def run(args: list[str]) -> int:
         )
         return 1
     return code if isinstance(code, int) else 0
-
-
-def _stdout_fails() -> bool:
-    """Whether it is the output that cannot be written (a full disk, for one)."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _discard_stdout() -> None:

@@ -1,0 +1,90 @@
+"""Run regcred on a terminal of its own, as somebody who types."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATIENCE_SECONDS = 60
+
+
+def _own_the_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A shell that started the tests in the background had this ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Terminal:
+    """A running ``regcred ARGS`` whose stdin, stdout and stderr are one terminal.
+
+    Args:
+        args: the arguments.
+        env: added to an environment without the tester's own settings.
+        piped: keep stdout, stderr off the terminal.
+    """
+
+    def __init__(self, *args: str, env: Mapping[str, str], piped: bool = False) -> None:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
+        clean |= {"HOME": "/nonexistent", "TERM": "xterm", **env}
+        clean.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
+        self._master, slave = pty.openpty()
+        out = subprocess.PIPE if piped else slave
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "regcred", *args],
+            stdin=slave,
+            stdout=out,
+            stderr=out,
+            env=clean,
+            start_new_session=True,
+            preexec_fn=_own_the_terminal,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def expect(self, text: str) -> None:
+        """Read until `text` is there."""
+        while text not in self.seen:
+            assert self._read(), f"{text!r} did not come: {self.seen}"
+
+    def type(self, text: str) -> None:
+        """Type `text`."""
+        os.write(self._master, text.encode())
+
+    def finish(self) -> int:
+        """Read to the end; the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(_PATIENCE_SECONDS)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], _PATIENCE_SECONDS)
+        assert ready, f"nothing comes any more: {self.seen}"
+        try:
+            chunk = os.read(self._master, 65536)
+        except OSError:  # Linux says EIO when the other side has gone
+            return False
+        self.seen += chunk.decode("utf-8", "replace")
+        return bool(chunk)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
