@@ -44,7 +44,8 @@ def main() -> int:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             figures.append(measure(installation, given.rounds or rounds))
         _show([_row(figure) for figure in figures])
-        print(f"Medians of rounds in turns. regcred is {installation.description}.")
+        print("Medians over rounds in turns; a ratio is that of times of the same round.")
+        print(f"Measured: {installation.description}.")
     return 1 if any(figure.verdict == "missed" for figure in figures) else 0
 
 

@@ -25,14 +25,17 @@ async def send(job: dict) -> None:
             async with session.request(
                 method,
                 job["server"] + path,
-                data=json.dumps(body),
+                data=json.dumps(body).encode(),
                 headers={"Content-Type": content_type},
                 ssl=tls,
             ) as response:
                 content = await response.read()
                 assert response.status in (200, 201), content
 
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        asyncio.TaskGroup() as group,
+    ):
         for _ in range(CONCURRENCY):
             group.create_task(work(session))
 
