@@ -184,7 +184,7 @@ def test_unknown_ca(login, world, tls_registry):
 def test_unusual_passwords_arrive_at_registry_and_secret(login, world, htpasswd_registry, password):
     username = f"user-{world.namespace}"
     htpasswd_registry.add_account(username, password[:72])  # bcrypt looks no further
-    login(htpasswd_registry, "-n", world.namespace, username=username)
+    login(htpasswd_registry, "-n", world.namespace, username=username, password=password)
     assert world.logins() == {htpasswd_registry.address: (username, password)}
 
 

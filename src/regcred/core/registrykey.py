@@ -166,7 +166,11 @@ def login_key(text: str) -> RegistryKey:
     key = parse_registry(host + path)
     reason = never_matches(key)
     if reason:
-        raise InvalidRegistry(f"{display(text)} can match no image: {reason}")
+        why, _, instead = reason.partition("; write ")
+        raise InvalidRegistry(
+            f"{display(text)} can match no image: {why}",
+            hint=f"write {instead or 'HOST[:PORT][/PATH], e.g. registry.example.com:5000/team'}",
+        )
     return key
 
 

@@ -33,6 +33,7 @@ _ENV = "KUBERNETES_EXEC_INFO"
 _TAIL_LINES = 5
 _TAIL_CHARACTERS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BY_HAND = "run it by hand to see: kubectl config view shows how it is called (users[].exec)"
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -86,7 +87,8 @@ async def run(config: ClusterConfig) -> ExecCredential:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "a value holds a NUL character"
         raise CredentialHelperFailed(
-            f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}"
+            f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}",
+            hint=_BY_HAND,
         ) from None
     try:
         stdout, said = await asyncio.gather(_all(process.stdout), _shown(process.stderr))
@@ -99,9 +101,14 @@ async def run(config: ClusterConfig) -> ExecCredential:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} failed with {how}"
-            + (f": {said}" if said else "")
+            + (f": {said}" if said else ""),
+            hint=_BY_HAND,
         )
-    return parse(stdout, plugin)
+    try:
+        return parse(stdout, plugin)
+    except CredentialHelperFailed as error:
+        error.hint = _BY_HAND
+        raise
 
 
 def exec_info(config: ClusterConfig, plugin: ExecPlugin, *, interactive: bool) -> str:
@@ -183,7 +190,8 @@ def _is_interactive(plugin: ExecPlugin) -> bool:
     if plugin.interactive_mode == "Always" and not terminal:
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} asks questions,"
-            " and standard input is not a terminal"
+            " and standard input is not a terminal",
+            hint="run regcred on a terminal, without --password-stdin",
         )
     return terminal
 
