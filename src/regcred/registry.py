@@ -156,26 +156,35 @@ async def _exchange(
             allow_redirects=False,
             proxy=_proxy(request.url),
         ) as answer:
+            body = await _read(answer)
+            decoded = _json(body)
+            is_page = answer.content_type == "text/html" or (body != b"" and decoded is None)
             return tokenflow.Response(
                 status=answer.status,
                 challenges=answer.headers.getall("WWW-Authenticate", []),
                 location=answer.headers.get("Location", ""),
-                is_web_page=answer.content_type == "text/html"
-                and "Docker-Distribution-API-Version" not in answer.headers,
-                json=await _read_json(answer),
+                is_foreign=is_page and "Docker-Distribution-API-Version" not in answer.headers,
+                json=decoded,
             )
     except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(request.url, error) from None
 
 
-async def _read_json(answer: aiohttp.ClientResponse) -> Any:
-    """The body, decoded; None where it is too large or no JSON."""
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, cut off where it is larger than anything that a registry has to say."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
         if len(body) > MAX_BODY:
             answer.close()
-            return None
+            break
+    return bytes(body)
+
+
+def _json(body: bytes) -> Any:
+    """The body, decoded; None where it is too large or no JSON."""
+    if len(body) > MAX_BODY:
+        return None
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

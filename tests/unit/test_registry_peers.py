@@ -465,16 +465,25 @@ async def test_redirected_token_request_does_not_reach_the_other_host(serve, met
     assert attacker.requests == []
 
 
-async def test_first_request_may_be_redirected_and_carries_nothing(serve):
-    attacker = await serve(asks_for_token("https://metadata.google.internal/token"))
+async def test_first_request_is_not_redirected_to_where_the_realm_could_be_anybodys(serve):
+    attacker = await serve(asks_for_token("https://evil.example.com/token"))
 
     async def redirects(request):
         raise web.HTTPFound(f"http://{attacker.address}/v2/")
 
     peer = await serve(redirects)
     error = await refuses(me(peer.address), RegistryProtocolError)
-    assert "no registry may lead to" in error.message
-    assert attacker.authorizations == [None]
+    assert f"sends the login on to http://{attacker.address}" in error.message
+    assert attacker.requests == []
+
+
+async def test_any_text_is_no_registry(serve):
+    async def greets(request):
+        return web.Response(text="hello")
+
+    peer = await serve(greets)
+    error = await refuses(me(peer.address), RegistryProtocolError)
+    assert "is no registry" in error.message
 
 
 async def test_realm_in_clear_on_another_host_is_not_asked(serve, names, tls, ca_file):

@@ -40,7 +40,7 @@ def credentials(content: bytes, registries: list[str], *, source: str) -> list[C
     try:
         text = content.decode("utf-8")
         key = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInput(
             f"{source} is not a service account key: it is not complete JSON", hint=_HINT
         ) from None

@@ -114,7 +114,7 @@ def _string(text: str, indent: int, *, in_key: bool) -> str:
         return _double_quoted(text)
     # Without a line feed, the other breaks (U+2028 and the like) are all that is left.
     if _confuses(text) or (not simple and re.search(_BREAK, text)):
-        if re.search(_BREAK_SPACE, text):
+        if re.search(_BREAK if in_key else _BREAK_SPACE, text):
             return _double_quoted(text)
         return "'" + text.replace("'", "''") + "'"
     return text

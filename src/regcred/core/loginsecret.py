@@ -7,12 +7,13 @@ made is refused until it is adopted, and an adopted one is never deleted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import jsonpatch, marks, secret
 from regcred.core.dockerconfig import DockerConfig, parse_dockerconfigjson
-from regcred.core.errors import NotOurs
+from regcred.core.errors import InvalidRegistry, NotOurs
+from regcred.core.registrykey import parse_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,8 +36,8 @@ class SecretChange:
 
     reason: str
     message: str
-    create: dict[str, Any] | None = None
-    patch: Sequence[dict[str, Any]] = ()
+    create: dict[str, Any] | None = field(default=None, repr=False)
+    patch: Sequence[dict[str, Any]] = field(default=(), repr=False)
     delete: bool = False
     last: bool = False
 
@@ -82,6 +83,7 @@ def merge(
     check_keeper(existing, name, namespace, adopt=adopt)
     config = read(existing, name, namespace)
     for credential in credentials:
+        config = _without_other_spellings(config, credential.registry)
         entry = config.get(credential.registry)
         if entry is None or not entry.holds(credential):
             config = config.with_credential(credential)
@@ -127,19 +129,24 @@ def take_out(
     written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
     wanted = written if registries is None else frozenset(registries)
     said = ", ".join(sorted(wanted))
-    if existing is None or not written & wanted:
+    if existing is None:
+        return SecretChange("NotLoggedIn", said, last=True)
+    if not written & wanted:
         return SecretChange("NotLoggedIn", said)
     config = read(existing, name, namespace)
     for registry in written & wanted:
         config = config.without(registry)
     left = written - wanted
     adopted = bool(marks.annotation(existing, marks.ADOPTED))
-    if not len(config) and not adopted:
+    only_logins = not config.others.keys() - {"auths"} and not (
+        existing["data"].keys() - {secret.DATA_KEY}
+    )
+    if not len(config) and not adopted and only_logins:
         return SecretChange("Deleted", said, delete=True, last=True)
     annotations: dict[str, str | None] = {marks.REGISTRIES: marks.write_names(left)}
     labels: dict[str, str | None] = {}
-    if adopted and not left:
-        # Handed back without our marks.
+    if not left:
+        # It holds somebody else's data and is handed back without our marks.
         annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
         labels = {marks.MANAGED_BY: None}
     changes = [
@@ -203,6 +210,22 @@ def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
     if content is None:
         return DockerConfig()
     return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+
+
+def _without_other_spellings(config: DockerConfig, registry: str) -> DockerConfig:
+    """`config` without entries that kubelet takes for the same registry as `registry`.
+
+    ``https://ghcr.io/`` and ``ghcr.io`` are one to it, and it tries both in any order.
+    """
+    index = parse_registry(registry).index
+    for other in config:
+        try:
+            same = other != registry and parse_registry(other).index == index
+        except InvalidRegistry:
+            continue  # kubelet drops such a key.
+        if same:
+            config = config.without(other)
+    return config
 
 
 def _rewrite(existing: dict[str, Any], name: str, config: DockerConfig) -> jsonpatch.Patch:

@@ -50,4 +50,4 @@ def read_names(obj: dict[str, Any], name: str) -> frozenset[str]:
 
 def write_names(names: Iterable[str]) -> str:
     """The value of an annotation that lists `names`."""
-    return ",".join(sorted(names))
+    return ",".join(sorted(set(names)))

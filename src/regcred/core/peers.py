@@ -17,7 +17,7 @@ from regcred.core.registrykey import is_loopback
 
 # Whatever two parsers of URLs could read in two ways is refused.
 _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Metadata services of clouds that are not link-local: AWS by IPv6, Alibaba Cloud, Azure, Oracle.
 _METADATA = frozenset(
@@ -43,9 +43,9 @@ def origin(url: str) -> tuple[str, str, int]:
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
         raise BadPeerURL("it is no URL") from None
-    if scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+    if scheme not in DEFAULT_PORTS or not host or "@" in parts.netloc:
         raise BadPeerURL("it is no http or https URL with just a host")
-    return scheme, host, port or _DEFAULT_PORTS[scheme]
+    return scheme, host, port or DEFAULT_PORTS[scheme]
 
 
 def is_off_limits(host: str) -> bool:

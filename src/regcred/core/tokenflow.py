@@ -30,9 +30,16 @@ from regcred.core.errors import (
     RegistryProtocolError,
     RegistryRefused,
 )
-from regcred.core.peers import BadPeerURL, is_off_limits, may_have_password, origin
+from regcred.core.peers import (
+    DEFAULT_PORTS,
+    BadPeerURL,
+    is_off_limits,
+    may_have_password,
+    origin,
+)
 from regcred.core.redact import one_line
 from regcred.core.registryjson import Token, error_text, read_token
+from regcred.core.registrykey import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,11 +65,6 @@ class Request:
     authorization: Password | None = None
     form: bytes | None = field(default=None, repr=False)
 
-    @property
-    def has_secret(self) -> bool:
-        """Whether a password or token goes with it."""
-        return self.authorization is not None or self.form is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -72,15 +74,16 @@ class Response:
         status: HTTP status code.
         challenges: the values of all ``WWW-Authenticate`` headers.
         location: the ``Location`` header, or ``""``.
-        is_web_page: it is HTML, and no ``Docker-Distribution-API-Version`` header says that it is
-            a registry's all the same (Quay's is).
+        is_foreign: it is HTML or some other text, neither empty nor JSON, and no
+            ``Docker-Distribution-API-Version`` header says that it is a registry's all the same
+            (Quay's is HTML).
         json: the decoded body, or None where it is not JSON or too large. Never shown.
     """
 
     status: int
     challenges: Sequence[str] = ()
     location: str = ""
-    is_web_page: bool = False
+    is_foreign: bool = False
     json: Any = field(default=None, repr=False)
 
 
@@ -130,9 +133,9 @@ def authenticate(registry: str, credential: Credential | None) -> Flow:
         yield from login.ping(authorization)
         return Outcome(True, authorization)
     login.require_registry(answer)
-    if answer.is_web_page:
+    if answer.is_foreign:
         raise RegistryProtocolError(
-            f"{login.host} is no registry: it answers with a web page",
+            f"{login.host} is no registry: it answers with a web page or some other text",
             hint="check host and port; a proxy or a captive portal answers like this too",
         )
     if credential is not None:
@@ -155,16 +158,19 @@ class _Login:
         self.credential = credential
 
     def send(self, request: Request) -> Generator[Request, Response, Response]:
-        """Make a request and follow redirects, with a secret only within the same origin."""
+        """Make a request and follow redirects within the same origin (scheme, host, port)."""
         for _ in range(_MAX_REDIRECTS + 1):
             answer = yield request
             if answer.status not in _REDIRECTS or not answer.location:
                 return answer
             url = self._join(request.url, answer.location)
             here, there = self._origin(request.url), self._origin(url)
-            if request.has_secret and (here != there or request.method != "GET"):
+            # Whoever answers elsewhere could name a realm of its own and so get the password,
+            # even when the request that was redirected carried none.
+            if here != there or request.method != "GET":
                 raise RegistryProtocolError(
-                    f"{here[1]} sends the login on to {there[1]}, which must not get the password",
+                    f"{_spelled(here)} sends the login on to {_spelled(there)}, "
+                    "which must not get the password",
                     hint=f"if {there[1]} is the registry, log in there",
                 )
             request = Request("GET", url, request.authorization)
@@ -280,6 +286,10 @@ class _Login:
             )
         url = self._join(self.ping_url, realm).partition("#")[0]
         _, host, _ = self._origin(url)
+        if is_loopback(host) and not is_loopback(self.hostname):
+            raise RegistryProtocolError(
+                f"{self.host} leads to {host}, an address that no registry may lead to"
+            )
         if self.credential is not None and not may_have_password(url, self.registry):
             raise RegistryProtocolError(
                 f"{self.host} wants the password sent to {host} in clear text (http)",
@@ -317,6 +327,12 @@ class _Login:
             hide = [password, self.basic().reveal().removeprefix("Basic ")]
         said = one_line(error_text(answer.json), hide=hide)
         return f": {said}" if said else ""
+
+
+def _spelled(origin: tuple[str, str, int]) -> str:
+    scheme, host, port = origin
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
 def _urlencode(fields: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ def test_the_file_is_the_password_as_the_shell_would_give_it():
     [
         (json.dumps(KEY)[:-5], "not complete JSON"),
         ("", "not complete JSON"),
+        ("[" * 100_000, "not complete JSON"),
         ("[]", "some other JSON"),
         ('{"type": "authorized_user", "refresh_token": "hush"}', "a person's login"),
         ('{"type": "external_account"}', "workload identity"),

@@ -94,6 +94,7 @@ def test_keys_that_would_read_as_other_types_are_quoted():
 
 def test_a_key_with_a_line_feed_is_quoted():
     assert goyaml.dumps({"a\nb": 1}) == '"a\\nb": 1\n'
+    assert goyaml.dumps({"a\u2028b": 1}) == '"a\\Lb": 1\n'
 
 
 def test_lists_are_not_indented():

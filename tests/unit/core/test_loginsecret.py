@@ -138,12 +138,48 @@ def test_logout_of_the_last_deletes(registries):
     assert (change.reason, change.delete, change.last) == ("Deleted", True, True)
 
 
-@pytest.mark.parametrize("existing", [None, logged_in(credential("ghcr.io"))])
-def test_logout_of_what_was_never_there(existing):
+@pytest.mark.parametrize(
+    ("existing", "last"), [(None, True), (logged_in(credential("ghcr.io")), False)]
+)
+def test_logout_of_what_was_never_there(existing, last):
     change = loginsecret.take_out(existing, "regcred", "a", ["asia.gcr.io"])
+    assert change.last is last
     assert (change.reason, change.delete, list(change.patch)) == ("NotLoggedIn", False, [])
 
 
 def test_logout_refuses_what_is_not_ours():
     with pytest.raises(NotOurs):
         loginsecret.take_out(foreign({"asia.gcr.io": {}}), "regcred", "a", None)
+
+
+def test_other_spellings_of_the_registry_give_way():
+    before = foreign(
+        {"https://asia.gcr.io/": {"auth": "YTpi"}, "asia.gcr.io/p": {"auth": "YTpi"}, "%": {}}
+    )
+    after = apply(before, merge(before, credential(), adopt=True).patch)
+    assert set(auths(after)) == {"asia.gcr.io/p", "%", "asia.gcr.io"}
+
+
+@pytest.mark.parametrize("theirs", ["data", "member"])
+def test_logout_of_the_last_leaves_what_others_put_there(theirs):
+    before = logged_in(credential())
+    if theirs == "data":
+        before["data"]["theirs"] = "eA=="
+    else:
+        content = json.dumps({"auths": auths(before), "theirs": 1}).encode()
+        before["data"][secret.DATA_KEY] = secret.encode(content)
+    change = loginsecret.take_out(before, "regcred", "a", None)
+    assert (change.reason, change.delete, change.last) == ("Updated", False, True)
+    after = apply(before, change.patch)
+    assert auths(after) == {}
+    assert marks.kept_by(after) == ""
+    if theirs == "data":
+        assert after["data"]["theirs"] == "eA=="
+    else:
+        assert json.loads(secret.content(after))["theirs"] == 1
+
+
+def test_the_password_is_not_shown():
+    change = merge(None, credential())
+    assert secret.encode(b"hush")[:5] not in repr(change)
+    assert "data" not in repr(change)
