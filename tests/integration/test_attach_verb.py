@@ -179,6 +179,18 @@ class TestProgress:
             thread.join()
         return ("-A", "-l", f"many={world.namespace}")
 
+    @pytest.mark.parametrize("no_color", ["", "1"])
+    def test_a_bar_on_a_terminal(self, world, kubeconfig, no_color):
+        world.create("serviceaccounts", "app")
+        env = {"KUBECONFIG": str(kubeconfig), "NO_COLOR": no_color}
+        where = ("-n", world.namespace, "--serviceaccount", "app,later")
+        with Terminal("attach", "pull", *where, env=env) as terminal:
+            terminal.expect("waiting up to")
+            world.create("serviceaccounts", "later")
+            terminal.expect("attaching")
+            assert terminal.finish() == 0, terminal.seen
+        assert ("\x1b[32m" in terminal.seen) == (not no_color)
+
     def test_ctrl_c_and_then_the_rest(self, regcred, world, kubeconfig):
         chosen = self.many(world, 300)
         # A reader that does not read: the command cannot be done before it is interrupted.

@@ -167,7 +167,10 @@ def test_expired_client_certificate(refused, cluster):
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("import sys; sys.exit('locked')", "locked"), ("print('rubbish')", "JSON")],
+    [
+        ("import sys; sys.exit('locked')", "locked"),
+        ("print('rubbish')", "is not an ExecCredential object"),
+    ],
     ids=["fails", "rubbish"],
 )
 def test_exec_plugin_in_trouble(refused, kubeconfig_with, script, said):
