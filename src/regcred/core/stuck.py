@@ -18,10 +18,13 @@ from regcred.core.image import parse_image
 from regcred.core.registrykey import RegistryKey, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 #: kubelet's reasons for a container that waits for its image and may get it by a login.
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
+
+#: kubelet's reasons for a container whose image it has not asked for, or not been refused, yet.
+NOT_STARTED = frozenset({"ContainerCreating", "PodInitializing"})
 
 #: The kinds whose template ``kubectl rollout restart`` annotates.
 RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
@@ -34,6 +37,7 @@ class StuckPod:
     Args:
         namespace: the Pod's namespace.
         name: the Pod's name.
+        uid: the Pod's UID: a StatefulSet gives the next one the same name.
         images: the images that it waits for, as they stand in its spec.
         serviceaccount: the name of its ServiceAccount.
         pull_secrets: its frozen list.
@@ -42,6 +46,7 @@ class StuckPod:
 
     namespace: str
     name: str
+    uid: str
     images: tuple[str, ...]
     serviceaccount: str
     pull_secrets: tuple[str, ...]
@@ -193,34 +198,64 @@ def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _stuck(pod: dict[str, Any], registries: Collection[RegistryKey]) -> StuckPod | None:
-    spec, status, metadata = pod["spec"], pod.get("status") or {}, pod["metadata"]
+    metadata, spec = pod["metadata"], pod["spec"]
     if metadata.get("deletionTimestamp"):
         return None
+    pull_secrets = tuple(str(e.get("name") or "") for e in spec.get("imagePullSecrets") or [])
     images: dict[str, None] = {}
-    for containers, statuses in (
-        ("initContainers", "initContainerStatuses"),
-        ("containers", "containerStatuses"),
-        ("ephemeralContainers", "ephemeralContainerStatuses"),
-    ):
-        waiting = {
-            s["name"]
-            for s in status.get(statuses) or []
-            if ((s.get("state") or {}).get("waiting") or {}).get("reason") in WAITING
-        }
-        for container in spec.get(containers) or []:
-            image = container.get("image") or ""
-            if container["name"] in waiting and _on_any(image, registries):
+    for container in _waiting_containers(pod, also_unstarted=not pull_secrets):
+        for image in _images(container, spec):
+            if _on_any(image, registries):
                 images[image] = None
     if not images:
         return None
     return StuckPod(
         namespace=metadata["namespace"],
         name=metadata["name"],
+        uid=metadata["uid"],
         images=tuple(images),
         serviceaccount=spec.get("serviceAccountName") or "default",
-        pull_secrets=tuple(str(e.get("name") or "") for e in spec.get("imagePullSecrets") or []),
+        pull_secrets=pull_secrets,
         owner=controller(pod),
     )
+
+
+def _waiting_containers(pod: dict[str, Any], *, also_unstarted: bool) -> Iterator[dict[str, Any]]:
+    """The containers that wait for an image.
+
+    A Pod without any pull Secret that has not come to its pull yet will be refused like one
+    that has: with `also_unstarted` its containers count too.
+    """
+    spec, status = pod["spec"], pod.get("status") or {}
+    reasons = WAITING
+    if also_unstarted and status.get("phase") == "Pending":
+        reasons = WAITING | NOT_STARTED
+    for containers, statuses in (
+        ("initContainers", "initContainerStatuses"),
+        ("containers", "containerStatuses"),
+        ("ephemeralContainers", "ephemeralContainerStatuses"),
+    ):
+        # No status yet: not even the scheduler or kubelet has come to it.
+        unknown = {"waiting": {"reason": "ContainerCreating"}}
+        states = {s["name"]: s.get("state") or {} for s in status.get(statuses) or []}
+        for container in spec.get(containers) or []:
+            waiting = states.get(container["name"], unknown).get("waiting") or {}
+            if waiting.get("reason") in reasons:
+                yield container
+
+
+def _images(container: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:
+    """The container's image, and those of the image volumes that it mounts.
+
+    kubelet pulls them with the same credentials and reports them on the container.
+    """
+    yield container.get("image") or ""
+    mounted = {mount.get("name") for mount in container.get("volumeMounts") or []}
+    for volume in spec.get("volumes") or []:
+        if volume["name"] in mounted and (
+            reference := (volume.get("image") or {}).get("reference")
+        ):
+            yield reference
 
 
 def _on_any(image: str, registries: Collection[RegistryKey]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,9 @@ async def _owner(
         return kind, name, None
 
 
-async def restart(client: Client, namespace: str, waiting: Waiting, now: datetime) -> None:
+async def restart(
+    client: Client, namespace: str, waiting: Waiting, now: datetime, *, dry_run: bool = False
+) -> None:
     """Have the owner make its Pods anew, as ``kubectl rollout restart`` does.
 
     A StatefulSet waits for its stuck Pod to become ready before it replaces it, which would
@@ -145,6 +148,7 @@ async def restart(client: Client, namespace: str, waiting: Waiting, now: datetim
         namespace: the namespace.
         waiting: what `find_waiting` found, of a kind in `stuck.RESTARTABLE`.
         now: written into the annotation; with time zone.
+        dry_run: have the server check the change without keeping it.
 
     Raises:
         APIError: what the API server answered.
@@ -152,10 +156,11 @@ async def restart(client: Client, namespace: str, waiting: Waiting, now: datetim
     stamp = now.replace(microsecond=0).isoformat().replace("+00:00", "Z")
     annotations = {"kubectl.kubernetes.io/restartedAt": stamp}
     body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-    await client.merge_patch(_WORKLOADS[waiting.kind], waiting.name, namespace, body)
+    await client.merge_patch(
+        _WORKLOADS[waiting.kind], waiting.name, namespace, body, dry_run=dry_run
+    )
     if waiting.kind == "StatefulSet" or waiting.on_delete:
         for pod in waiting.pods:
-            try:
-                await client.delete(PODS, pod.name, namespace)
-            except NotFound:
-                continue
+            # By UID: the controller may have replaced it already, under the same name.
+            with contextlib.suppress(NotFound, Conflict):
+                await client.delete(PODS, pod.name, namespace, uid=pod.uid, dry_run=dry_run)

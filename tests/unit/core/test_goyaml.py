@@ -110,6 +110,7 @@ def test_lists_are_not_indented():
         [".dockerconfigjson", "a"],
         ["a", "ab", "b"],
         ["a-1", "ab"],
+        ["a-", "a."],
         ["a1", "a01", "a001", "a2"],
         ["a1b", "a01b"],
         ["a10", "a100"],

@@ -21,7 +21,7 @@ def pod(
         "ephemeralContainers": "ephemeralContainerStatuses",
     }[containers]
     return {
-        "metadata": {"namespace": "a", "name": "web-1"} | metadata,
+        "metadata": {"namespace": "a", "name": "web-1", "uid": "u"} | metadata,
         "spec": {
             containers: [{"name": "c", "image": image}],
             "imagePullSecrets": [{"name": s} for s in secrets],
@@ -34,7 +34,7 @@ def pod(
 @pytest.mark.parametrize("reason", sorted(stuck.WAITING))
 def test_finds_what_waits_for_an_image(containers, reason):
     (found,) = stuck.find_stuck([pod(reason=reason, containers=containers)], GCR)
-    assert found == StuckPod("a", "web-1", ("asia.gcr.io/p/app:1",), "default", (), None)
+    assert found == StuckPod("a", "web-1", "u", ("asia.gcr.io/p/app:1",), "default", (), None)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,41 @@ def test_finds_what_waits_for_an_image(containers, reason):
         pod(image="Not An Image"),
         pod(deletionTimestamp="2026-11-22T00:00:00Z"),
         {"metadata": {"namespace": "a", "name": "new"}, "spec": {"containers": []}},
+        pod() | {"status": {"phase": "Running"}},
+        pod(secrets=["other"]) | {"status": {"phase": "Pending"}},
     ],
 )
 def test_leaves_out_everything_else(other):
     assert stuck.find_stuck([other], GCR) == []
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"phase": "Pending"},
+        {"phase": "Pending", "containerStatuses": []},
+        {
+            "phase": "Pending",
+            "containerStatuses": [
+                {"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}}
+            ],
+        },
+    ],
+)
+def test_a_pod_without_any_pull_secret_need_not_have_failed_yet(status):
+    assert stuck.find_stuck([pod() | {"status": status}], GCR)
+
+
+def test_image_volumes_count_for_the_containers_that_mount_them():
+    waits = pod(image="public.example.com/app")
+    waits["spec"]["containers"][0]["volumeMounts"] = [{"name": "model"}, {"name": "tmp"}]
+    waits["spec"]["volumes"] = [
+        {"name": "model", "image": {"reference": "asia.gcr.io/p/model:1"}},
+        {"name": "unused", "image": {"reference": "asia.gcr.io/p/unused:1"}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    (found,) = stuck.find_stuck([waits], GCR)
+    assert found.images == ("asia.gcr.io/p/model:1",)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +111,7 @@ ATTACH = "regcred attach regcred -n a --serviceaccount builder"
 
 def waiting(kind, name="web", *, serviceaccount="default", pull_secrets=(), **facts):
     image = "asia.gcr.io/p/app:1"
-    stuck_pod = StuckPod("a", "web-1", (image,), serviceaccount, pull_secrets, None)
+    stuck_pod = StuckPod("a", "web-1", "u", (image,), serviceaccount, pull_secrets, None)
     return Waiting((stuck_pod,), kind, name, **facts)
 
 
