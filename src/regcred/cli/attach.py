@@ -13,6 +13,7 @@ from regcred.cli import output
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
+    namespaces_option,
     option,
     output_option,
     split_names,
@@ -32,14 +33,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(
         (
             click.argument("secret"),
-            option(
-                "-n",
-                "--namespace",
-                "namespaces",
-                metavar="NS",
-                multiple=True,
-                help="The namespace; repeat it for several. Default: the context's.",
-            ),
+            namespaces_option,
             option("-A", "--all-namespaces", is_flag=True, help="In every namespace."),
             option(
                 "--namespace-selector",
@@ -113,9 +107,7 @@ def _run(
 
     names.check_name(secret, "Secret")
     selection = _selection(given, patience=given["timeout"] if doing == "attaching" else 0)
-    dry_run = given["dry_run"]
-    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
-    report = Report(given["form"], suffix)
+    report = Report.of(given["form"], given["dry_run"])
     with report:
         asyncio.run(_work(doing, secret, decide, selection, given, report))
     failed = report.count("Failed")

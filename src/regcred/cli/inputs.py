@@ -94,6 +94,17 @@ def ask(question: str, *, hide: bool = False) -> str:
     return answer
 
 
+def no_registry(docker_config: str | None) -> UsageError:
+    """The error for a login without a registry; `docker_config` may have swallowed it."""
+    if docker_config:
+        return UsageError(
+            f"no REGISTRY is given: {docker_config!r} was taken for the PATH of "
+            "--from-docker-config",
+            hint="put --from-docker-config at the end, or write --from-docker-config=PATH",
+        )
+    return UsageError("no REGISTRY is given", hint="regcred login REGISTRY -n NAMESPACE")
+
+
 def check_registry(key: RegistryKey) -> None:
     """Make sure that kubelet can match the registry `key` with some image.
 
@@ -106,11 +117,11 @@ def check_registry(key: RegistryKey) -> None:
     if reason := registrykey.never_matches(key):
         why, _, instead = reason.partition("; write ")
         raise InvalidRegistry(
-            f"registry {key.text!r} can never match an image: {why}",
+            f"registry {registrykey.display(key.text)} can never match an image: {why}",
             hint=f"write {instead or _REGISTRY_FORM}",
         )
     for said in registrykey.warnings(key):
-        output.warning(f"registry {key.text!r}: {said}")
+        output.warning(f"registry {registrykey.display(key.text)}: {said}")
 
 
 def check_username(username: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,16 @@ from regcred.cli import inputs, output
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
+    namespaces_option,
     option,
     output_option,
+    source_options,
     split_names,
 )
 from regcred.cli.report import Report, Result
 from regcred.core import names, registrykey
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import Forbidden, NotFound, UsageError
+from regcred.core.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,30 +57,11 @@ class Plan:
 
 
 @click.command()
-@click.argument("registries", metavar="REGISTRY...", nargs=-1, required=True)
-@option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    metavar="NS",
-    multiple=True,
-    help="The namespace; repeat it for several. Default: the context's.",
-)
+@click.argument("registries", metavar="REGISTRY...", nargs=-1)
+@namespaces_option
 @option("-u", "--username", metavar="NAME")
 @option("-p", "--password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
-@option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@option(
-    "--gcp-key",
-    metavar="FILE",
-    help="A Google service account key: user _json_key, the file as password.",
-)
-@option(
-    "--from-docker-config",
-    metavar="[PATH]",
-    is_flag=False,
-    flag_value="",
-    help="The login of a config.json, credential helpers run; default: docker's own.",
-)
+@source_options
 @option(
     "--serviceaccount",
     "serviceaccounts",
@@ -137,7 +119,9 @@ def login(
     regcred login registry.example.com --from-docker-config --restart
     """
     names.check_name(name, "Secret")
-    keys = [_key(text) for text in dict.fromkeys(registries)]
+    if not registries:
+        raise inputs.no_registry(from_docker_config)
+    keys = list({key.text: key for key in map(_key, registries)}.values())
     credentials = _credentials(
         keys,
         username=username,
@@ -157,8 +141,7 @@ def login(
         patience=timeout,
         dry_run=dry_run,
     )
-    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
-    report = Report(form, suffix)
+    report = Report.of(form, dry_run)
 
     import asyncio
 
@@ -227,10 +210,12 @@ async def _verify(
             ca_file=ca_file,
             timeout=timeout,
         )
-        said = f"accepts user {credential.username}"
-        if not verified.asked:
-            said = "does not ask for a login"
-        report.add(Result("Verified", key.text, message=said))
+        if verified.asked:
+            said = f"accepts user {credential.username}"
+            report.add(Result("Verified", key.text, message=said))
+        else:
+            said = "does not ask for a login, so nothing is known of this one"
+            report.add(Result("NotAsked", key.text, message=said))
 
 
 async def _log_in(
@@ -240,6 +225,7 @@ async def _log_in(
     context: str | None,
     report: Report,
 ) -> None:
+    from regcred.cli.waiting import report_waiting
     from regcred.kube import config as kubeconfig
     from regcred.kube.client import Client
 
@@ -250,18 +236,27 @@ async def _log_in(
             # The server tries all of it first, so that a missing right or namespace leaves
             # nothing half done.
             for namespace in namespaces:
-                await _write(client, plan, namespace, "server")
+                await _write(client, plan, namespace, "server", Report("silent"))
+        attached = {n: await _write(client, plan, n, plan.dry_run, report) for n in namespaces}
         for namespace in namespaces:
-            results, attached = await _write(client, plan, namespace, plan.dry_run)
-            for result in results:
-                report.add(result)
-            await _say_who_waits(client, plan, keys, namespace, attached, report)
+            await report_waiting(
+                client,
+                namespace,
+                keys,
+                secret=plan.name,
+                attached=attached[namespace],
+                restart=plan.restart,
+                dry_run=plan.dry_run,
+                report=report,
+            )
+    if report.count("Failed"):
+        raise click.exceptions.Exit(1)
 
 
 async def _write(
-    client: Client, plan: Plan, namespace: str, dry_run: str
-) -> tuple[list[Result], set[str]]:
-    """Secret and ServiceAccounts of one namespace; the results, and who is attached."""
+    client: Client, plan: Plan, namespace: str, dry_run: str, report: Report
+) -> set[str]:
+    """Write Secret and ServiceAccounts of one namespace; the names of those attached."""
     from regcred.core import loginsecret
     from regcred.core.serviceaccount import attach
     from regcred.kube import logins, serviceaccounts
@@ -291,7 +286,7 @@ async def _write(
         ),
         dry_run=dry_run,
     )
-    results = [Result(change.reason, f"secret/{plan.name}", namespace, change.message)]
+    report.add(Result(change.reason, f"secret/{plan.name}", namespace, change.message))
     decide = partial(attach, secret=plan.name)
     for (_, name), obj in found.items():
         if dry_run == "client":
@@ -301,45 +296,5 @@ async def _write(
                 client, obj, decide, dry_run=dry_run == "server"
             )
         word = "Attached" if attached.reason == "Attached" else "Unchanged"
-        results.append(Result(word, f"serviceaccount/{name}", namespace, attached.message))
-    return results, {name for _, name in found}
-
-
-async def _say_who_waits(
-    client: Client,
-    plan: Plan,
-    keys: list[RegistryKey],
-    namespace: str,
-    attached: set[str],
-    report: Report,
-) -> None:
-    from regcred.core.stuck import advise, find_stuck
-    from regcred.kube import logins
-    from regcred.kube.resources import PODS
-
-    try:
-        pods = await client.list(PODS, namespace)
-    except Forbidden as error:
-        output.warning(f"cannot see which Pods still wait: {error.message}")
-        return
-    stuck = find_stuck(pods, keys)
-    retried = [pod for pod in stuck if plan.name in pod.pull_secrets]
-    for pod in retried:
-        report.add(
-            Result(
-                "Waiting",
-                f"pod/{pod.name}",
-                namespace,
-                f"has the Secret, and kubelet tries {pod.images[0]} again within 5 minutes",
-            )
-        )
-    frozen = [pod for pod in stuck if plan.name not in pod.pull_secrets]
-    for waiting in await logins.find_waiting(client, namespace, frozen):
-        target = f"{waiting.kind.lower()}/{waiting.name}"
-        advice = advise(waiting, secret=plan.name, attached=attached)
-        if plan.restart and advice.restart:
-            if plan.dry_run == "none":
-                await logins.restart(client, namespace, waiting, datetime.now(UTC))
-            report.add(Result("Restarted", target, namespace))
-        else:
-            report.add(Result("Stuck", target, namespace, advice.message, advice.hint))
+        report.add(Result(word, f"serviceaccount/{name}", namespace, attached.message))
+    return {name for _, name in found}

@@ -11,6 +11,7 @@ import click
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
+    namespaces_option,
     option,
     output_option,
     split_names,
@@ -27,14 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("registries", metavar="[REGISTRY]...", nargs=-1)
-@option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    metavar="NS",
-    multiple=True,
-    help="The namespace; repeat it for several. Default: the context's.",
-)
+@namespaces_option
 @option("--all", "everything", is_flag=True, help="Every registry that login put there.")
 @option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
 @dry_run_option
@@ -61,8 +55,7 @@ def logout(
             "say which registries to log out of, or --all", hint="regcred logout REGISTRY"
         )
     keys = None if everything else [registrykey.login_key(text).text for text in registries]
-    suffix = {"client": "(dry run)", "server": "(server dry run)", "none": ""}[dry_run]
-    report = Report(form, suffix)
+    report = Report.of(form, dry_run)
 
     import asyncio
 
@@ -102,7 +95,7 @@ async def _undo(
     client: Client, keys: list[str] | None, name: str, namespace: str, dry_run: str
 ) -> AsyncIterator[Result]:
     from regcred.core import loginsecret
-    from regcred.core.serviceaccount import detach
+    from regcred.core.serviceaccount import attach, detach
     from regcred.kube import logins, serviceaccounts
     from regcred.kube.resources import SERVICEACCOUNTS
 
@@ -111,6 +104,7 @@ async def _undo(
     change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
     if change.reason == "NotLoggedIn":
         await serviceaccounts.check_namespace(client, namespace)
+    detached = []
     if change.last:
         # Detached first: a ServiceAccount never names a Secret that is gone, and a logout
         # that was interrupted in between can be finished.
@@ -120,8 +114,16 @@ async def _undo(
                 continue
             if dry_run != "client":
                 await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")
+            detached.append(obj)
             yield Result("Detached", f"serviceaccount/{obj['metadata']['name']}", namespace)
     change = await logins.write_secret(client, name, namespace, take_out, dry_run=dry_run)
+    if not change.last:
+        # Somebody logged in to another registry meanwhile, and that login is to stay whole.
+        for obj in detached:
+            name_of = obj["metadata"]["name"]
+            fresh = await client.get(SERVICEACCOUNTS, name_of, namespace)
+            await serviceaccounts.change(client, fresh, partial(attach, secret=name))
+            yield Result("Attached", f"serviceaccount/{name_of}", namespace, "again: a new login")
     if change.reason == "NotLoggedIn":
         message = f"not logged in to {change.message or 'any registry'}"
         yield Result("Unchanged", f"secret/{name}", namespace, message)

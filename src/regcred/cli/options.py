@@ -57,6 +57,39 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def namespaces_option(command: F) -> F:
+    """Add ``-n/--namespace``, repeatable, as ``namespaces``."""
+    return option(
+        "-n",
+        "--namespace",
+        "namespaces",
+        metavar="NS",
+        multiple=True,
+        help="The namespace; repeat it for several. Default: the context's.",
+    )(command)
+
+
+def source_options(command: F) -> F:
+    """Add the sources of a login besides user and password flags."""
+    for decorate in (
+        option(
+            "--from-docker-config",
+            metavar="[PATH]",
+            is_flag=False,
+            flag_value="",
+            help="The login of a config.json, credential helpers run; default: docker's own.",
+        ),
+        option(
+            "--gcp-key",
+            metavar="FILE",
+            help="A Google service account key: user _json_key, the file as password.",
+        ),
+        option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+    ):
+        command = decorate(command)
+    return command
+
+
 def split_names(values: tuple[str, ...]) -> list[str]:
     """Names given several times or joined by commas, once each, in order."""
     names = [n.strip() for value in values for n in value.split(",")]

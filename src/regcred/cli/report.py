@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _COLOURS = {
     "Unchanged": "dim",
     "Stuck": "yellow",
+    "NotAsked": "yellow",
     "Left": "yellow",
     "Failed": "red",
 }
@@ -47,13 +48,19 @@ class Report:
     """Collects results, and prints them in the form asked for.
 
     Args:
-        form: ``table``, ``json`` or ``yaml``.
+        form: ``table``, ``json`` or ``yaml``; ``silent`` for a trial that nobody is to see.
         suffix: said behind every line, e.g. ``(dry run)``.
     """
 
     form: str = "table"
     suffix: str = ""
     results: list[Result] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, form: str, dry_run: str) -> Self:
+        """A report in `form` that says of every line whether it was a dry run."""
+        said = {"none": "", "client": "(dry run)", "server": "(server dry run)"}
+        return cls(form, said[dry_run])
 
     def add(self, result: Result) -> None:
         """Note `result`; in the table form print its line."""

@@ -12,13 +12,28 @@ from typing import Any, NamedTuple
 import click
 
 from regcred.cli import inputs, output
-from regcred.cli.options import cluster_options, dry_run_option, option, split_names
+from regcred.cli.options import (
+    cluster_options,
+    dry_run_option,
+    option,
+    source_options,
+    split_names,
+)
 from regcred.core import names
 from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UsageError
 
 _DOCKER_HUB = "https://index.docker.io/v1/"
+
+#: kubectl's words for what the API calls fieldValidation.
+_VALIDATION = {
+    "strict": "Strict",
+    "true": "Strict",
+    "warn": "Warn",
+    "ignore": "Ignore",
+    "false": "Ignore",
+}
 
 
 class Write(NamedTuple):
@@ -39,25 +54,13 @@ class Write(NamedTuple):
 @option("--docker-username", metavar="NAME")
 @option("--docker-password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
 @option("--docker-email", metavar="EMAIL", default="")
-@option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@source_options
 @option(
     "--registry",
     "registries",
     metavar="HOST",
     multiple=True,
     help="Instead of --docker-server, for several; with --from-docker-config: only these.",
-)
-@option(
-    "--gcp-key",
-    metavar="FILE",
-    help="A Google service account key: user _json_key, the file as password.",
-)
-@option(
-    "--from-docker-config",
-    metavar="[PATH]",
-    is_flag=False,
-    flag_value="",
-    help="The logins of a config.json, credential helpers run; default: docker's own.",
 )
 @option(
     "--from-file",
@@ -69,7 +72,13 @@ class Write(NamedTuple):
 @option("--append-hash", is_flag=True, help="Append a hash of the Secret to its name.")
 @option("--save-config", is_flag=True, help="Add the annotation that kubectl apply compares with.")
 @option("--field-manager", default="regcred", show_default=True)
-@option("--validate", default="strict", show_default=True, help="strict, warn or ignore.")
+@option(
+    "--validate",
+    type=click.Choice(list(_VALIDATION)),
+    default="strict",
+    show_default=True,
+    help="What the server does about fields that it does not know.",
+)
 @dry_run_option
 @option(
     "-o", "--output", "form", type=click.Choice(["json", "yaml", "name"]), help="Print the Secret."
@@ -237,7 +246,8 @@ def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:
                 write.namespace or config.namespace,
                 dry_run=write.dry_run == "server",
                 field_manager=write.field_manager,
-                field_validation=write.validate.capitalize(),
+                field_validation=_VALIDATION[write.validate],
+                tell=output.warning,
             )
 
     return asyncio.run(run())

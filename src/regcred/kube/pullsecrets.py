@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import jsonpatch, marks
-from regcred.core.errors import AlreadyExists, NotFound, NotOurs, TimedOut
+from regcred.core import jsonpatch, marks, secret
+from regcred.core.dockerconfig import parse_dockerconfigjson
+from regcred.core.errors import AlreadyExists, InvalidDockerConfig, NotFound, NotOurs, TimedOut
+from regcred.core.registrykey import display
 from regcred.kube import guarded
 from regcred.kube.resources import SECRETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regcred.kube.client import Client
 
 
@@ -33,8 +37,18 @@ async def create_or_update(
     dry_run: bool,
     field_manager: str,
     field_validation: str,
+    tell: Callable[[str], None],
 ) -> tuple[dict[str, Any], str]:
     """Make the Secret hold exactly the data of `wanted`.
+
+    Args:
+        client: the API server.
+        wanted: the Secret.
+        namespace: its namespace.
+        dry_run: have the server check the change without keeping it.
+        field_manager: who writes, in the API server's records.
+        field_validation: ``Strict``, ``Warn`` or ``Ignore``.
+        tell: called with a sentence when logins that the Secret held are gone afterwards.
 
     Returns:
         The object as the server has it, and ``created``, ``configured`` or ``unchanged``.
@@ -66,6 +80,8 @@ async def create_or_update(
             client, SECRETS, existing, patch, dry_run=dry_run, field_manager=field_manager
         )
         if changed:
+            if lost := _lost(existing, wanted):
+                tell(f"Secret {namespace}/{name} held logins that are gone now: {', '.join(lost)}")
             return _shown(changed), "configured"
         await guarded.pause(attempt)
     raise TimedOut(f"Secret {namespace}/{name} is being written all the time by somebody else")
@@ -101,6 +117,18 @@ def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> 
     if existing.get("data") != wanted["data"]:
         changes = [{"op": "add", "path": "/data", "value": wanted["data"]}, *changes]
     return jsonpatch.guard(existing) + changes if changes else []
+
+
+def _lost(existing: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """The registries in `existing` that `wanted` has no login for."""
+    try:
+        before, after = (
+            parse_dockerconfigjson(secret.content(obj) or b"{}", source="")
+            for obj in (existing, wanted)
+        )
+    except InvalidDockerConfig:
+        return []  # What kubelet could not read was no login.
+    return [display(registry) for registry in before if registry not in after]
 
 
 def _shown(obj: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ beside other writers, and a ServiceAccount that is just being created is waited 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import Forbidden, NamespaceTerminating, NotFound, TimedOut
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from regcred.kube.client import Client
 
 _POLL_SECONDS = 0.1
+#: Long enough for a Helm release or a controller that fills a new namespace, and clocks apart.
+_YOUNG = timedelta(minutes=5)
 #: A new namespace's ServiceAccount comes sooner: nothing to speak of.
 _SILENT_SECONDS = 1.0
 
@@ -65,7 +68,10 @@ async def wait_for(
     patience: float,
     tell: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
-    """The ServiceAccount, waited for while its namespace is young.
+    """The ServiceAccount, waited for where it can be on its way.
+
+    That is a ``default``, which every namespace gets, and any other while the namespace is
+    young, or while nobody tells us its age.
 
     Args:
         client: the API server.
@@ -76,7 +82,7 @@ async def wait_for(
 
     Raises:
         TimedOut: it did not come.
-        NotFound: the namespace does not exist.
+        NotFound: the namespace does not exist, or nothing says that the ServiceAccount will.
         NamespaceTerminating: the namespace is going away, so nothing will come.
     """
     loop = asyncio.get_running_loop()
@@ -87,7 +93,9 @@ async def wait_for(
             return await client.get(SERVICEACCOUNTS, name, namespace)
         except NotFound:
             if not checked:
-                await check_namespace(client, namespace)
+                young = await check_namespace(client, namespace)
+                if name != "default" and not young:
+                    patience = 0
                 checked = True
             waited = loop.time() - started
             if waited >= patience:
@@ -96,14 +104,20 @@ async def wait_for(
                 tell(f"waiting up to {patience:g} s for ServiceAccount {namespace}/{name}")
                 told = True
         await asyncio.sleep(_POLL_SECONDS)
+    hint = f"kubectl get serviceaccounts -n {namespace}"
+    if not patience:
+        raise NotFound(f"ServiceAccount {namespace}/{name} does not exist", hint=hint, status=404)
     raise TimedOut(
         f"ServiceAccount {namespace}/{name} does not exist, and did not within {patience:g} s",
-        hint=f"kubectl get serviceaccounts -n {namespace}",
+        hint=hint,
     )
 
 
-async def check_namespace(client: Client, namespace: str) -> None:
+async def check_namespace(client: Client, namespace: str) -> bool:
     """Make sure, as far as we may look, that the namespace takes new objects.
+
+    Returns:
+        Whether it is young, or of an age that we may not see.
 
     Raises:
         NotFound: it does not exist.
@@ -112,7 +126,7 @@ async def check_namespace(client: Client, namespace: str) -> None:
     try:
         found = await client.get(NAMESPACES, namespace)
     except Forbidden:
-        return  # Who may only work in a namespace need not be able to read it.
+        return True  # Who may only work in a namespace need not be able to read it.
     except NotFound as error:
         raise NotFound(
             f"namespace {namespace} does not exist",
@@ -127,3 +141,5 @@ async def check_namespace(client: Client, namespace: str) -> None:
             status=403,
             reason="Forbidden",
         )
+    created = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
+    return datetime.now(UTC) - created < _YOUNG
