@@ -86,7 +86,7 @@ CASES = {
         'namespaces "nowhere" not found',
     ),
     "no terminal to ask on": (("login", "a.example.com"), 2, "there is no terminal to ask on"),
-    "no registry": (("login",), 2, "Missing argument"),
+    "no registry": (("login",), 2, "no REGISTRY is given"),
     "no registry to log out of": (("logout",), 2, "which registries to log out of"),
     "two sources": (
         ("login", "gcr.io", "--gcp-key", "person.json", "-u", "me"),
