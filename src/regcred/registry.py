@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from regcred.core import tokenflow
+from regcred.core import proxy, tokenflow
 from regcred.core.errors import InvalidInput, RegistryProtocolError, RegistryUnreachable
 from regcred.core.peers import is_off_limits
 from regcred.core.registrykey import endpoint_host, is_loopback, parse_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from regcred.core.credential import Credential
 
 #: No token and no error is larger.
@@ -69,6 +71,7 @@ async def verify(
     plain_http: bool = False,
     ca_file: str | None = None,
     timeout: float = 30.0,  # noqa: ASYNC109 - for all requests together, and named in the error
+    env: Mapping[str, str] | None = None,
 ) -> Verified:
     """Log in at the registry's ``/v2/``, as a pull would begin.
 
@@ -79,28 +82,30 @@ async def verify(
         plain_http: speak plain HTTP with it.
         ca_file: PEM file of certificates to trust besides the system's.
         timeout: seconds for all of it.
+        env: the environment, for the proxy variables; None for this process's.
 
     Raises:
         InvalidRegistry: the registry is none, or a pattern that names no single host.
-        InvalidInput: `ca_file` cannot be used.
+        InvalidInput: `ca_file`, or the proxy that the environment names, cannot be used.
         RegistryUnreachable: it does not answer; the message says why.
         BadCredentials: it does not accept the credential.
         RegistryRefused: any other answer that is no yes.
     """
     host = endpoint_host(parse_registry(credential.registry))
     context = _tls(ca_file)
+    env = os.environ if env is None else env
     try:
         async with asyncio.timeout(timeout):
             try:
                 scheme = "http" if plain_http else "https"
-                outcome = await _log_in(f"{scheme}://{host}", credential, context)
+                outcome = await _log_in(f"{scheme}://{host}", credential, context, env)
             except _PlainHTTP as error:
                 if error.host != host:
                     raise
                 if not is_loopback(host):
                     error.hint = f"if that is meant and the network is trusted: --plain-http {host}"
                     raise
-                outcome = await _log_in(f"http://{host}", credential, context)
+                outcome = await _log_in(f"http://{host}", credential, context, env)
     except TimeoutError:
         raise RegistryUnreachable(
             f"{host} does not answer within {timeout:g} seconds",
@@ -110,7 +115,7 @@ async def verify(
 
 
 async def _log_in(
-    registry: str, credential: Credential, context: ssl.SSLContext
+    registry: str, credential: Credential, context: ssl.SSLContext, env: Mapping[str, str]
 ) -> tokenflow.Outcome:
     flow = tokenflow.authenticate(registry, credential)
     connector = aiohttp.TCPConnector(
@@ -125,7 +130,7 @@ async def _log_in(
     ) as session:
         request = next(flow)
         while True:
-            response = await _exchange(session, request)
+            response = await _exchange(session, request, env)
             try:
                 request = flow.send(response)
             except StopIteration as done:
@@ -134,13 +139,14 @@ async def _log_in(
 
 
 async def _exchange(
-    session: aiohttp.ClientSession, request: tokenflow.Request
+    session: aiohttp.ClientSession, request: tokenflow.Request, env: Mapping[str, str]
 ) -> tokenflow.Response:
     """Make one request of the flow.
 
     Raises:
         RegistryUnreachable: no answer.
         RegistryProtocolError: an answer that is not HTTP.
+        InvalidInput: the proxy cannot be used.
     """
     headers = {}
     if request.authorization is not None:
@@ -154,7 +160,7 @@ async def _exchange(
             headers=headers,
             data=request.form,
             allow_redirects=False,
-            proxy=_proxy(request.url),
+            proxy=_proxy(request.url, env),
         ) as answer:
             body = await _read(answer)
             decoded = _json(body)
@@ -210,6 +216,10 @@ def _unreachable(
                 f"the proxy for {host} does not let us through",
                 hint="see HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
             )
+        case aiohttp.ClientConnectorDNSError() if error.host != parts.hostname:
+            return RegistryUnreachable(
+                f"the proxy for {host} is not found", hint="see HTTPS_PROXY and HTTP_PROXY"
+            )
         case aiohttp.ClientConnectorDNSError():
             return RegistryUnreachable(
                 f"no such host: {parts.hostname}", hint="check the registry's name"
@@ -253,15 +263,12 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy for `url` from the environment. This machine is asked directly, as in Go.
-
-    aiohttp's own ``trust_env`` would read logins from ``~/.netrc`` as well.
-    """
-    parts = urlsplit(url)
-    if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
-        return None
-    return getproxies().get(parts.scheme)
+def _proxy(url: str, env: Mapping[str, str]) -> str | None:
+    """The proxy for `url`. aiohttp's own ``trust_env`` would read logins from ``~/.netrc`` too."""
+    try:
+        return proxy.from_environment(url, env) or None
+    except proxy.BadProxy as error:
+        raise InvalidInput(str(error), hint=error.hint) from None
 
 
 class _Resolver(AbstractResolver):

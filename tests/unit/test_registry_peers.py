@@ -312,28 +312,54 @@ async def test_what_is_no_host_is_refused(key, why):
     assert why in (await refuses(me(key), InvalidRegistry)).message
 
 
-async def test_proxy_is_used_but_not_for_this_machine(serve, names, monkeypatch):
-    proxy = await serve(accepts_basic)
-    monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
-    monkeypatch.setenv("no_proxy", "direct.example.com")
-    assert (await registry.verify(me("registry.example.com"), plain_http=True)).asked
-    assert [headers["Host"] for _, _, headers, _ in proxy.requests] == ["registry.example.com"] * 2
+async def test_proxy_is_used_but_not_for_this_machine(serve, names):
+    through = await serve(accepts_basic)
+    env = {"http_proxy": through.address, "NO_PROXY": "direct.example.com"}
+    here = me("registry.example.com")
+    assert (await registry.verify(here, plain_http=True, env=env)).asked
+    hosts = [headers["Host"] for _, _, headers, _ in through.requests]
+    assert hosts == ["registry.example.com"] * 2
     peer = await serve(accepts_basic)
-    assert (await registry.verify(me(peer.address))).asked
+    assert (await registry.verify(me(peer.address), env=env)).asked
     names["direct.example.com"] = ("127.0.0.1", peer.port)
-    assert (await registry.verify(me("direct.example.com"), plain_http=True)).asked
-    assert len(proxy.requests) == 2
+    assert (await registry.verify(me("direct.example.com"), plain_http=True, env=env)).asked
+    assert len(through.requests) == 2
 
 
-async def test_proxy_that_fails_is_told(serve, names, monkeypatch):
+async def test_proxy_of_this_process_is_used(serve, names, monkeypatch):
+    through = await serve(accepts_basic)
+    monkeypatch.setenv("HTTP_PROXY", f"http://{through.address}")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert (await registry.verify(me("registry.example.com"), plain_http=True)).asked
+    assert len(through.requests) == 2
+
+
+async def test_proxy_that_fails_is_told(serve, names):
     async def no(request):
         return web.Response(status=403)
 
-    proxy = await serve(no)
-    for address in (proxy.address, "127.0.0.1:1"):
-        monkeypatch.setenv("https_proxy", f"http://{address}")
-        error = await refuses(me("registry.example.com"))
+    through = await serve(no)
+    for address in (f"http://{through.address}", "127.0.0.1:1"):
+        error = await refuses(me("registry.example.com"), env={"HTTPS_PROXY": address})
         assert error.message == "the proxy for registry.example.com does not let us through"
+
+
+async def test_proxy_that_does_not_exist_is_told(names):
+    error = await refuses(
+        me("registry.example.com"), env={"HTTPS_PROXY": "u:hunter2@proxy.invalid:3128"}
+    )
+    assert error.message == "the proxy for registry.example.com is not found"
+
+
+async def test_proxy_that_cannot_be_used_is_told():
+    env = {"HTTPS_PROXY": "socks5://u:hunter2@127.0.0.1:1"}
+    error = await refuses(me("registry.example.com"), InvalidInput, env=env)
+    assert error.message.startswith("the environment's HTTPS_PROXY is a SOCKS proxy")
+    assert error.hint
+
+
+async def test_port_that_no_host_has_is_told():
+    await refuses(me("registry.example.com:99999"), InvalidRegistry, env={"HTTPS_PROXY": "p:1"})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core.credential import Password
 from regcred.core.errors import InvalidKubeconfig
 from regcred.kube import kubeconfig as kubeconfigs
-from regcred.kube import proxy, usable
+from regcred.kube import usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,9 +181,7 @@ def from_selection(selection: Selection, env: Mapping[str, str]) -> ClusterConfi
         tls=_tls(cluster, cluster_name),
         auth=_auth(user, user_name, exec_config, env) if secret else Auth(),
         impersonation=_impersonation(user),
-        proxy_url=proxy.from_kubeconfig(cluster.proxy_url, cluster_name)
-        if cluster.proxy_url
-        else proxy.from_environment(server, env),
+        proxy_url=usable.proxy_url(server, env, given=cluster.proxy_url, cluster=cluster_name),
         disable_compression=cluster.disable_compression,
     )
 
@@ -222,7 +220,7 @@ def _in_cluster(host: str, port: str, folder: Path, env: Mapping[str, str]) -> C
         source="the Pod's ServiceAccount",
         tls=TLS(ca=ca, ca_source=str(folder / "ca.crt")) if ca else TLS(),
         auth=Auth(whose="the Pod's ServiceAccount", token_file=str(folder / "token")),
-        proxy_url=proxy.from_environment(server, env),
+        proxy_url=usable.proxy_url(server, env),
     )
 
 

@@ -11,9 +11,12 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from regcred.core import proxy
 from regcred.core.errors import InvalidKubeconfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from regcred.kube.entries import Cluster, ExecPlugin, User
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -55,6 +58,26 @@ def server_url(server: str, cluster: str) -> str:
             hint="write username and password under users",
         )
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+
+
+def proxy_url(server: str, env: Mapping[str, str], *, given: str = "", cluster: str = "") -> str:
+    """The proxy to go through to a server; empty for a direct connection.
+
+    Args:
+        server: the server's URL.
+        env: the environment, which decides where nothing is `given`.
+        given: the cluster's ``proxy-url``.
+        cluster: its name, for messages.
+
+    Raises:
+        InvalidKubeconfig: it is no URL of a proxy that regcred can go through.
+    """
+    try:
+        if given:
+            return proxy.checked(given, f"proxy-url of cluster {cluster!r}")
+        return proxy.from_environment(server, env)
+    except proxy.BadProxy as error:
+        raise InvalidKubeconfig(str(error), hint=error.hint) from None
 
 
 def check_cluster(cluster: Cluster, name: str) -> None:

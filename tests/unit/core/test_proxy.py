@@ -1,7 +1,6 @@
 import pytest
 
-from regcred.core.errors import InvalidKubeconfig
-from regcred.kube import proxy
+from regcred.core import proxy
 
 
 @pytest.mark.parametrize(
@@ -30,6 +29,7 @@ def test_the_variable_of_the_scheme_decides(server, env, through):
         ("https://api.corp.example:6443", "corp.example", True),
         ("https://api.corp.example:6443", ".corp.example", True),
         ("https://api.corp.example:6443", "*.corp.example", True),
+        ("https://api.corp.example:6443", "*corp.example", False),
         ("https://api.corp.example:6443", " CORP.example ,x", True),
         ("https://corp.example:6443", "corp.example", True),
         ("https://corp.example:6443", ".corp.example", False),
@@ -66,7 +66,14 @@ def test_no_proxy(server, no_proxy, direct):
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_not_shown(url, says):
-    with pytest.raises(InvalidKubeconfig, match=says) as caught:
-        proxy.from_kubeconfig(url, "prod")
-    assert "'prod'" in caught.value.message
-    assert "hunter2" not in caught.value.message + caught.value.hint
+    with pytest.raises(proxy.BadProxy, match=says) as caught:
+        proxy.checked(url, "proxy-url of cluster 'prod'")
+    assert str(caught.value).startswith("the proxy-url of cluster 'prod' ")
+    assert "hunter2" not in str(caught.value) + caught.value.hint
+
+
+def test_the_variable_that_is_wrong_is_named():
+    env = {"https_proxy": "socks5://u:hunter2@p:1080"}
+    with pytest.raises(proxy.BadProxy, match="the environment's https_proxy is a SOCKS proxy"):
+        proxy.from_environment("https://registry.example.com/v2/", env)
+    assert proxy.from_environment("http://registry.example.com/v2/", env) == ""

@@ -1,9 +1,10 @@
-"""Which proxy a request to the API server goes through.
+"""Which proxy a request goes through, by the rules of Go's net/http.
 
-A kubeconfig's ``proxy-url`` decides; without one the environment does, by the rules of Go's
-net/http (https://pkg.go.dev/golang.org/x/net/http/httpproxy), since kubectl follows them: upper
-case before lower case, never for localhost and loopback addresses, and ``NO_PROXY`` holds
-``*``, addresses, CIDR blocks, and domains, each with an optional port.
+https://pkg.go.dev/golang.org/x/net/http/httpproxy: the variable of the URL's scheme, never for
+localhost and loopback addresses, and ``NO_PROXY`` holds ``*``, addresses, CIDR blocks, and domains,
+each with an optional port. kubectl, docker and containerd follow them, so regcred reaches what they
+reach. Upper case comes before lower case, and unlike Go a proxy that cannot be used is an error:
+going round it would be met as a time-out.
 """
 
 from __future__ import annotations
@@ -12,34 +13,37 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regcred.core.errors import InvalidKubeconfig
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PORTS = {"http": 80, "https": 443}
 
 
-def from_kubeconfig(proxy_url: str, cluster: str) -> str:
-    """The proxy of a cluster's ``proxy-url``, checked.
-
-    Raises:
-        InvalidKubeconfig: it is no URL of a proxy that regcred can go through.
-    """
-    return _checked(proxy_url, f"proxy-url of cluster {cluster!r}")
-
-
-def from_environment(server: str, env: Mapping[str, str]) -> str:
-    """The proxy that the environment names for a server; empty for a direct connection.
+class BadProxy(ValueError):
+    """A proxy that regcred cannot go through. Callers translate it.
 
     Args:
-        server: URL of the API server.
+        message: where the proxy is named and what is wrong; never shows it, as it may hold a
+            password.
+        hint: what to do about it, or empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def from_environment(target: str, env: Mapping[str, str]) -> str:
+    """The proxy that the environment names for a URL; empty for a direct connection.
+
+    Args:
+        target: an http or https URL with a host and no bad port.
         env: the environment.
 
     Raises:
-        InvalidKubeconfig: the variable holds no URL of a proxy that regcred can go through.
+        BadProxy: the variable holds no URL of a proxy that regcred can go through.
     """
-    url = urlsplit(server)
+    url = urlsplit(target)
     upper = f"{url.scheme.upper()}_PROXY"
     name = upper if env.get(upper) else upper.lower()
     proxy = env.get(name, "")
@@ -49,25 +53,33 @@ def from_environment(server: str, env: Mapping[str, str]) -> str:
         env.get("NO_PROXY") or env.get("no_proxy") or "",
     ):
         return ""
-    return _checked(proxy if "://" in proxy else f"http://{proxy}", f"environment's {name}")
+    return checked(proxy if "://" in proxy else f"http://{proxy}", f"environment's {name}")
 
 
-def _checked(proxy_url: str, where: str) -> str:
-    # The value itself may hold a password, so no message shows it.
+def checked(proxy_url: str, where: str) -> str:
+    """The URL of a proxy, when regcred can go through it.
+
+    Args:
+        proxy_url: the URL.
+        where: what names it, for the message: ``environment's HTTPS_PROXY``.
+
+    Raises:
+        BadProxy: it cannot.
+    """
     try:
         url = urlsplit(proxy_url)
         host, _ = url.hostname, url.port
     except ValueError:
         host = None
     if not host:
-        raise InvalidKubeconfig(f"the {where} is not a URL")
+        raise BadProxy(f"the {where} is not a URL")
     if url.scheme in {"socks5", "socks5h"}:
-        raise InvalidKubeconfig(
+        raise BadProxy(
             f"the {where} is a SOCKS proxy, which regcred does not support",
-            hint="use an HTTP proxy, or a tunnel such as: ssh -L 6443:API-SERVER:6443 HOST",
+            hint="use an HTTP proxy, or a tunnel (ssh -L)",
         )
     if url.scheme not in _PORTS:
-        raise InvalidKubeconfig(f"the {where} has the scheme {url.scheme!r}, not http or https")
+        raise BadProxy(f"the {where} has the scheme {url.scheme!r}, not http or https")
     return proxy_url
 
 
@@ -101,7 +113,8 @@ def _matches(
         return rule_address == address
     if not name or address is not None:
         return False
-    name = name.removeprefix("*")
+    if name.startswith("*."):
+        name = name[1:]
     if name.startswith("."):
         return host.endswith(name)
     return host == name or host.endswith(f".{name}")
