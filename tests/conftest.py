@@ -49,6 +49,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_wants_node] = any(_tier(item) == "e2e" for item in items)
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tiers that cannot run here are no failure, even when no other test was asked for."""
+    left_out = session.config.stash.get(_cannot_run, {})
+    if left_out and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -61,7 +68,9 @@ def pytest_terminal_summary(
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build and install what is missing now: within a test its time-out would strike."""
     config = session.config
-    if config.option.collectonly or not any(_tier(item) in TIERS for item in session.items):
+    if config.option.collectonly or _wants_node not in config.stash:  # or it was refused above
+        return
+    if not any(_tier(item) in TIERS for item in session.items):
         return
     try:
         prepare(node=config.stash[_wants_node], registries=True, progress=PytestProgress(config))
