@@ -9,18 +9,19 @@ from regcred.core import goyaml
 
 # Every character that both writers and PyYAML agree can stand in a stream.
 text = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff\x85\ufffe\uffff\r")
+    st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff\x85\ufffe\uffff\r"),
+    max_size=30,
 )
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | text
-objects = st.dictionaries(
-    text,
-    st.recursive(
-        scalars,
-        lambda inner: st.dictionaries(text, inner) | st.lists(st.dictionaries(text, inner)),
-        max_leaves=12,
-    ),
-    min_size=1,
-)
+keys = st.text("aé 0:-", max_size=3) | text
+
+
+def nested(inner):
+    mapping = st.dictionaries(keys, inner, max_size=3)
+    return mapping | st.lists(mapping, max_size=2)
+
+
+objects = st.dictionaries(keys, st.recursive(scalars, nested, max_leaves=6), min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize(
