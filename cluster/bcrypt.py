@@ -26,7 +26,8 @@ def hashed(password: str) -> str:
     """
     # 21 characters of 6 bits, and one of which only 2 bits count: "." has them 0.
     salt = "".join(secrets.choice(_ALPHABET) for _ in range(21)) + "."
-    made = _crypt()(password.encode(), f"$2b${_COST}${salt}".encode())
+    # bcrypt looks no further, and libcrypt refuses what is much longer.
+    made = _crypt()(password.encode()[:72], f"$2b${_COST}${salt}".encode())
     if not made or not made.startswith(b"$2b$"):
         raise ClusterError("this machine's libcrypt knows no bcrypt", hint="use Debian or Ubuntu")
     return bytes(made).decode()
