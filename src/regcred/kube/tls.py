@@ -7,13 +7,22 @@ in the CA file is trusted, an intermediate too; no RFC 5280 pedantry beyond what
 
 from __future__ import annotations
 
+import os
 import ssl
 import tempfile
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
-from regcred.core.errors import ClusterUnreachable, CredentialHelperFailed, InvalidKubeconfig
+from regcred.core.errors import (
+    ClusterUnreachable,
+    CredentialHelperFailed,
+    InvalidKubeconfig,
+    RegcredError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from regcred.core.credential import Password
     from regcred.kube.config import ClusterConfig
 
@@ -35,6 +44,7 @@ def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSL
     Raises:
         InvalidKubeconfig: a CA, certificate or key is not what it must be.
         CredentialHelperFailed: the same of what an exec plugin gave.
+        RegcredError: there is no place for the key from which OpenSSL could read it.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -61,12 +71,9 @@ def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSL
 def _load_client_certificate(
     made: ssl.SSLContext, certificate: bytes, key: Password, config: ClusterConfig
 ) -> None:
-    """OpenSSL wants a file: one that only we can read, and that is gone at once."""
-    with tempfile.NamedTemporaryFile(prefix="regcred-") as file:
-        file.write(certificate + b"\n" + key.reveal().encode())
-        file.flush()
+    with _private_file(certificate + b"\n" + key.reveal().encode()) as path:
         try:
-            made.load_cert_chain(file.name, password=_no_passphrase)
+            made.load_cert_chain(path, password=_no_passphrase)
         except (ssl.SSLError, ValueError) as error:
             reason = "they are not PEM, or of a kind that OpenSSL does not know"
             if isinstance(error, _EncryptedKey):
@@ -81,6 +88,43 @@ def _load_client_certificate(
             raise InvalidKubeconfig(
                 f"{what} of {config.auth.whose} cannot be used: {reason}"
             ) from None
+
+
+@contextmanager
+def _private_file(content: bytes) -> Iterator[str]:
+    """The path of a file that only we can read, and that is gone at once: OpenSSL wants one."""
+    try:
+        file, path = _in_memory() or _in_temporary_folder()
+        with file:
+            file.write(content)
+            file.flush()
+            yield path
+    except OSError as error:
+        raise RegcredError(
+            "the client certificate and key cannot be handed to OpenSSL, which reads them from a"
+            f" file: {error.strerror or 'no file can be written'}",
+            hint="set TMPDIR to a folder that can be written",
+        ) from None
+
+
+def _in_memory() -> tuple[IO[bytes], str] | None:
+    """No key stays on a disk even when we are killed, and none needs to be writable."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    try:
+        file = os.fdopen(os.memfd_create("regcred"), "wb")
+    except OSError:  # a sandbox forbids it
+        return None
+    path = f"/proc/self/fd/{file.fileno()}"
+    if os.access(path, os.R_OK):
+        return file, path
+    file.close()  # no /proc
+    return None
+
+
+def _in_temporary_folder() -> tuple[IO[bytes], str]:
+    file = tempfile.NamedTemporaryFile(prefix="regcred-")  # noqa: SIM115 - closed by the caller
+    return file, file.name
 
 
 class _EncryptedKey(ValueError):

@@ -150,13 +150,15 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         if self._session is None:
             raise RuntimeError("the client is used outside its 'async with'")
+        # Outside the try: what goes wrong here is no failure of the server.
+        trust = self._context(proof) if url.scheme == "https" else True
         try:
             async with self._session.request(
                 method,
                 url,
                 headers=headers,
                 data=data,
-                ssl=self._context(proof) if url.scheme == "https" else True,
+                ssl=trust,
                 **self._options,
             ) as response:
                 return response.status, response.headers, await response.read()
@@ -188,7 +190,7 @@ class Transport:
         if kind == JSON:
             try:
                 answer = json.loads(raw)
-            except ValueError:
+            except (ValueError, RecursionError):
                 answer = None
         if status >= 400 and kind != "text/html":
             is_status = isinstance(answer, dict) and answer.get("kind") == "Status"
