@@ -8,7 +8,6 @@ missing right, a namespace that is not there.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import re
@@ -138,7 +137,7 @@ def _jwt_expiry(authorization: str) -> datetime | None:
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
         return datetime.fromtimestamp(claims["exp"], UTC)
-    except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError):
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
 
 

@@ -206,6 +206,8 @@ async def test_cancelling_ends_the_plugin(script, tmp_path):
         ("hunter2", "not an ExecCredential object"),
         ('{"token": "hunter2"', "not JSON"),
         ("[hunter2", "not JSON"),
+        pytest.param('{"a":' * 100_000, "not JSON", id="deep JSON"),
+        pytest.param("[" * 100_000, "not JSON", id="deep YAML"),
         ('{"token": "hunter2"}', "not of kind ExecCredential"),
         (answer({"token": "hunter2"}, apiVersion=V1BETA1), f"not of apiVersion {V1}"),
         (answer(None), "no status"),

@@ -158,3 +158,10 @@ def test_no_answer(error, says):
     assert f"cannot reach the API server https://api:6443: {says}" in made.message
     assert "context 'x' of /k" in made.hint
     assert made.exit_code == 3
+
+
+def test_a_token_that_is_nested_too_deeply_is_just_a_token():
+    payload = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    plain = hint(401, "Unauthorized", proof=Proof(authorization="Bearer x"))
+    proof = Proof(authorization=f"Bearer e30.{payload}.c2ln")
+    assert hint(401, "Unauthorized", proof=proof) == plain
