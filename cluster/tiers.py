@@ -27,7 +27,10 @@ def why_not(tier: str) -> str:
         return lack
     absent = packages.missing(packages.FOR_NODE if node else packages.FOR_REGISTRIES)
     if absent and (os.environ.get("CI") != "true" or packages.cannot_install()):
-        return f"not installed: {', '.join(absent)} (python -m cluster prepare --node --registry)"
+        command = "python -m cluster prepare --node --registry"
+        if packages.cannot_install():
+            command = f"sudo {packages.install_command(absent)}"
+        return f"not installed: {', '.join(absent)} ({command})"
     return ""
 
 
