@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from regcred.kube.entries import ExecPlugin
 
 _ENV = "KUBERNETES_EXEC_INFO"
+#: No token and no certificate is larger.
+_MAX_STDOUT = 1024 * 1024
 _TAIL_LINES = 5
 _TAIL_CHARACTERS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -75,8 +78,11 @@ async def run(config: ClusterConfig) -> ExecCredential:
         )
     environ = dict(auth.exec_environ) | dict(plugin.env)
     environ[_ENV] = exec_info(config, plugin, interactive=interactive)
+    loop = asyncio.get_running_loop()
     try:
-        process = await asyncio.create_subprocess_exec(
+        # The transport, since only it can be closed while a child of the plugin has its output.
+        transport, talk = await loop.subprocess_exec(
+            _Talk,
             executable,
             *plugin.args,
             env=environ,
@@ -91,12 +97,17 @@ async def run(config: ClusterConfig) -> ExecCredential:
             hint=_BY_HAND,
         ) from None
     try:
-        stdout, said = await asyncio.gather(_all(process.stdout), _shown(process.stderr))
-        code = await process.wait()
+        await talk.over.wait()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        transport.close()  # ends it too
+        await talk.reaped.wait()
+    if len(talk.stdout) > _MAX_STDOUT:
+        raise CredentialHelperFailed(
+            f"the credential plugin {plugin.command} of {auth.whose} printed more than 1 MiB and"
+            " was ended",
+            hint=_BY_HAND,
+        )
+    code, said = transport.get_returncode() or 0, talk.last_words()
     if code:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
         raise CredentialHelperFailed(
@@ -105,7 +116,7 @@ async def run(config: ClusterConfig) -> ExecCredential:
             hint=_BY_HAND,
         )
     try:
-        return parse(stdout, plugin)
+        return parse(bytes(talk.stdout), plugin)
     except CredentialHelperFailed as error:
         error.hint = _BY_HAND
         raise
@@ -196,21 +207,39 @@ def _is_interactive(plugin: ExecPlugin) -> bool:
     return terminal
 
 
-async def _all(stream: asyncio.StreamReader | None) -> bytes:
-    return b"" if stream is None else await stream.read()
+class _Talk(asyncio.SubprocessProtocol):
+    """What a plugin prints: standard output up to its limit, and the end of standard error.
 
-
-async def _shown(stream: asyncio.StreamReader | None) -> str:
-    """Pass standard error on to our own terminal while it comes; return its last lines.
-
-    A plugin that waits for a person (open this page, enter that code) says so there.
+    Standard error is passed on to our own terminal while it comes: a plugin that waits for a
+    person (open this page, enter that code) says so there.
     """
-    terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
-    tail = b""
-    while stream is not None and (chunk := await stream.read(4096)):
-        tail = (tail + chunk)[-4 * _TAIL_CHARACTERS :]
-        if terminal:
-            terminal.write(chunk.decode(errors="replace"))
-            terminal.flush()
-    lines = _ANSI.sub("", tail.decode(errors="replace")).strip().splitlines()
-    return os.linesep.join(lines[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]
+
+    def __init__(self) -> None:
+        self.stdout = bytearray()
+        self._tail = b""
+        self._terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
+        #: There is no more to come, or too much.
+        self.over = asyncio.Event()
+        #: The process is gone, and so are its pipes.
+        self.reaped = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd == 1:
+            self.stdout += data
+            if len(self.stdout) > _MAX_STDOUT:
+                self.over.set()
+            return
+        self._tail = (self._tail + data)[-4 * _TAIL_CHARACTERS :]
+        if self._terminal:
+            with suppress(OSError, ValueError):  # it may have been closed
+                self._terminal.write(data.decode(errors="replace"))
+                self._terminal.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.over.set()
+        self.reaped.set()
+
+    def last_words(self) -> str:
+        """The last lines of standard error."""
+        lines = _ANSI.sub("", self._tail.decode(errors="replace")).strip().splitlines()
+        return os.linesep.join(lines[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]

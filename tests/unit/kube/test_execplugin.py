@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -197,6 +198,30 @@ async def test_cancelling_ends_the_plugin(script, tmp_path):
         await task
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("and_a_child", [False, True])
+async def test_endless_output_ends_the_plugin(script, tmp_path, and_a_child):
+    body = f"""
+child = os.fork() if {and_a_child} else 1
+if not child: time.sleep(600)
+with open({str(tmp_path / "pids")!r}, "w") as file: file.write(f"{{os.getpid()}} {{child}}")
+while True: os.write(1, b"hunter2" * 10_000); os.write(2, b"x" * 100_000)
+"""
+    with pytest.raises(CredentialHelperFailed, match="more than 1 MiB") as caught:
+        await execplugin.run(config(script(body)))
+    assert "hunter2" not in caught.value.message
+    pid, child = map(int, (tmp_path / "pids").read_text().split())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    if and_a_child:
+        os.kill(child, signal.SIGKILL)
+
+
+async def test_much_on_stderr_and_a_large_token_do_not_block(script):
+    said = answer({"token": "t" * 1_000_000})
+    body = f"sys.stderr.write('x' * 3_000_000); print({said!r})"
+    assert len((await execplugin.run(config(script(body)))).token.reveal()) == 1_000_000
 
 
 @pytest.mark.parametrize(
