@@ -17,6 +17,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regcred import child
 from regcred.core.clientconfig import ClientConfig, parse_client_config
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
@@ -40,6 +41,9 @@ TIMEOUT = 60.0
 _NOT_FOUND = "credentials not found in native keychain"
 _TOKEN_USER = "<token>"  # noqa: S105 - the protocol's word, no secret
 _MAX_BYTES = 16 * 1024 * 1024
+#: No login, and no list of servers, is larger.
+_MAX_ANSWER = 1024 * 1024
+_LONGEST_IN_HINT = 200
 
 
 def load_client_config(path: str | None, env: Mapping[str, str]) -> ClientConfig:
@@ -122,7 +126,7 @@ def _resolve_one(config: ClientConfig, helpers: _Helpers, registry: str) -> Cred
     if credential is None:
         raise UselessDockerConfig(
             f"docker has no login for {display(registry)} ({config.source})",
-            hint=f"docker login {registry}",
+            hint=f"docker login {_in_command(registry)}",
         )
     return credential
 
@@ -140,7 +144,8 @@ def _from_file(config: ClientConfig, entry: Entry, registry: str) -> Credential:
         raise UselessDockerConfig(
             f"{config.source}: entry {display(entry.registry)} has no login that kubelet could "
             f"use: {entry.useless}",
-            hint=f"docker login {registry}, with a user name and a password or access token",
+            hint=f"docker login {_in_command(registry)}, with a user name and a password or access "
+            "token",
         )
     # docker drops these too; it once padded passwords with them.
     password = Password(entry.password.reveal().strip("\0"))
@@ -170,7 +175,7 @@ class _Helpers:
                 f"docker's login for {display(registry)} is an identity token "
                 f"(docker-credential-{helper}), which kubelet cannot use",
                 hint=f"log in with a user name and a password or access token: regcred login "
-                f"{registry} -u NAME --password-stdin",
+                f"{_in_command(registry)} -u NAME --password-stdin",
             )
         if not fields["username"] or not fields["secret"]:
             return None
@@ -185,14 +190,14 @@ class _Helpers:
         """The object that the helper prints; None for "not found"."""
         program = f"docker-credential-{helper}"
         doing = f"{program} {verb}" + (f" for {display(stdin)}" if stdin else "")
-        by_hand = f"echo {shlex.quote(stdin)} | {program} {verb}"
+        by_hand = f"echo {_in_command(stdin)} | {program} {verb}"
         try:
-            child = subprocess.Popen(
+            answer = child.ask(
                 [program, verb],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(self._env),
+                stdin.encode("utf-8", "surrogateescape"),
+                env=self._env,
+                timeout=self._timeout,
+                most=_MAX_ANSWER,
             )
         except FileNotFoundError:
             raise CredentialHelperFailed(
@@ -202,29 +207,43 @@ class _Helpers:
             ) from None
         except OSError as error:
             raise CredentialHelperFailed(f"cannot run {program}: {error.strerror}") from None
-        with child:
-            try:
-                out, err = child.communicate(
-                    stdin.encode("utf-8", "surrogateescape"), self._timeout
-                )
-            except subprocess.TimeoutExpired:
-                child.kill()
-                raise CredentialHelperFailed(
-                    f"{doing} did not answer within {self._timeout:g} seconds",
-                    hint=f"see what it waits for: {by_hand}",
-                ) from None
-        if child.returncode:
-            if out.decode("utf-8", "replace").strip() == _NOT_FOUND:
-                return None
-            said = one_line(err.decode("utf-8", "replace")) or "it said nothing on stderr"
+        except subprocess.TimeoutExpired:
             raise CredentialHelperFailed(
-                f"{doing} failed with exit code {child.returncode}: {said}",
+                f"{doing} did not answer within {self._timeout:g} seconds",
+                hint=f"see what it waits for: {by_hand}",
+            ) from None
+        except child.TooMuchOutput:
+            raise CredentialHelperFailed(
+                f"{doing} printed more than 1 MiB and was ended", hint=f"try it: {by_hand}"
+            ) from None
+        if answer.code:
+            if answer.stdout.decode("utf-8", "replace").strip() == _NOT_FOUND:
+                return None
+            said = one_line(answer.stderr.decode("utf-8", "replace"), hide=_user_in(stdin))
+            said = said or "it said nothing on stderr"
+            raise CredentialHelperFailed(
+                f"{doing} failed with exit code {answer.code}: {said}",
                 hint=f"try it: {by_hand}",
             )
         try:
-            document = read(out)
+            document = read(answer.stdout)
         except NotJSON as error:
             raise CredentialHelperFailed(f"{doing} did not print JSON: {error}") from None
         if document.kind != "an object":
             raise CredentialHelperFailed(f"{doing} printed {document.kind} and not an object")
         return document
+
+
+def _in_command(registry: str) -> str:
+    """A registry as an argument in a hint, without a user, who may have a password."""
+    name = registry.rpartition("@")[2]
+    if not name.isprintable() or len(name) > _LONGEST_IN_HINT:
+        name = "REGISTRY"
+    return shlex.quote(name)
+
+
+def _user_in(registry: str) -> tuple[str, str]:
+    """User and password before the @ of a registry, and the password alone."""
+    before = registry.rpartition("@")[0]
+    user = before.partition("://")[2] or before
+    return user, user.partition(":")[2]

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -240,6 +241,49 @@ def test_helper_that_hangs_is_ended_even_if_a_child_keeps_its_output(env, add_he
     with pytest.raises(CredentialHelperFailed, match=r"did not answer within 3 seconds"):
         credhelper.resolve(config(credsStore="slow"), ["gcr.io"], env=env, timeout=3)
     os.kill(int(Path(env["HOME"], "child").read_text()), signal.SIGTERM)
+
+
+def test_endless_answer_is_cut_off(env, add_helper):
+    add_helper("endless", script="exec /usr/bin/yes hunter2")
+    with pytest.raises(CredentialHelperFailed, match="more than 1 MiB and was ended") as caught:
+        credhelper.resolve(config(credsStore="endless"), ["gcr.io"], env=env)
+    assert "echo gcr.io | docker-credential-endless get" in caught.value.hint
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("registries", [[], ["https://me:s3cret@ghcr.io"]])
+@pytest.mark.parametrize(
+    "script",
+    [
+        """if [ $1 = list ]; then echo '{"https://me:s3cret@ghcr.io": "me"}'
+        else read s; echo no login for $s ${s#*me:} >&2; exit 1; fi""",
+        "exec /usr/bin/yes",
+        "exec /bin/sleep 600",
+        "echo rubbish",
+        """if [ $1 = list ]; then echo '{"https://me:s3cret@ghcr.io": "me"}'
+        else echo '{"Username": "<token>", "Secret": "x"}'; fi""",
+        "echo '{}'",
+    ],
+)
+def test_user_in_a_registry_is_shown_nowhere(env, add_helper, registries, script):
+    add_helper("y", script=script)
+    helpers = {"ghcr.io": "y", "https://me:s3cret@ghcr.io": "y"}
+    auths = {"https://me:s3cret@ghcr.io": {"identitytoken": "s3cret"}}
+    for known in (config(credHelpers=helpers), config(credsStore="y"), config(auths=auths)):
+        with pytest.raises((CredentialHelperFailed, UselessDockerConfig)) as caught:
+            credhelper.resolve(known, registries, env=env, timeout=1)
+        assert "s3cret" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["x.io/$(id)", "x.io#\x1b[2J", "x.io/" + "a" * 999])
+def test_command_in_a_hint_can_be_pasted(env, name):
+    with pytest.raises(UselessDockerConfig) as caught:
+        credhelper.resolve(config(), [name], env=env)
+    assert shlex.split(caught.value.hint) in (
+        ["docker", "login", name],
+        ["docker", "login", "REGISTRY"],
+    )
+    assert caught.value.hint.isprintable()
 
 
 def test_large_answer_does_not_block(env, add_helper):

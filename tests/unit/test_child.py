@@ -1,0 +1,97 @@
+"""Real children: how they are fed, bounded and ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from regcred import child
+
+ENV = {"PATH": os.environ["PATH"]}
+
+
+def ask(program, stdin=b"", *, timeout=60, most=2**20):
+    command = [sys.executable, "-c", f"import os, signal, sys, time\n{program}"]
+    return child.ask(command, stdin, env=ENV, timeout=timeout, most=most)
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_both_sides_may_say_much():
+    program = """
+sys.stderr.write("e" * 300_000 + "end")
+text = sys.stdin.read()
+sys.stdout.write(text)
+sys.exit(3)
+"""
+    answer = ask(program, b"x" * 500_000)
+    assert (answer.code, answer.stdout) == (3, b"x" * 500_000)
+    assert answer.stderr == b"e" * 4093 + b"end"
+
+
+def test_a_child_need_not_read():
+    assert ask("os.close(0); print(1)", b"x" * 500_000).stdout == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "timeout"),
+    [
+        ("while True: os.write(1, b'x' * 1000)", child.TooMuchOutput, 60),
+        ("os.close(1); os.close(2); time.sleep(600)", subprocess.TimeoutExpired, 3),
+        ("while True: os.write(2, b'x' * 1000)", subprocess.TimeoutExpired, 3),
+    ],
+)
+def test_a_child_that_does_not_end_is_ended(tmp_path, program, error, timeout):
+    pid = tmp_path / "pid"
+    begin = f"with open({str(pid)!r}, 'w') as file: file.write(str(os.getpid()))\n"
+    with pytest.raises(error):
+        ask(begin + program, timeout=timeout)
+    assert is_gone(int(pid.read_text()))
+
+
+def test_exactly_the_limit_is_not_too_much():
+    assert ask("print('abc', end='')", most=3).stdout == b"abc"
+    with pytest.raises(child.TooMuchOutput):
+        ask("print('abcd', end='')", most=3)
+
+
+def test_a_signal_is_told_by_the_code():
+    assert ask("os.kill(os.getpid(), 9)").code == -9
+
+
+def test_ctrl_c_leaves_no_child(tmp_path):
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+    deaf = f"""
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+with open({str(pipe)!r}, "w") as file: file.write(str(os.getpid()))
+time.sleep(600)
+"""
+    program = f"""
+import os, signal
+from tests.unit.test_child import ask, is_gone
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    ask({deaf!r})
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+    ) as process:
+        pid = int(pipe.read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.communicate()[0] == b"interrupted\n"
+    assert process.returncode == 0
+    assert is_gone(pid)
