@@ -232,8 +232,7 @@ class TestTerminal:
         args = ("login", htpasswd_registry.address, "-n", world.namespace)
         with Terminal(*args, env={"KUBECONFIG": str(kubeconfig)}) as terminal:
             terminal.expect("Username: ")
-            terminal.type("\x03")
-            assert terminal.finish() == 130
+            assert terminal.press_until_end("\x03") == 130
         assert "Traceback" not in terminal.seen
         assert world.secret() is None
 

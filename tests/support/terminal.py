@@ -69,6 +69,19 @@ class Terminal:
         """Type `text`."""
         os.write(self._master, text.encode())
 
+    def press_until_end(self, key: str) -> int:
+        """Press `key` again and again, as a person does where nothing happens; the exit code.
+
+        A signal that comes right before CPython's readline waits for input is only looked at
+        after more of it.
+        """
+        for _ in range(_PATIENCE_SECONDS // 5):
+            self.type(key)
+            while select.select([self._master], [], [], 5)[0]:
+                if not self._read():
+                    return self.process.wait(_PATIENCE_SECONDS)
+        raise AssertionError(f"it does not end: {self.seen}")
+
     def finish(self) -> int:
         """Read to the end; the exit code."""
         while self._read():

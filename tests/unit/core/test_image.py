@@ -10,6 +10,11 @@ SHA384 = "sha384:" + "0" * 96
 SHA512 = "sha512:" + "f" * 128
 
 
+@pytest.mark.parametrize("text", ["a.example/b", "a.example/b:1", f"a.example/b:1@{SHA256}"])
+def test_is_spelled_in_full(text):
+    assert str(parse_image(text)) == text
+
+
 # Facts from the test tables of github.com/distribution/reference (normalize_test.go,
 # reference_test.go), and answers of the library itself.
 @pytest.mark.parametrize(

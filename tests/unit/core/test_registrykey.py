@@ -388,3 +388,13 @@ def test_what_login_writes_is_stable_and_matches(text):
         return
     assert login_key(key.text) == key
     assert never_matches(key) == ""
+
+
+def test_an_ipv6_address_with_a_port_has_images():
+    assert never_matches("[::1]:5000") == ""
+    assert matches("[::1]:5000", "[::1]:5000/app")
+
+
+@pytest.mark.parametrize("key", ["a.example/%0a", "a.example:5/%25"])
+def test_an_index_that_is_no_url_matches_nothing(key):
+    assert "decodes % escapes" in never_matches(key)

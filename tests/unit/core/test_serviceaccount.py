@@ -51,6 +51,11 @@ def test_the_patch_holds_only_for_what_was_read():
     assert change.patch[0] == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
 
 
+def test_attach_of_what_stands_there_does_nothing():
+    change = serviceaccount.attach(account([{"name": "regcred"}]), "regcred")
+    assert (change.reason, change.patch) == ("AlreadyAttached", [])
+
+
 def test_detach_leaves_what_somebody_else_attached():
     before = account([{"name": "regcred"}])
     change = serviceaccount.detach(before, "regcred")
