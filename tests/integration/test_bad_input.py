@@ -87,7 +87,9 @@ CASES = {
     ),
     "no terminal to ask on": (("login", "a.example.com"), 2, "there is no terminal to ask on"),
     "no registry": (("login",), 2, "no REGISTRY is given"),
-    "no registry to log out of": (("logout",), 2, "which registries to log out of"),
+    "no registry to log out of": (("logout",), 2, "neither REGISTRY nor --all is given"),
+    "a registry and all": (("logout", "--all", "gcr.io"), 2, "exclude each other"),
+    "empty namespace": (("attach", "pull", "-n", ""), 2, "a name is empty"),
     "two sources": (
         ("login", "gcr.io", "--gcp-key", "person.json", "-u", "me"),
         2,

@@ -17,6 +17,7 @@ from regcred.cli.options import (
     option,
     output_option,
     split_names,
+    split_namespaces,
 )
 from regcred.cli.report import Report, Result
 from regcred.core import names
@@ -91,7 +92,14 @@ def attach(secret: str, **given: Any) -> None:
 @_options
 @option("--force", is_flag=True, help="Take it off even where somebody else put it on.")
 def detach(secret: str, *, force: bool, **given: Any) -> None:
-    """Take the pull Secret SECRET off the ServiceAccounts that attach put it on."""
+    """Take the pull Secret SECRET off ServiceAccounts again.
+
+    Off `default`, or off those that you choose, and only where attach put it on.
+
+    \b
+    regcred detach regcred -n team-a
+    regcred detach regcred -A --all
+    """
     from regcred.core.serviceaccount import detach as decide
 
     _run("detaching", secret, partial(decide, secret=secret, force=force), given)
@@ -122,7 +130,7 @@ def _run(
 def _selection(given: dict[str, Any], *, patience: float) -> Selection:
     from regcred.kube.selection import Selection
 
-    namespaces = split_names(given["namespaces"])
+    namespaces = split_namespaces(given["namespaces"])
     ways = [bool(namespaces), given["all_namespaces"], bool(given["namespace_selector"])]
     if sum(ways) > 1:
         raise UsageError(

@@ -18,17 +18,20 @@ from regcred.cli.options import (
     output_option,
     source_options,
     split_names,
+    split_namespaces,
 )
 from regcred.cli.report import Report, Result
 from regcred.core import names, registrykey
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import NotFound, UsageError
+from regcred.kube import config as kubeconfigs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regcred.core.registrykey import RegistryKey
     from regcred.kube.client import Client
+    from regcred.kube.config import ClusterConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ class Plan:
 )
 @option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
 @option("--adopt", is_flag=True, help="Merge into a Secret that regcred did not make.")
-@option("--restart", is_flag=True, help="Restart what waits for the image (rollout restart).")
+@option(
+    "--restart",
+    is_flag=True,
+    help="Restart the Deployments, StatefulSets and DaemonSets that wait.",
+)
 @option("--skip-verify", is_flag=True, help="Do not ask the registry.")
 @option("--plain-http", metavar="HOST", multiple=True, help="This registry speaks plain HTTP.")
 @option("--ca-file", metavar="FILE", help="Trust these certificates too (PEM).")
@@ -121,6 +128,8 @@ def login(
     names.check_name(name, "Secret")
     if not registries:
         raise inputs.no_registry(from_docker_config)
+    # What is wrong here is said before anybody is asked for a password.
+    config = kubeconfigs.load(kubeconfig=kubeconfig, context=context, env=os.environ)
     keys = list({key.text: key for key in map(_key, registries)}.values())
     credentials = _credentials(
         keys,
@@ -134,7 +143,7 @@ def login(
     plan = Plan(
         credentials=credentials,
         name=name,
-        namespaces=split_names(namespaces),
+        namespaces=split_namespaces(namespaces),
         serviceaccounts=split_names(serviceaccounts) or ["default"],
         adopt=adopt,
         restart=restart,
@@ -148,7 +157,7 @@ def login(
     async def run() -> None:
         if not skip_verify:
             await _verify(credentials, keys, plain_http, ca_file, timeout, report)
-        await _log_in(plan, keys, kubeconfig, context, report)
+        await _log_in(plan, keys, config, report)
 
     with report:
         asyncio.run(run())
@@ -221,15 +230,12 @@ async def _verify(
 async def _log_in(
     plan: Plan,
     keys: list[RegistryKey],
-    kubeconfig_path: str | None,
-    context: str | None,
+    config: ClusterConfig,
     report: Report,
 ) -> None:
     from regcred.cli.waiting import report_waiting
-    from regcred.kube import config as kubeconfig
     from regcred.kube.client import Client
 
-    config = kubeconfig.load(kubeconfig=kubeconfig_path, context=context, env=os.environ)
     namespaces = plan.namespaces or [config.namespace]
     async with Client(config) as client:
         if plan.dry_run == "none":

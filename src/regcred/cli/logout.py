@@ -14,7 +14,7 @@ from regcred.cli.options import (
     namespaces_option,
     option,
     output_option,
-    split_names,
+    split_namespaces,
 )
 from regcred.cli.report import Report, Result
 from regcred.core import names, registrykey
@@ -52,7 +52,10 @@ def logout(
     names.check_name(name, "Secret")
     if bool(registries) == everything:
         raise UsageError(
-            "say which registries to log out of, or --all", hint="regcred logout REGISTRY"
+            "REGISTRY and --all exclude each other"
+            if everything
+            else "neither REGISTRY nor --all is given",
+            hint="regcred logout REGISTRY, or regcred logout --all",
         )
     keys = None if everything else [registrykey.login_key(text).text for text in registries]
     report = Report.of(form, dry_run)
@@ -61,7 +64,7 @@ def logout(
 
     with report:
         asyncio.run(
-            _log_out(keys, name, split_names(namespaces), dry_run, kubeconfig, context, report)
+            _log_out(keys, name, split_namespaces(namespaces), dry_run, kubeconfig, context, report)
         )
 
 

@@ -110,7 +110,9 @@ def run(args: list[str]) -> int:
         output.error(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        output.error("interrupted: what is reported above is done; the same command does the rest")
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # Not behind a question or a ^C.
+        output.error("interrupted: only what is reported is done; the same command does the rest")
         return 130
     except (BrokenPipeError, SystemExit):
         # The reader has gone (`regcred … | head`), which click ends with SystemExit: there is

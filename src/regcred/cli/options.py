@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from regcred.core.errors import UsageError
+from regcred.core.names import check_name
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -91,6 +94,24 @@ def source_options(command: F) -> F:
 
 
 def split_names(values: tuple[str, ...]) -> list[str]:
-    """Names given several times or joined by commas, once each, in order."""
+    """Names given several times or joined by commas, once each, in order.
+
+    Raises:
+        UsageError: one is empty: a variable that is not set must not mean the default.
+    """
     names = [n.strip() for value in values for n in value.split(",")]
-    return list(dict.fromkeys(n for n in names if n))
+    if not all(names):
+        raise UsageError("a name is empty", hint='is a variable not set? e.g. -n "$NS"')
+    return list(dict.fromkeys(names))
+
+
+def split_namespaces(values: tuple[str, ...]) -> list[str]:
+    """The namespaces of ``-n``, once each, in order.
+
+    Raises:
+        UsageError: one is empty, or no namespace can have that name.
+    """
+    namespaces = split_names(values)
+    for namespace in namespaces:
+        check_name(namespace, "namespace")
+    return namespaces

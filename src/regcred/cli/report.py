@@ -92,5 +92,9 @@ class Report:
     ) -> None:
         """Print the document in the forms json and yaml; after a failure, what was done."""
         if self.form != "table" and (self.results or kind is None):
-            items = [{k: v for k, v in asdict(r).items() if v} for r in self.results]
+            # In the order of names, not of answers, so that two runs can be compared.
+            results = (
+                sorted(self.results, key=lambda r: r.namespace) if kind is None else self.results
+            )
+            items = [{k: v for k, v in asdict(r).items() if v} for r in results]
             output.print_object({"results": items}, self.form)

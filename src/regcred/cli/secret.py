@@ -116,11 +116,18 @@ def secret(
     regcred secret pull --from-docker-config --registry ghcr.io -n team-a
     """
     names.check_name(name, "Secret")
+    if namespace is not None:
+        names.check_name(namespace, "namespace")
     flags = any((docker_username, docker_password, password_stdin)) or None
     source = inputs.choose_source(
         from_file=files or None, gcp_key=gcp_key, from_docker_config=from_docker_config
     )
     chosen = split_names(registries)
+    if chosen and docker_server != _DOCKER_HUB:
+        raise UsageError(
+            "--docker-server and --registry exclude each other",
+            hint="name all of them with --registry",
+        )
     if source == "from_file":
         if flags:
             output.warning("--from-file is given: the --docker-… and --password flags are ignored")

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from regcred.kube.config import ClusterConfig
 
 _DENIED = re.compile(
+    r'(?:\S+ "(?P<name>[^"]+)" is forbidden: )?'
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
+_NAMED_VERBS = ("get", "update", "patch", "delete")
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -159,8 +161,13 @@ def _missing_right(denied: dict[str, str], config: ClusterConfig) -> str:
         subject = f"--user={shlex.quote(user)}"
     role, name = ("role" if namespace else "clusterrole"), f"regcred-{verb}-{plain}"
     target = f"{resource}/{subresource}" if subresource else resource
+    # No more than was asked for: a right to read one Secret is not one to read them all.
+    # RBAC can name the object only where the request does.
+    only = ""
+    if verb in _NAMED_VERBS and denied["name"]:
+        only = f" --resource-name={shlex.quote(denied['name'])}"
     return (
         f"check with: {check}; whoever may grant it: "
-        f"kubectl create {role} {name} --verb={verb} --resource={target}{within} && "
+        f"kubectl create {role} {name} --verb={verb} --resource={target}{only}{within} && "
         f"kubectl create {role}binding {name} --{role}={name} {subject}{within}"
     )

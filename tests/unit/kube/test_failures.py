@@ -55,6 +55,15 @@ def jwt(claims: object) -> str:
             " --user=ann -n team-a",
         ),
         (
+            'secrets "regcred" is forbidden: User "ann" cannot get resource "secrets" in API'
+            ' group "" in the namespace "team-a"',
+            "kubectl auth can-i get secrets -n team-a",
+            "kubectl create role regcred-get-secrets --verb=get --resource=secrets"
+            " --resource-name=regcred -n team-a"
+            " && kubectl create rolebinding regcred-get-secrets --role=regcred-get-secrets"
+            " --user=ann -n team-a",
+        ),
+        (
             'deployments.apps is forbidden: User "system:serviceaccount:ci:deployer" cannot list'
             ' resource "deployments" in API group "apps" at the cluster scope',
             "kubectl auth can-i list deployments.apps -A",
