@@ -12,7 +12,6 @@ text = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff\x85\ufffe\uffff\r"),
     max_size=30,
 )
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | text
 keys = st.text("aé 0:-", max_size=3) | text
 
 
@@ -21,7 +20,7 @@ def nested(inner):
     return mapping | st.lists(mapping, max_size=2)
 
 
-objects = st.dictionaries(keys, st.recursive(scalars, nested, max_leaves=6), min_size=1, max_size=3)
+objects = st.dictionaries(keys, st.recursive(text, nested, max_leaves=6), min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,8 @@ def test_zero_inside_a_number_is_a_digit_of_it():
 
 @given(objects)
 def test_reads_back(obj):
-    assert yaml.load(goyaml.dumps(obj), Loader=yaml.CSafeLoader) == obj
+    """Every character, that is: PyYAML's types are not Go's, and kubectl's are held elsewhere."""
+    assert yaml.load(goyaml.dumps(obj), Loader=yaml.CBaseLoader) == obj  # noqa: S506 - text only
 
 
 @pytest.mark.parametrize("value", [[["nested"]], 1.5, b"bytes"])
