@@ -18,7 +18,6 @@ from regcred.core.errors import InvalidInput
 DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
 DOCKERCFG = "kubernetes.io/dockercfg"
 DATA_KEY = ".dockerconfigjson"
-LEGACY_DATA_KEY = ".dockercfg"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 #: The API server's limit for the data of a Secret, in bytes (core/v1 ``MaxSecretSize``).
