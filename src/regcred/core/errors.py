@@ -10,7 +10,8 @@ The tree::
     │   ├── InvalidDockerConfig     a docker config that kubelet could not use
     │   │   ├── UndecodableDockerConfig     kubelet fails every lookup that meets it
     │   │   └── UselessDockerConfig         kubelet gets no login out of it
-    │   └── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
+    │   ├── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
+    │   └── InvalidManifest         exit code 2: a manifest that cannot be read, or not changed
     ├── CredentialHelperFailed      a docker-credential-* helper or exec plugin failed
     ├── NotOurs                     the object belongs to somebody else
     ├── Unreachable                 exit code 3: cluster or registry not reachable
@@ -91,6 +92,15 @@ class UselessDockerConfig(InvalidDockerConfig):
 
 class InvalidKubeconfig(InvalidInput):
     """A kubeconfig that cannot be read, or names something that it does not define."""
+
+    exit_code = 2
+
+
+class InvalidManifest(InvalidInput):
+    """A manifest that is no YAML or JSON, or in which no right insertion can be made.
+
+    The message starts with ``FILE:LINE:COLUMN:``.
+    """
 
     exit_code = 2
 

@@ -110,7 +110,7 @@ def _string(text: str, indent: int, *, in_key: bool) -> str:
     if "\n" in text:
         block = not special and not text.endswith(" ") and not in_key
         return _literal(text, indent) if block else _double_quoted(text)
-    if _reads_as_other_type(text) or special:
+    if reads_as_other_type(text) or special:
         return _double_quoted(text)
     # Without a line feed, the other breaks (U+2028 and the like) are all that is left.
     if _confuses(text) or (not simple and re.search(_BREAK, text)):
@@ -120,8 +120,8 @@ def _string(text: str, indent: int, *, in_key: bool) -> str:
     return text
 
 
-def _reads_as_other_type(text: str) -> bool:
-    """Whether the plain scalar would be resolved as bool, null, number or timestamp."""
+def reads_as_other_type(text: str) -> bool:
+    """Whether the plain scalar `text` would be resolved as bool, null, number or timestamp."""
     if text in _WORDS:
         return True
     if text[0] not in "+-.0123456789" or (text[0] == "." and not text[1:2].isdigit()):

@@ -1,0 +1,103 @@
+"""Cut a stream of YAML into documents, without parsing it.
+
+A line that starts with ``---`` or ``...`` ends a document wherever it stands: such a line may be
+part of no scalar (https://yaml.org/spec/1.2.2/#rule-c-forbidden). So one document after another
+is held in memory, however long the stream is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regcred.core.errors import InvalidManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: Characters of one document. The largest object that etcd takes has 1.5 MiB; a List of all that
+#: a big cluster runs may be a hundred times as large.
+MAX_CHARACTERS = 128 * 1024 * 1024
+
+_MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
+#: Comments, and directives, which belong to the ``---`` that follows them.
+_PREAMBLE = re.compile(r"\ufeff?(?:[ \t]*(?:#.*)?\r?\n|%.*\n)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A part of a stream that holds one document, or several JSON values, or only comments.
+
+    Args:
+        text: all of it, its ``---`` included.
+        line: the number of its first line in the stream, from 1.
+    """
+
+    text: str
+    line: int = 1
+
+    def locate(self, at: int) -> tuple[int, int]:
+        """Line in the stream and column, both from 1, of the offset `at`."""
+        line = self.line + self.text.count("\n", 0, at)
+        return line, at - self.text.rfind("\n", 0, at)
+
+
+def split(blocks: Iterable[str], file: str = "") -> Iterator[Document]:
+    """The documents of a stream; their texts, one behind the other, are the stream.
+
+    Args:
+        blocks: the stream in pieces of any size.
+        file: its name, for messages.
+
+    Raises:
+        InvalidManifest: a document is larger than `MAX_CHARACTERS`.
+    """
+    whole: list[str] = []  # lines of the document at hand
+    partial: list[str] = []  # of the line at hand
+    size, number = 0, 1
+
+    for block in blocks:
+        size += len(block)
+        if size > MAX_CHARACTERS:
+            raise InvalidManifest(
+                f"{file or 'the input'}:{number}:1: the document that starts here is over "
+                f"{MAX_CHARACTERS:,} characters",
+                hint="cut it into documents, with '---' between them",
+            )
+        cut = block.rfind("\n") + 1
+        if not cut:
+            partial.append(block)
+            continue
+        lines = "".join((*partial, block[:cut]))
+        partial = [block[cut:]]
+        for text in _finished(lines, whole):
+            yield Document(text, number)
+            number += text.count("\n")
+        size = sum(map(len, whole)) + len(partial[0])
+    for text in _finished("".join(partial), whole):
+        yield Document(text, number)
+        number += text.count("\n")
+    if rest := "".join(whole):
+        yield Document(rest, number)
+
+
+def _finished(lines: str, whole: list[str]) -> Iterator[str]:
+    """The documents that end in `lines`; `whole` is left with the lines of the one that does not.
+
+    Args:
+        lines: whole lines.
+        whole: those of the document at hand, from before.
+    """
+    start = 0
+    for marker in _MARKER.finditer(lines):
+        at = marker.start()
+        if marker[0] == "...":
+            at = lines.find("\n", at) + 1 or len(lines)
+        text = "".join((*whole, lines[start:at]))
+        if marker[0] == "---" and _PREAMBLE.fullmatch(text):
+            continue
+        yield text
+        whole.clear()
+        start = at
+    whole.append(lines[start:])

@@ -1,0 +1,317 @@
+"""Write pull Secrets into the Pod templates of a manifest, every other byte untouched.
+
+A Pod that has a list of its own gets none of its ServiceAccount's (ServiceAccount admission copies
+names only into an empty one), so whoever injects decides about those too: ``keep`` carries them
+over.
+
+Sources: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/ and
+plugin/pkg/admission/serviceaccount/admission.go of https://github.com/kubernetes/kubernetes
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from regcred.core import image, jsontree, manifest, manifesttree, yamlsplice
+from regcred.core.errors import InvalidImage, InvalidManifest
+from regcred.core.manifestpath import FIELD, KindPath
+from regcred.core.manifesttree import Node, NotYAML, Scalar, Sequence, Tree
+from regcred.core.shares import Shares
+from regcred.core.yamlsplice import Insertion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping as MappingType
+
+    from regcred.core.documents import Document
+
+#: Namespace and name of a ServiceAccount.
+Account = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be injected, and where.
+
+    Args:
+        secrets: names of pull Secrets, in order.
+        serviceaccounts: into the lists of ServiceAccounts as well.
+        images: globs; only Pods that use an image which one of them matches. Empty for all.
+        paths: more places, from ``--path``.
+        namespace: of objects that name none.
+        attached: the pull Secrets of ServiceAccounts, as far as they are known.
+        keep: give Pods that had no list those of their ServiceAccount too.
+    """
+
+    secrets: tuple[str, ...]
+    serviceaccounts: bool = False
+    images: tuple[str, ...] = ()
+    paths: tuple[KindPath, ...] = ()
+    namespace: str = ""
+    attached: MappingType[Account, tuple[str, ...]] = field(default_factory=dict)
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An object whose Pods gain pull Secrets.
+
+    Args:
+        object: kind in lower case and name: ``deployment/web``.
+        namespace: its own, or the request's.
+        line: where text was inserted, from 1; that of the stream.
+        added: names, in order.
+        serviceaccount: whose list its Pods no longer get, since they had none of their own; None
+            where they had one, and for a ServiceAccount.
+        path: from the object to the mapping that holds the list: ``.spec.template.spec``.
+    """
+
+    object: str
+    namespace: str
+    line: int
+    added: tuple[str, ...]
+    serviceaccount: Account | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A document with its pull Secrets.
+
+    Args:
+        text: what it is now.
+        insertions: what was put in, by offsets in the old text, sorted.
+        changes: what that means for the objects in it.
+        found: Pod templates (and ServiceAccounts, where asked for) that are in it.
+        unmatched: those that use no image that was asked for.
+    """
+
+    text: str
+    insertions: tuple[Insertion, ...] = ()
+    changes: tuple[Change, ...] = ()
+    found: int = 0
+    unmatched: int = 0
+
+
+class Injector:
+    """Changes documents one by one.
+
+    Args:
+        request: what is to be done to each.
+        file: the name of the stream, for messages.
+    """
+
+    def __init__(self, request: Request, file: str = "") -> None:
+        self._request = request
+        self._file = file
+        self._finder = manifest.Finder(request.paths, serviceaccounts=request.serviceaccounts)
+
+    def inject(self, document: Document) -> Injected:
+        """`document` with the pull Secrets in it.
+
+        Raises:
+            InvalidManifest: it cannot be read, or nothing right can be made of it; the message
+                starts with ``FILE:LINE:COLUMN:``.
+        """
+        insertions: list[Insertion] = []
+        changes: list[Change] = []
+        found = unmatched = 0
+        bom, text = _without_bom(document.text)
+        try:
+            for tree in _trees(text, self._finder):
+                sites = self._finder.sites(tree)
+                _check_keys(tree, ours=bool(sites))
+                matching = [site for site in sites if self._matches(site)]
+                found += sum(len(site.uses) for site in sites)
+                unmatched += sum(len(site.uses) for site in sites if site not in matching)
+                shares = Shares(tree, matching)
+                for site in matching:
+                    made = self._change(text, tree, site, shares)
+                    if made is None:
+                        continue
+                    insertion, added, empty = made
+                    insertions.append(Insertion(insertion.at + bom, insertion.text))
+                    line, _ = document.locate(insertion.at + bom)
+                    changes += self._changes(site, line, added, empty=empty)
+        except NotYAML as error:
+            raise _invalid(document, error, bom, self._file) from None
+        if not insertions:
+            return Injected(document.text, found=found, unmatched=unmatched)
+        insertions.sort(key=lambda insertion: insertion.at)
+        return Injected(
+            yamlsplice.apply(document.text, insertions),
+            tuple(insertions),
+            tuple(changes),
+            found,
+            unmatched,
+        )
+
+    def serviceaccounts(self, document: Document) -> dict[Account, tuple[str, ...]]:
+        """The ServiceAccounts in `document` and their pull Secrets.
+
+        Raises:
+            InvalidManifest: it cannot be read.
+        """
+        bom, text = _without_bom(document.text)
+        if "ServiceAccount" not in text:
+            return {}
+        try:
+            return {
+                (namespace or self._request.namespace, name): secrets
+                for tree in _trees(text, self._finder)
+                for namespace, name, secrets in self._finder.serviceaccounts(tree)
+            }
+        except NotYAML as error:
+            raise _invalid(document, error, bom, self._file) from None
+
+    def _matches(self, site: manifest.Site) -> bool:
+        globs = self._request.images
+        uses = site.uses
+        return not globs or any(
+            not use.account or any(image_matches(i, globs) for i in use.images) for use in uses
+        )
+
+    def _change(
+        self, text: str, tree: Tree, site: manifest.Site, shares: Shares
+    ) -> tuple[Insertion, tuple[str, ...], bool] | None:
+        """What to insert for `site`, the names it brings, and whether its list was empty.
+
+        None where nothing is missing.
+        """
+        value = manifest.own_list(site)
+        listed = _names(value if value is not None else self._finder.merged(site.holder, FIELD))
+        if site.only_extend and not listed:
+            return None
+        known = listed or (self._carried(site) if self._request.keep else [])
+        added = _missing([*known, *self._request.secrets], listed)
+        entries = manifest.resolve(value)
+        changed = entries if isinstance(entries, Sequence) else site.holder
+        if not added or shares.changed(changed):
+            return None
+        if (other := shares.elsewhere(changed)) is not None:
+            raise NotYAML(
+                f"{FIELD} of {site.uses[0].object} is shared by an anchor with something that "
+                "does not get it: the one cannot be changed without the other",
+                other.start,
+            )
+        if value is None:
+            # A list that a merge key brings in is hidden by one of its own: that says it all.
+            every = [*listed, *added]
+            insertion = yamlsplice.add_list(text, tree, site.holder, site.missing, every)
+        elif isinstance(entries, Sequence):
+            insertion = yamlsplice.extend_list(text, tree, entries, added)
+        else:
+            assert isinstance(value, Scalar)  # noqa: S101 - _names refused all else
+            insertion = yamlsplice.fill_list(text, tree, site.holder, value, added)
+        return insertion, tuple(added), not listed
+
+    def _carried(self, site: manifest.Site) -> list[str]:
+        """Pull Secrets of the ServiceAccounts whose lists the Pods of `site` would lose."""
+        attached = self._request.attached
+        accounts = (self._account(use) for use in site.uses)
+        return [name for account in accounts if account for name in attached.get(account, ())]
+
+    def _account(self, use: manifest.Use) -> Account | None:
+        return (use.namespace or self._request.namespace, use.account) if use.account else None
+
+    def _changes(
+        self, site: manifest.Site, line: int, added: tuple[str, ...], *, empty: bool
+    ) -> Iterable[Change]:
+        for use in site.uses:
+            namespace = use.namespace or self._request.namespace
+            account = self._account(use) if empty else None
+            yield Change(use.object, namespace, line, added, account, use.path)
+
+
+def inject(document: Document, request: Request, file: str = "") -> Injected:
+    """`document` with the pull Secrets of `request`; see `Injector.inject`."""
+    return Injector(request, file).inject(document)
+
+
+def image_matches(reference: str, globs: Iterable[str]) -> bool:
+    """Whether one of `globs` matches the image `reference`, normalized or as written.
+
+    ``registry.example.com/*`` matches every image of that registry, ``docker.io/library/nginx``
+    is what ``nginx`` means, and tags may be left out of a glob.
+    """
+    try:
+        parsed = image.parse_image(reference)
+    except InvalidImage:
+        return False
+    names = (parsed.name, str(parsed), reference)
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
+
+
+def _trees(text: str, finder: manifest.Finder) -> Iterator[Tree]:
+    if not jsontree.looks_like_json(text):
+        yield from manifesttree.read_yaml(text, finder.wanted)
+        return
+    try:
+        trees = list(jsontree.read_json(text, finder.wanted))
+    except NotYAML as problem:
+        # YAML in braces, perhaps; if it is no YAML either, text in quotes was meant as JSON.
+        try:
+            trees = list(manifesttree.read_yaml(text, finder.wanted))
+        except NotYAML as second:
+            if isinstance(second, manifesttree.IsTemplate) or '"' not in text[:100]:
+                raise
+            raise problem from None
+    yield from trees
+
+
+def _without_bom(text: str) -> tuple[int, str]:
+    """How many characters of a byte order mark `text` starts with, and the rest."""
+    return (1, text[1:]) if text.startswith("\ufeff") else (0, text)
+
+
+def _check_keys(tree: Tree, *, ours: bool) -> None:
+    """Refuse a key that stands twice, where it decides what the document is, or it is ours."""
+    if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion")):
+        key, at = tree.duplicate
+        raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
+
+
+def _names(value: Node | None) -> list[str]:
+    """The names in the list `value`, which may be missing or empty.
+
+    Raises:
+        NotYAML: it is no list of entries with names.
+    """
+    value = manifest.resolve(value)
+    if value is None or (isinstance(value, Scalar) and _left_out(value)):
+        return []
+    if isinstance(value, Scalar):
+        what = "null" if value.null else "a string"
+        raise NotYAML(f"{FIELD} is {what}, not a list", value.start)
+    if not isinstance(value, Sequence):
+        raise NotYAML(f"{FIELD} is a mapping, not a list", value.start)
+    names = []
+    for item, name in zip(value.items, manifest.entry_names(value), strict=True):
+        if name is None:
+            raise NotYAML(f"an entry of {FIELD} has no name", item.start)
+        names.append(name)
+    return names
+
+
+def _left_out(value: Scalar) -> bool:
+    """Whether nothing stands where the value would."""
+    return value.plain and not value.value and not value.anchored and value.start == value.end
+
+
+def _missing(names: Iterable[str], present: list[str]) -> list[str]:
+    """Those of `names` that are not `present`, once each, in order."""
+    return [name for name in dict.fromkeys(names) if name not in present]
+
+
+def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> InvalidManifest:
+    line, column = document.locate(error.at + bom)
+    hint = ""
+    problem = error.problem
+    if isinstance(error, manifesttree.IsTemplate) or (
+        isinstance(error, manifesttree.Malformed) and "{{" in document.text
+    ):
+        problem = f"this is the source of a template, not YAML: {problem}"
+        hint = "render it first: helm template … | regcred inject --secret NAME"
+    return InvalidManifest(f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint)

@@ -1,0 +1,223 @@
+"""Which kinds make Pods, and where they say which pull Secrets those get.
+
+Kubernetes' own kinds, and custom resources that embed a Pod spec; any other is named by
+``--path``. A Flux HelmRelease or an Argo CD Application makes no Pods itself and is none.
+
+Sources: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/ and, beside each
+group, the types that its project publishes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regcred.core.manifestpath import FIELD, KindPath, Path
+from regcred.core.manifesttree import ALL, Wanted
+
+_POD_IMAGES: tuple[Path, ...] = (
+    ("containers", "*", "image"),
+    ("initContainers", "*", "image"),
+    ("ephemeralContainers", "*", "image"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A mapping that holds ``imagePullSecrets``, in objects of one kind.
+
+    Args:
+        path: from the object to a mapping that must be there.
+        below: keys from there to the mapping that holds the list; made where they are missing.
+        images: from the end of `path` to the images of its Pods.
+        account: from the end of `path` to the name of their ServiceAccount.
+        only_extend: leave it alone where it has no list, since it then inherits another's.
+    """
+
+    path: Path
+    below: Path = ()
+    images: tuple[Path, ...] = _POD_IMAGES
+    account: Path = ("serviceAccountName",)
+    only_extend: bool = False
+
+
+SERVICE_ACCOUNT = Place((), images=(), account=())
+
+_POD = (Place(("spec",)),)
+_TEMPLATE = (Place(("spec", "template", "spec")),)
+_JOB_TEMPLATE = (Place(("spec", "jobTemplate", "spec", "template", "spec")),)
+_ARGO_IMAGES: tuple[Path, ...] = tuple(
+    (*templates, *image)
+    for templates in (("templates", "*"), ("templateDefaults",))
+    for image in (
+        ("container", "image"),
+        ("script", "image"),
+        ("sidecars", "*", "image"),
+        ("initContainers", "*", "image"),
+        ("containerSet", "containers", "*", "image"),
+    )
+)
+_ARGO_WORKFLOW = (Place(("spec",), images=_ARGO_IMAGES),)
+_STEPS: tuple[Path, ...] = (
+    ("steps", "*", "image"),
+    ("sidecars", "*", "image"),
+    ("stepTemplate", "image"),
+)
+_TASK_IMAGES = tuple(("taskSpec", *steps) for steps in _STEPS)
+_PIPELINE_IMAGES = tuple(
+    ("pipelineSpec", tasks, "*", "taskSpec", *steps)
+    for tasks in ("tasks", "finally")
+    for steps in _STEPS
+)
+
+
+def _replicas(field: str) -> tuple[Place, ...]:
+    return (Place(("spec", field, "*", "template", "spec")),)
+
+
+def _ray(path: Path) -> tuple[Place, ...]:
+    return (
+        Place((*path, "headGroupSpec", "template", "spec")),
+        Place((*path, "workerGroupSpecs", "*", "template", "spec")),
+    )
+
+
+#: (kind, API group) → its places. A group that has several versions with the same places stands
+#: once; ``group/version`` wins over ``group``.
+KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
+    ("Pod", ""): _POD,
+    ("PodTemplate", ""): (Place(("template", "spec")),),
+    ("ReplicationController", ""): _TEMPLATE,
+    **{
+        (kind, group): _TEMPLATE
+        for kind in ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet")
+        for group in ("apps", "extensions")
+    },
+    ("Job", "batch"): _TEMPLATE,
+    ("CronJob", "batch"): _JOB_TEMPLATE,
+    # https://argo-rollouts.readthedocs.io/en/stable/features/specification/
+    ("Rollout", "argoproj.io"): _TEMPLATE,
+    # https://argo-workflows.readthedocs.io/en/latest/fields/#workflowspec
+    ("Workflow", "argoproj.io"): _ARGO_WORKFLOW,
+    ("WorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
+    ("ClusterWorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
+    ("CronWorkflow", "argoproj.io"): (Place(("spec", "workflowSpec"), images=_ARGO_IMAGES),),
+    # https://knative.dev/docs/serving/reference/serving-api/
+    ("Service", "serving.knative.dev"): _TEMPLATE,
+    ("Configuration", "serving.knative.dev"): _TEMPLATE,
+    ("Revision", "serving.knative.dev"): _POD,
+    # https://kserve.github.io/website/docs/reference/crd-api: components inline a Pod spec, and
+    # a model server keeps its image one level deeper (model, or a framework's name).
+    ("InferenceService", "serving.kserve.io"): tuple(
+        Place(("spec", component, *worker), images=(*_POD_IMAGES, ("*", "image")))
+        for component in ("predictor", "transformer", "explainer")
+        for worker in ((), ("workerSpec",))
+        if component == "predictor" or not worker
+    ),
+    ("ServingRuntime", "serving.kserve.io"): _POD,
+    ("ClusterServingRuntime", "serving.kserve.io"): _POD,
+    # https://www.kubeflow.org/docs/components/trainer/legacy-v1/reference/
+    ("TFJob", "kubeflow.org"): _replicas("tfReplicaSpecs"),
+    ("PyTorchJob", "kubeflow.org"): _replicas("pytorchReplicaSpecs"),
+    ("XGBoostJob", "kubeflow.org"): _replicas("xgbReplicaSpecs"),
+    ("MXJob", "kubeflow.org"): _replicas("mxReplicaSpecs"),
+    ("MPIJob", "kubeflow.org"): _replicas("mpiReplicaSpecs"),
+    ("PaddleJob", "kubeflow.org"): _replicas("paddleReplicaSpecs"),
+    ("JAXJob", "kubeflow.org"): _replicas("jaxReplicaSpecs"),
+    ("Notebook", "kubeflow.org"): _TEMPLATE,
+    # https://tekton.dev/docs/pipelines/podtemplates/: a task's own template inherits the list of
+    # the run where it has none.
+    ("TaskRun", "tekton.dev"): (Place(("spec",), ("podTemplate",), _TASK_IMAGES),),
+    ("PipelineRun", "tekton.dev/v1beta1"): (
+        Place(("spec",), ("podTemplate",), _PIPELINE_IMAGES),
+        Place(("spec", "taskRunSpecs", "*", "taskPodTemplate"), images=(), only_extend=True),
+    ),
+    ("PipelineRun", "tekton.dev"): (
+        Place(
+            ("spec",),
+            ("taskRunTemplate", "podTemplate"),
+            _PIPELINE_IMAGES,
+            ("taskRunTemplate", "serviceAccountName"),
+        ),
+        Place(("spec", "taskRunSpecs", "*", "podTemplate"), images=(), only_extend=True),
+    ),
+    # https://jobset.sigs.k8s.io/docs/reference/jobset.v1alpha2/
+    ("JobSet", "jobset.x-k8s.io"): (
+        Place(("spec", "replicatedJobs", "*", "template", "spec", "template", "spec")),
+    ),
+    # https://keda.sh/docs/latest/reference/scaledjob-spec/
+    ("ScaledJob", "keda.sh"): (Place(("spec", "jobTargetRef", "template", "spec")),),
+    # https://volcano.sh/en/docs/vcjob/
+    ("Job", "batch.volcano.sh"): (Place(("spec", "tasks", "*", "template", "spec")),),
+    # https://ray-project.github.io/kuberay/reference/api/
+    ("RayCluster", "ray.io"): _ray(("spec",)),
+    ("RayJob", "ray.io"): _ray(("spec", "rayClusterSpec")),
+    ("RayService", "ray.io"): _ray(("spec", "rayClusterConfig")),
+    # https://docs.redhat.com/en/documentation/openshift_container_platform/ (DeploymentConfig)
+    ("DeploymentConfig", "apps.openshift.io"): _TEMPLATE,
+}
+
+
+def places(kind: str, api_version: str, extra: tuple[KindPath, ...] = ()) -> tuple[Place, ...]:
+    """The places of an object's kind, with those that ``--path`` names.
+
+    Args:
+        kind: of the object.
+        api_version: of the object: ``v1``, ``apps/v1``.
+        extra: from ``--path``.
+    """
+    group, slash, _ = api_version.rpartition("/")
+    known = KINDS.get((kind, api_version)) or KINDS.get((kind, group if slash else ""), ())
+    added = tuple(Place(e.path) for e in extra if e.kind == kind and e.group in (None, group))
+    return known + tuple(place for place in added if place not in known)
+
+
+def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
+    """What has to be kept of a document to find all places in it.
+
+    Args:
+        extra: from ``--path``.
+    """
+    root = Wanted()
+    for key in ("apiVersion", "kind"):
+        _want(root, (key,))
+    for key in ("name", "generateName", "namespace"):
+        _want(root, ("metadata", key))
+    every = [SERVICE_ACCOUNT, *(place for known in KINDS.values() for place in known)]
+    for place in (*every, *(Place(e.path) for e in extra)):
+        _want(root, (*place.path, *place.below, FIELD))[FIELD] = ALL
+        for path in (*place.images, place.account, ("serviceAccount",)):
+            _want(root, (*place.path, *path))
+    _spread(root)
+    root["items"] = Wanted({"*": root})
+    return root
+
+
+def _want(root: Wanted, path: Path) -> Wanted:
+    """Add `path` below `root`; the mapping that its last key is in."""
+    for key in path[:-1]:
+        root = root.setdefault(key, Wanted())
+    if path:
+        root.setdefault(path[-1], Wanted())
+    return root
+
+
+def _spread(node: Wanted) -> None:
+    """Let what ``*`` leads to be reached by the named keys beside it too."""
+    every = node.get("*")
+    for below in list(node.values()):
+        if every is not None and below is not ALL and below is not every:
+            _merge(below, every)
+        if below is not ALL:
+            _spread(below)
+
+
+def _merge(into: Wanted, other: Wanted) -> None:
+    for key, below in other.items():
+        if key not in into or into[key] is ALL or below is ALL:
+            into[key] = ALL if below is ALL or into.get(key) is ALL else _copy(below)
+        else:
+            _merge(into[key], below)
+
+
+def _copy(node: Wanted) -> Wanted:
+    return Wanted({k: v if v is ALL else _copy(v) for k, v in node.items()})
