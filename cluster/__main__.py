@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("prepare", "up"):
             added.add_argument("--node", action="store_true", help="with containerd and kubelet")
             added.add_argument("--registry", action="store_true", help="with private registries")
+        if name == "prepare":
+            added.add_argument("--helm", action="store_true", help="with Helm, for the tests")
 
     command("prepare", "install and build what a cluster needs", _prepare, named=False)
     command("up", "bring a cluster up, in the background", _up)
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(options: argparse.Namespace, progress: Progress) -> int:
-    prepare(node=options.node, registries=options.registry, progress=progress)
+    prepare(node=options.node, registries=options.registry, helm=options.helm, progress=progress)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The programs of the cluster: taken where they are there already, else built, once.
+"""The programs of the cluster, and Helm: taken where they are there already, else built, once.
 
 Order: the folder ``$KUBEBUILDER_ASSETS``, PATH, the cache; each only in the very version that
 go.mod names. What is missing is built from the Go module proxy into the cache.
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Python's name of an architecture -> Go's."""
 
-_SAYS_VERSION = re.compile(r"(?:Kubernetes|Client Version:|etcd Version:) v?(\S+)")
+_ASK_VERSION = {
+    "kubectl": ("version", "--client"),
+    # Without the commit that Helm's other forms append in some builds.
+    "helm": ("version", "--template", "helm {{.Version}}"),
+}
+"""How a program is asked for its version, where that is not ``--version``."""
+
+_SAYS_VERSION = re.compile(r"(?:Kubernetes|Client Version:|etcd Version:|helm) v?(\S+)")
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,20 @@ class Source:
 
 
 @cache
-def sources() -> tuple[Source, Source]:
-    """Kubernetes and etcd, as their go.mod files pin them."""
+def sources() -> tuple[Source, ...]:
+    """Kubernetes, etcd and Helm, as their go.mod files pin them."""
     kubernetes = gomod.load("kubernetes", "k8s.io/kubernetes")
     programs = tuple(package.rpartition("/")[2] for package in kubernetes.packages)
     major, minor, *_ = kubernetes.version.split(".")
     stamps = {"gitVersion": f"v{kubernetes.version}", "gitMajor": major, "gitMinor": minor}
     stamped = [f"-X k8s.io/component-base/version.{name}={is_}" for name, is_ in stamps.items()]
     etcd = gomod.load("etcd", "go.etcd.io/etcd/server/v3")
+    helm = gomod.load("helm", "helm.sh/helm/v4")
+    stamp = f"-X helm.sh/helm/v4/internal/version.version=v{helm.version}"
     return (
         Source(kubernetes, programs, " ".join(["-s -w", *stamped]), cpu_seconds=1500),
         Source(etcd, ("etcd",), "-s -w", cpu_seconds=240),
+        Source(helm, ("helm",), f"-s -w {stamp}", cpu_seconds=460),
     )
 
 
@@ -80,8 +90,8 @@ def ensure_programs(wanted: tuple[str, ...], progress: Progress) -> dict[str, Pa
     """The path of each program, built if need be.
 
     Args:
-        wanted: of ``etcd``, ``kube-apiserver``, ``kube-controller-manager``, ``kubectl``,
-            ``kubelet``.
+        wanted: of ``etcd``, ``helm``, ``kube-apiserver``, ``kube-controller-manager``,
+            ``kubectl``, ``kubelet``.
         progress: told what is built, and how far it is.
 
     Raises:
@@ -108,7 +118,7 @@ def find(name: str, source: Source) -> Path | None:
 
 def version_of(program: Path) -> str:
     """The version that a program says it has, without ``v``; empty when it says none."""
-    ask = ["version", "--client"] if program.name == "kubectl" else ["--version"]
+    ask = _ASK_VERSION.get(program.name, ("--version",))
     try:
         answer = subprocess.run(
             [program, *ask], capture_output=True, text=True, timeout=20, check=False

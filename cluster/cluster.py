@@ -39,13 +39,18 @@ _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"
 
 
 def prepare(
-    *, node: bool = False, registries: bool = False, progress: Progress = SILENT
+    *,
+    node: bool = False,
+    registries: bool = False,
+    helm: bool = False,
+    progress: Progress = SILENT,
 ) -> dict[str, Path]:
     """See that all is there that a cluster needs, so that its start takes seconds.
 
     Args:
         node: also containerd and kubelet.
         registries: also docker-registry and skopeo.
+        helm: also Helm, which no cluster needs, but the tests of its post-renderer do.
         progress: told what is installed and built, and about how long it takes.
 
     Returns:
@@ -60,7 +65,8 @@ def prepare(
         ensure_packages(packages.FOR_NODE, progress)
     elif registries:
         ensure_packages(packages.FOR_REGISTRIES, progress)
-    return ensure_programs((*_CONTROL_PLANE, "kubelet") if node else _CONTROL_PLANE, progress)
+    wanted = (*_CONTROL_PLANE, *(["kubelet"] if node else []), *(["helm"] if helm else []))
+    return ensure_programs(wanted, progress)
 
 
 class Cluster:

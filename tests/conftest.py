@@ -73,7 +73,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not any(_tier(item) in TIERS for item in session.items):
         return
     try:
-        prepare(node=config.stash[_wants_node], registries=True, progress=PytestProgress(config))
+        prepare(
+            node=config.stash[_wants_node],
+            registries=True,
+            helm=any("helm_program" in getattr(item, "fixturenames", ()) for item in session.items),
+            progress=PytestProgress(config),
+        )
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -27,6 +27,7 @@ def program(path, says):
         ("kubectl", "Client Version: v1.37.2", "1.37.2"),
         ("kubectl", "Client Version: v1.32.4-dispatcher", "1.32.4-dispatcher"),
         ("etcd", "etcd Version: 3.7.3", "3.7.3"),
+        ("helm", "helm v4.3.1", "4.3.1"),
         ("etcd", "something else", ""),
     ],
 )
@@ -59,7 +60,7 @@ def test_find_takes_the_right_version_only_first_assets_then_path_then_cache(
 
 
 def test_sources_name_their_programs_as_their_packages():
-    kubernetes, etcd = binaries.sources()
+    kubernetes, etcd, helm = binaries.sources()
     assert set(kubernetes.programs) == {
         "kube-apiserver",
         "kube-controller-manager",
@@ -67,4 +68,6 @@ def test_sources_name_their_programs_as_their_packages():
         "kubelet",
     }
     assert etcd.programs == ("etcd",)
-    assert len(kubernetes.programs) == len(kubernetes.module.packages)
+    assert helm.programs == ("helm",)
+    for source in binaries.sources():
+        assert len(source.programs) == len(source.module.packages)

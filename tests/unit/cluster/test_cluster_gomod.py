@@ -55,7 +55,11 @@ def test_tools_alone_and_in_a_block():
 
 @pytest.mark.parametrize(
     ("name", "module"),
-    [("kubernetes", "k8s.io/kubernetes"), ("etcd", "go.etcd.io/etcd/server/v3")],
+    [
+        ("kubernetes", "k8s.io/kubernetes"),
+        ("etcd", "go.etcd.io/etcd/server/v3"),
+        ("helm", "helm.sh/helm/v4"),
+    ],
 )
 def test_own_go_mod_files(name, module):
     loaded = gomod.load(name, module)
