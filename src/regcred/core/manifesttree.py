@@ -364,8 +364,8 @@ class _Reader:
 
     def _odd_key(self, mapping: Any, key: Any, depth: int) -> str | None:
         """The name of a key that is no scalar: none, but through an alias."""
-        braces = mapping.flow_style and type(key) is MappingStartEvent and key.flow_style
-        if braces and getattr(key, "start_mark").index == mapping.end_mark.index:  # noqa: B009
+        touching = mapping.end_mark.index == key.start_mark.index
+        if mapping.flow_style and touching and getattr(key, "flow_style", False):
             raise IsTemplate("'{{' stands where YAML has a value", mapping.start_mark.index)
         node = self._node(key, ALL, depth + 1, 0)
         target = node.target if isinstance(node, Alias) else None
