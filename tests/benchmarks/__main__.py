@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import attaching, startup
+from tests.benchmarks import attaching, injecting, startup
 from tests.benchmarks.installation import Installation
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "import": (startup.importing, startup.ROUNDS),
     "version": (startup.version, startup.ROUNDS),
     "attach": (attaching.attach, attaching.ROUNDS),
+    "inject": (injecting.patch, injecting.ROUNDS),
+    "inject-kustomize": (injecting.kustomize, injecting.ROUNDS),
+    "inject-memory": (injecting.memory, injecting.ROUNDS),
+    "inject-stream": (injecting.stream, injecting.ROUNDS),
 }
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 
@@ -50,7 +54,7 @@ def main() -> int:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    ours, theirs = (_duration(median(times)) for times in (figure.ours, figure.theirs))
+    ours, theirs = (_amount(median(side), figure.unit) for side in (figure.ours, figure.theirs))
     low, high = figure.spread
     return (
         figure.what,
@@ -64,7 +68,9 @@ def _row(figure: Figure) -> tuple[str, ...]:
     )
 
 
-def _duration(value: float) -> str:
+def _amount(value: float, unit: str) -> str:
+    if unit == "MB":
+        return f"{value / 1e6:.1f} MB"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 

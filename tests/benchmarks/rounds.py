@@ -18,9 +18,10 @@ class Figure:
     Args:
         what: the thing of ours.
         against: the thing that it is held against.
-        ours: seconds, one for each round.
-        theirs: seconds of the same rounds.
+        ours: seconds (or bytes), one for each round.
+        theirs: those of the same rounds.
         goal: the highest ratio allowed; None for one that is only for information.
+        unit: of both: ``s``, or ``MB`` where they are bytes.
     """
 
     what: str
@@ -28,6 +29,7 @@ class Figure:
     ours: list[float]
     theirs: list[float]
     goal: float | None
+    unit: str = "s"
 
     @property
     def ratios(self) -> list[float]:
