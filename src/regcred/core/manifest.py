@@ -8,7 +8,7 @@ there: the text has it once, so it is changed once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from regcred.core import podplaces
 from regcred.core.manifestpath import FIELD, KindPath, Path, show
@@ -74,8 +74,7 @@ class Site:
     uses: list[Use] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """A node and the aliases that lead to it."""
 
     node: Node
@@ -207,10 +206,13 @@ class Finder:
         )
 
     def _text(self, way: _Way, path: Path) -> str:
-        """The string at `path`; empty where there is none."""
-        for found in self._descend(way, path):
-            return self._scalar(found)
-        return ""
+        """The string at `path`, which has no ``*``; empty where there is none."""
+        for key in path:
+            below = self._step(way, key)
+            if below is None:
+                return ""
+            way = below
+        return self._scalar(way)
 
     def _scalar(self, way: _Way) -> str:
         node = self._resolve(way).node
@@ -218,14 +220,16 @@ class Finder:
 
     def _descend(self, way: _Way, path: Path) -> Iterator[_Way]:
         """The nodes at `path` below `way`, aliases at its end not followed."""
-        if not path:
+        for at, key in enumerate(path):
+            if key == "*":
+                rest = path[at + 1 :]
+                break
+            below = self._step(way, key)
+            if below is None:
+                return
+            way = below
+        else:
             yield way
-            return
-        key, rest = path[0], path[1:]
-        if key != "*":
-            found = self._step(way, key)
-            if found is not None:
-                yield from self._descend(found, rest)
             return
         way = self._resolve(way)
         node = way.node

@@ -294,6 +294,7 @@ class _Reader:
             self._anchors[event.anchor] = node
         seen = set()
         column = None
+        unknown = not event.flow_style and (tree.dash is None or tree.width is None)
         while True:
             key = read()
             kind = type(key)
@@ -320,7 +321,7 @@ class _Reader:
             elif name is not None:
                 seen.add(name)
             value = read()
-            if type(value) is not ScalarEvent and not event.flow_style:
+            if unknown and type(value) is not ScalarEvent:
                 self._note_layout(value, column)
             if wanted is None:
                 below = None

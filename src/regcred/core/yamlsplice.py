@@ -160,7 +160,7 @@ def _above_comments(text: str, line: int) -> int:
         # The other line breaks of YAML may hide something that is no comment.
         if content.strip(" \t") and not content.lstrip(" \t").startswith("#"):
             break
-        if any(c in BREAKS for c in content):
+        if _BREAK.search(content):
             break
         line = above
     return line
