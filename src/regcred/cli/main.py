@@ -76,8 +76,13 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
-    """Run the command line and exit: no traceback reaches a person."""
+def main(command: click.Command = cli, program: str = "") -> NoReturn:
+    """Run the command line and exit: no traceback reaches a person.
+
+    Args:
+        command: what is run.
+        program: its name, where it is another one than regcred.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller: `regcred … >&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -85,17 +90,18 @@ def main() -> NoReturn:
         # A terminal that cannot show a character is no reason to fail. And a line is said
         # when the thing is done, into a pipe too: what an interrupted run did is seen there.
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
-    code = run(sys.argv[1:])
+    code = run(sys.argv[1:], command, program)
     # As it ends, the interpreter looks through all objects for cycles: a tenth of a short run.
     # Nothing waits for that, since whatever must be closed has been by its owner.
     gc.freeze()
     sys.exit(code)
 
 
-def run(args: list[str]) -> int:
+def run(args: list[str], command: click.Command = cli, program: str = "") -> int:
     """Run the command line with `args` and return the exit code."""
+    program = program or _program()
     try:
-        code = cli.main(args, prog_name=_program(), standalone_mode=False)
+        code = command.main(args, prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except RegcredError as error:
         output.error(error.message, error.hint)
@@ -103,8 +109,8 @@ def run(args: list[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else _program()
-        output.error(error.format_message(), f"{command} --help")
+        path = error.ctx.command_path if error.ctx else program
+        output.error(error.format_message(), f"{path} --help")
         return 2
     except click.ClickException as error:
         output.error(error.format_message())
