@@ -1,0 +1,73 @@
+"""``regcred-krm``: the KRM function that kustomize and kpt run.
+
+kustomize shows nothing of a function's results, only its stderr; kpt shows both. So errors and
+warnings are said on stderr too, and what merely was done is left to the results.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+import regcred
+from regcred.cli import main as entry
+from regcred.cli import output
+
+EPILOG = """\b
+Settings are the functionConfig's: a ConfigMap with, in its data,
+  secrets, image, path, namespace            names joined by commas
+  serviceaccounts, keep-serviceaccount-secrets             "true"
+or a regcred.dev/v1alpha1 RegcredInject with, in its spec,
+  secrets, images, paths                                    lists
+  namespace, serviceAccounts, keepServiceAccountSecrets
+What is not in there: REGCRED_SECRET, REGCRED_IMAGE, REGCRED_PATH, REGCRED_NAMESPACE,
+REGCRED_SERVICEACCOUNTS, REGCRED_KEEP_SERVICEACCOUNT_SECRETS.
+"""
+
+
+@click.command(
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(regcred.__version__, "--version", message="regcred-krm %(version)s")
+def krm() -> int:
+    """Write pull Secrets into the Pod templates of a ResourceList.
+
+    A KRM function: reads a ResourceList on standard input, writes it to standard output. For
+    manifests as they are, there is "regcred inject".
+    """
+    from regcred.core import krm as core
+    from regcred.core.errors import InvalidManifest, UsageError
+
+    if sys.stdin.isatty():
+        raise UsageError(
+            "a ResourceList is expected on standard input",
+            hint="kustomize and kpt give one; for manifests: regcred inject",
+        )
+    content = sys.stdin.buffer.read()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise InvalidManifest(f"the input:{line}:{column}: it is not UTF-8") from None
+    answer = core.run(text, os.environ)
+    for result in answer.results:
+        if result.severity != "info":
+            say = output.error if result.severity == "error" else output.warning
+            say(str(result))
+    sys.stdout.buffer.write(answer.text.encode())
+    sys.stdout.buffer.flush()
+    return 1 if answer.failed else 0
+
+
+def main() -> NoReturn:
+    """Run as a program of its own."""
+    entry.main(krm, "regcred-krm")
+
+
+if __name__ == "__main__":
+    main()

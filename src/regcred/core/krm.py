@@ -1,0 +1,160 @@
+"""The KRM function: pull Secrets into the items of a ResourceList.
+
+An orchestrator (kustomize, kpt) gives a function all objects at once, so what ServiceAccounts
+have is known as far as they are among them. Whatever there is to say becomes a result: each list
+that has changed, Pods that no longer get their ServiceAccount's pull Secrets, and an error, with
+which the items stay as they were.
+
+Source: https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from regcred.core import krmsettings, resourcelist
+from regcred.core.documents import Document
+from regcred.core.errors import InvalidManifest
+from regcred.core.inject import Injector
+from regcred.core.krmsettings import BadSetting
+from regcred.core.manifestpath import FIELD
+from regcred.core.resourcelist import Edit, ResourceList, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from regcred.core.inject import Account, Change, Request
+
+#: Objects that one message names.
+MAX_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the function gives back.
+
+    Args:
+        text: the ResourceList as it is now.
+        results: those that are new in it.
+    """
+
+    text: str
+    results: tuple[Result, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether one of the results is an error: the items are unchanged then."""
+        return any(result.severity == "error" for result in self.results)
+
+
+def run(text: str, env: Mapping[str, str]) -> Answer:
+    """The ResourceList in `text` with pull Secrets in its Pod templates.
+
+    Args:
+        text: all that came.
+        env: the environment, for settings that the functionConfig does not make.
+
+    Raises:
+        InvalidManifest: it is no ResourceList, so nothing can be said in it.
+    """
+    bom = "\ufeff" if text.startswith("\ufeff") else ""
+    resources = resourcelist.read(text.removeprefix(bom))
+    edits: list[Edit] = []
+    try:
+        request = krmsettings.request(resources.config, env)
+        edits, results = _inject(resources, request)
+    except BadSetting as error:
+        results = [Result(error.problem, "error", resources.config_item(), error.field)]
+    except InvalidManifest as error:
+        results = [_failure(resources, error)]
+    return Answer(bom + resources.edited(edits, results), tuple(results))
+
+
+def _inject(resources: ResourceList, request: Request) -> tuple[list[Edit], list[Result]]:
+    document = Document(resources.text)
+    attached = Injector(request).serviceaccounts(document)
+    injected = Injector(replace(request, attached=attached)).inject(document)
+    edits = [Edit(made.at, made.at, made.text) for made in injected.insertions]
+    told = _Teller(resources, request, attached)
+    results = [result for change in injected.changes for result in told.changed(change)]
+    return edits, [*results, *told.unknown()]
+
+
+class _Teller:
+    """Says what changes mean.
+
+    Args:
+        resources: in which they are.
+        request: what was asked for.
+        attached: the pull Secrets of the ServiceAccounts among them.
+    """
+
+    def __init__(
+        self,
+        resources: ResourceList,
+        request: Request,
+        attached: Mapping[Account, tuple[str, ...]],
+    ) -> None:
+        self._resources = resources
+        self._request = request
+        self._attached = attached
+        self._items: dict[tuple[str, str], list[resourcelist.Item]] = {}
+        for item in resources.items:
+            of = item.key, item.namespace or request.namespace
+            self._items.setdefault(of, []).append(item)
+        self._unknown: dict[Account, list[str]] = {}
+
+    def changed(self, change: Change) -> Iterable[Result]:
+        """What there is to say of one change."""
+        plural = "s" if len(change.added) > 1 else ""
+        yield self._result(change, f"pull Secret{plural} {', '.join(change.added)} added", "info")
+        account = change.serviceaccount
+        if account is None:
+            return
+        if account not in self._attached:
+            self._unknown.setdefault(account, []).append(change.object)
+            return
+        lost = [name for name in self._attached[account] if name not in change.added]
+        if lost:
+            yield self._result(
+                change,
+                f"its Pods no longer get {', '.join(lost)} from ServiceAccount {account[1]}, whose "
+                "list counts only for Pods without one of their own; "
+                f"{krmsettings.keep_key(self._resources.config)}: true carries it over",
+                "warning",
+            )
+
+    def unknown(self) -> Iterable[Result]:
+        """What there is to say of ServiceAccounts that are not among the items."""
+        for (namespace, name), objects in self._unknown.items():
+            where = f" in namespace {namespace}" if namespace else ""
+            named = ", ".join(objects[:MAX_NAMED])
+            more = f" and {len(objects) - MAX_NAMED:,} more" if len(objects) > MAX_NAMED else ""
+            yield Result(
+                f"ServiceAccount {name}{where} is not among the resources: if it has pull "
+                f"Secrets in the cluster, Pods of {named}{more} no longer get them",
+                # Who asks to keep them has to know; to others it is no news.
+                "warning" if self._request.keep else "info",
+            )
+
+    def _result(self, change: Change, message: str, severity: resourcelist.Severity) -> Result:
+        items = self._items.get((change.object, change.namespace), [])
+        if len(items) == 1 and items[0].reference:
+            path = f"{change.path}.{FIELD}".removeprefix(".")
+            return Result(message, severity, items[0], path)
+        # Several of that name, or it is in a List that is an item: tell them by their place.
+        start = self._resources.offset(change.line)
+        above = [item for item in items or self._resources.items if item.start < start]
+        return Result(f"{change.object}: {message}", severity, above[-1] if above else None)
+
+
+def _failure(resources: ResourceList, error: InvalidManifest) -> Result:
+    """What went wrong, on which item; there the place in the whole says nothing to a person."""
+    found = re.match(r"the input:(\d+):(\d+): ", error.message)
+    assert found is not None  # noqa: S101 - inject promises it
+    item = resources.item_at(resources.offset(int(found[1]), int(found[2])))
+    if item is None:
+        return Result(error.message, "error")
+    return Result(error.message[found.end() :], "error", item)
