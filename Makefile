@@ -31,7 +31,7 @@ demo: setup ## see a Pod fail to pull, and one command mend it, on a real cluste
 test: check ## all tests: unit, integration (real API server and registries), e2e (real kubelet)
 	@# Asks for Debian packages where it may. What cannot be had here is a failure with CI=true;
 	@# else pytest runs the tiers that need no more than there is, and names the others.
-	@$(RUN) python -m cluster prepare --node --registry --helm || [ "$${CI:-}" != true ]
+	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize || [ "$${CI:-}" != true ]
 	@$(PYTEST) tests/integration tests/e2e
 
 .PHONY: check

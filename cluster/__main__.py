@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--registry", action="store_true", help="with private registries")
         if name == "prepare":
             added.add_argument("--helm", action="store_true", help="with Helm, for the tests")
+            added.add_argument("--kustomize", action="store_true", help="likewise kustomize")
 
     command("prepare", "install and build what a cluster needs", _prepare, named=False)
     command("up", "bring a cluster up, in the background", _up)
@@ -56,7 +57,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(options: argparse.Namespace, progress: Progress) -> int:
-    prepare(node=options.node, registries=options.registry, helm=options.helm, progress=progress)
+    prepare(
+        node=options.node,
+        registries=options.registry,
+        helm=options.helm,
+        kustomize=options.kustomize,
+        progress=progress,
+    )
     return 0
 
 

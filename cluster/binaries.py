@@ -1,4 +1,4 @@
-"""The programs of the cluster, and Helm: taken where they are there already, else built, once.
+"""The programs of the cluster, Helm and kustomize: taken where they are there, else built, once.
 
 Order: the folder ``$KUBEBUILDER_ASSETS``, PATH, the cache; each only in the very version that
 go.mod names. What is missing is built from the Go module proxy into the cache.
@@ -35,10 +35,11 @@ _ASK_VERSION = {
     "kubectl": ("version", "--client"),
     # Without the commit that Helm's other forms append in some builds.
     "helm": ("version", "--template", "helm {{.Version}}"),
+    "kustomize": ("version", "--output", "yaml"),
 }
 """How a program is asked for its version, where that is not ``--version``."""
 
-_SAYS_VERSION = re.compile(r"(?:Kubernetes|Client Version:|etcd Version:|helm) v?(\S+)")
+_SAYS_VERSION = re.compile(r"(?:Kubernetes|Client Version:|etcd Version:|helm|version:) v?(\S+)")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Source:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Kubernetes, etcd and Helm, as their go.mod files pin them."""
+    """Kubernetes, etcd, Helm and kustomize, as their go.mod files pin them."""
     kubernetes = gomod.load("kubernetes", "k8s.io/kubernetes")
     programs = tuple(package.rpartition("/")[2] for package in kubernetes.packages)
     major, minor, *_ = kubernetes.version.split(".")
@@ -79,10 +80,13 @@ def sources() -> tuple[Source, ...]:
     etcd = gomod.load("etcd", "go.etcd.io/etcd/server/v3")
     helm = gomod.load("helm", "helm.sh/helm/v4")
     stamp = f"-X helm.sh/helm/v4/internal/version.version=v{helm.version}"
+    kustomize = gomod.load("kustomize", "sigs.k8s.io/kustomize/kustomize/v5")
+    its_stamp = f"-X sigs.k8s.io/kustomize/api/provenance.version=v{kustomize.version}"
     return (
         Source(kubernetes, programs, " ".join(["-s -w", *stamped]), cpu_seconds=1500),
         Source(etcd, ("etcd",), "-s -w", cpu_seconds=240),
         Source(helm, ("helm",), f"-s -w {stamp}", cpu_seconds=460),
+        Source(kustomize, ("kustomize",), f"-s -w {its_stamp}", cpu_seconds=120),
     )
 
 
@@ -91,7 +95,7 @@ def ensure_programs(wanted: tuple[str, ...], progress: Progress) -> dict[str, Pa
 
     Args:
         wanted: of ``etcd``, ``helm``, ``kube-apiserver``, ``kube-controller-manager``,
-            ``kubectl``, ``kubelet``.
+            ``kubectl``, ``kubelet``, ``kustomize``.
         progress: told what is built, and how far it is.
 
     Raises:

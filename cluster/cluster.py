@@ -43,6 +43,7 @@ def prepare(
     node: bool = False,
     registries: bool = False,
     helm: bool = False,
+    kustomize: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Path]:
     """See that all is there that a cluster needs, so that its start takes seconds.
@@ -51,6 +52,7 @@ def prepare(
         node: also containerd and kubelet.
         registries: also docker-registry and skopeo.
         helm: also Helm, which no cluster needs, but the tests of its post-renderer do.
+        kustomize: likewise kustomize, for the tests of the KRM function.
         progress: told what is installed and built, and about how long it takes.
 
     Returns:
@@ -65,7 +67,8 @@ def prepare(
         ensure_packages(packages.FOR_NODE, progress)
     elif registries:
         ensure_packages(packages.FOR_REGISTRIES, progress)
-    wanted = (*_CONTROL_PLANE, *(["kubelet"] if node else []), *(["helm"] if helm else []))
+    more = {"kubelet": node, "helm": helm, "kustomize": kustomize}
+    wanted = (*_CONTROL_PLANE, *(program for program, wanted in more.items() if wanted))
     return ensure_programs(wanted, progress)
 
 

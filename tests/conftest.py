@@ -72,11 +72,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if not any(_tier(item) in TIERS for item in session.items):
         return
+    used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     try:
         prepare(
             node=config.stash[_wants_node],
             registries=True,
-            helm=any("helm_program" in getattr(item, "fixturenames", ()) for item in session.items),
+            helm="helm_program" in used,
+            kustomize="kustomize_program" in used,
             progress=PytestProgress(config),
         )
     except ClusterError as error:

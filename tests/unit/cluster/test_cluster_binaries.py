@@ -28,6 +28,7 @@ def program(path, says):
         ("kubectl", "Client Version: v1.32.4-dispatcher", "1.32.4-dispatcher"),
         ("etcd", "etcd Version: 3.7.3", "3.7.3"),
         ("helm", "helm v4.3.1", "4.3.1"),
+        ("kustomize", "version: v5.8.1", "5.8.1"),
         ("etcd", "something else", ""),
     ],
 )
@@ -60,7 +61,7 @@ def test_find_takes_the_right_version_only_first_assets_then_path_then_cache(
 
 
 def test_sources_name_their_programs_as_their_packages():
-    kubernetes, etcd, helm = binaries.sources()
+    kubernetes, etcd, helm, kustomize = binaries.sources()
     assert set(kubernetes.programs) == {
         "kube-apiserver",
         "kube-controller-manager",
@@ -69,5 +70,6 @@ def test_sources_name_their_programs_as_their_packages():
     }
     assert etcd.programs == ("etcd",)
     assert helm.programs == ("helm",)
+    assert kustomize.programs == ("kustomize",)
     for source in binaries.sources():
         assert len(source.programs) == len(source.module.packages)

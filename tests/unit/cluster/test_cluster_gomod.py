@@ -59,6 +59,7 @@ def test_tools_alone_and_in_a_block():
         ("kubernetes", "k8s.io/kubernetes"),
         ("etcd", "go.etcd.io/etcd/server/v3"),
         ("helm", "helm.sh/helm/v4"),
+        ("kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
     ],
 )
 def test_own_go_mod_files(name, module):
