@@ -1,0 +1,54 @@
+"""A test that cannot run here is named at the end, and a failure where CI=true."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cluster.paths import CHECKOUT
+
+TESTS = """
+import pytest
+from tests.support.notrun import not_run
+
+@pytest.fixture(scope="module")
+def wanted(request):
+    not_run(request.config, "there is no network")
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(wanted, number):
+    raise AssertionError
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "test_it.py").write_text(TESTS)
+
+    def run(**env):
+        own = {k: v for k, v in os.environ.items() if k != "CI"}
+        own["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and they take seconds
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
+        return subprocess.run(
+            [*command, "-c", os.devnull, str(tmp_path)],
+            cwd=CHECKOUT,
+            env=own | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_it_is_named(run):
+    done = run()
+    assert "NOT RUN: 2 tests: there is no network" in done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_is_a_failure_in_ci(run):
+    done = run(CI="true")
+    assert "CI=true, and this test cannot run: there is no network" in done.stdout
+    assert done.returncode == 1
