@@ -74,12 +74,33 @@ def run(text: str, env: Mapping[str, str]) -> Answer:
 
 def _inject(resources: ResourceList, request: Request) -> tuple[list[Edit], list[Result]]:
     document = Document(resources.text)
-    attached = Injector(request).serviceaccounts(document)
+    attached = _attached(resources, request, document)
     injected = Injector(replace(request, attached=attached)).inject(document)
     edits = [Edit(made.at, made.at, made.text) for made in injected.insertions]
     told = _Teller(resources, request, attached)
     results = [result for change in injected.changes for result in told.changed(change)]
     return edits, [*results, *told.unknown()]
+
+
+def _attached(
+    resources: ResourceList, request: Request, document: Document
+) -> dict[Account, tuple[str, ...]]:
+    """The pull Secrets of ServiceAccounts, under former names of theirs too.
+
+    kustomize renames objects (``namePrefix``) before transformers are run, and puts references
+    right after the last one, so Pods still name a ServiceAccount as it was called.
+    """
+    attached = Injector(request).serviceaccounts(document)
+    former: dict[Account, set[tuple[str, ...]]] = {}
+    for item in resources.items:
+        namespace = item.namespace or request.namespace
+        if (item.api_version, item.kind) == ("v1", "ServiceAccount"):
+            for name in item.former:
+                found = attached.get((namespace, item.name), ())
+                former.setdefault((namespace, name), set()).add(found)
+    # Two that had one name: which of them a Pod means, kustomize alone can tell.
+    known = {account: found.pop() for account, found in former.items() if len(found) == 1}
+    return known | attached
 
 
 class _Teller:

@@ -26,6 +26,8 @@ API_VERSION, KIND = "config.kubernetes.io/v1", "ResourceList"
 #: Where an orchestrator says which file an item is from; the second is older.
 _PATH = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
 _INDEX = ("internal.config.kubernetes.io/index", "config.kubernetes.io/index")
+#: Names of an object before kustomize changed them, joined by commas.
+_FORMER = "internal.config.kubernetes.io/previousNames"
 _METADATA = {"name": Wanted(), "generateName": Wanted(), "namespace": Wanted(), "annotations": ALL}
 _ITEM = {"apiVersion": Wanted(), "kind": Wanted(), "metadata": Wanted(_METADATA)}
 _WANTED = Wanted(
@@ -55,6 +57,7 @@ class Item:
         key: kind in lower case and name, as `regcred.core.inject.Change` names objects.
         file: where the orchestrator read it, relative to the package; may be empty.
         index: of the object in that file, from 0.
+        former: names that it had, by which others may still refer to it.
         start: offset of its first character in the text.
         end: offset behind its last character.
     """
@@ -66,6 +69,7 @@ class Item:
     key: str
     file: str
     index: int
+    former: tuple[str, ...]
     start: int
     end: int
 
@@ -99,7 +103,7 @@ class Result:
         if self.item and self.item.reference:
             where.append(self.item.key)
         if self.item and self.item.namespace:
-            where.append(f"in namespace {self.item.namespace}")
+            where.append(f"in {self.item.namespace}")
         if self.item and self.item.file:
             where.append(f"({self.item.file})")
         return f"{' '.join(where)}: {self.message}" if where else self.message
@@ -203,7 +207,7 @@ class ResourceList:
         """Put the lines of `block`, indented by `column`, behind the line that holds `end`."""
         text = self.text
         at = end if text[end - 1] == "\n" else text.find("\n", end) + 1 or len(text)
-        if column < 0 or (at == len(text) and self._tree.open_end):
+        if at == len(text) and self._tree.open_end:
             raise NotYAML("there is no line for results", end)
         block = "".join(f"{' ' * column}{line}\n" for line in block.split("\n")[:-1])
         return _insert(at, block if text[at - 1] == "\n" else "\n" + block.removesuffix("\n"))
@@ -266,6 +270,7 @@ def _item(node: Mapping) -> Item:
         f"{kind.lower()}/{name or string(node, 'metadata', 'generateName') + '*'}",
         files[0] if files else "",
         int(index) if index.isdecimal() else 0,
+        tuple(filter(None, string(annotations, _FORMER).split(","))),
         node.start,
         node.end,
     )

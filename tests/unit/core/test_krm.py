@@ -162,6 +162,37 @@ def test_a_serviceaccount_without_secrets_loses_nobody_any():
     assert [r.severity for r in answer.results] == ["info"]
 
 
+def account(name, *entries, former=""):
+    annotations = {"internal.config.kubernetes.io/previousNames": former} if former else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "annotations": annotations},
+        "imagePullSecrets": [{"name": entry} for entry in entries],
+    }
+
+
+KEEP = SECRET | {"REGCRED_KEEP_SERVICEACCOUNT_SECRETS": "true"}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "listed"),
+    [
+        ([account("my-web", "old", former="web,web")], ["old", "regcred"]),
+        ([account("my-web", "old", former="x"), account("web", "own")], ["own", "regcred"]),
+        # The name as it is goes before a name that was.
+        ([account("my-web", "old", former="web"), account("web", "own")], ["own", "regcred"]),
+        # Two that were of one name: the same list, or nobody knows which.
+        ([account(n, "old", former="web") for n in ("a-web", "b-web")], ["old", "regcred"]),
+        ([account(n, n, former="web") for n in ("a-web", "b-web")], ["regcred"]),
+    ],
+)
+def test_serviceaccounts_that_kustomize_has_renamed(accounts, listed):
+    answer = krm.run(resource_list(of("Deployment", "d", account="web"), *accounts), KEEP)
+    assert secrets(answer.text)["Deployment"] == listed
+    assert ("not among the resources" in str(answer.results[-1])) == (listed == ["regcred"])
+
+
 def test_a_list_that_was_there_is_only_extended():
     deployment = of("Deployment", "d")
     deployment["spec"]["template"]["spec"]["imagePullSecrets"] = [{"name": "own"}]
@@ -210,8 +241,8 @@ def test_an_error_is_a_result_and_the_items_stay():
     assert answer.failed
     assert answer.text.startswith(before)
     (result,) = loaded(answer.text)["results"]
+    assert result.pop("message").endswith("is a string, not a list")
     assert result == {
-        "message": "imagePullSecrets is a string, not a list",
         "severity": "error",
         "resourceRef": DEPLOYMENT,
         "file": {"path": "apps/web.yaml", "index": 1},

@@ -63,7 +63,6 @@ def test_former_results_stay_before(former):
         ("results: {items: []}\n", "3:10: results is not a list"),
         ("x: &x []\nresults: *x\n", "results is not a list"),
         ("items:\n- a: |\n    text", "there is no line for results"),
-        ("results: &a\n- message: x\n", "there is no line for results"),
         ("results:\n- message: |\n    x", "there is no line for results"),
     ],
 )
@@ -110,6 +109,7 @@ items:
       internal.config.kubernetes.io/path: new.yaml
       config.kubernetes.io/path: old.yaml
       internal.config.kubernetes.io/index: '3'
+      internal.config.kubernetes.io/previousNames: b,c
 - kind: Pod
   metadata: {generateName: a-, annotations: {config.kubernetes.io/path: old.yaml}}
 - kind: Pod
@@ -122,6 +122,7 @@ items:
     a, b, c, d, same = resourcelist.read(text).items
     assert (a.key, a.namespace, a.file, a.index) == ("pod/a", "x", "new.yaml", 3)
     assert a.reference == {"apiVersion": "v1", "kind": "Pod", "name": "a", "namespace": "x"}
+    assert (a.former, b.former) == (("b", "c"), ())
     assert (b.key, b.file, b.index, b.reference) == ("pod/a-*", "old.yaml", 0, None)
     assert (c.file, c.index) == ("", 0)
     assert d == same
@@ -160,7 +161,7 @@ def test_results_as_text_for_a_person():
     assert str(Result("m", "info", nameless)) == str(Result("m", "info")) == "m"
     text = text.replace("name: a", "namespace: x").replace("{}}", "{config.kubernetes.io/path: f}}")
     (there, _) = resourcelist.read(text).items
-    assert str(Result("m", "info", there)) == "in namespace x (f): m"
+    assert str(Result("m", "info", there)) == "in x (f): m"
     # A field is one of an object that has a name.
     assert Result("m", "info", there, "spec").as_object() == {
         "message": "m",
