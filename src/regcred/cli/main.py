@@ -28,9 +28,10 @@ VERBS = {
     "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
     "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
+    "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
 }
 
-#: What can only come from writing stdout: regcred writes no files.
+#: What can only come from writing stdout: `manifests` has its own words for files.
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 EPILOG = """\b

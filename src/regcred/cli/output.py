@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
 def error(message: str, hint: str = "") -> None:

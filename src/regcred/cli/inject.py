@@ -1,0 +1,253 @@
+"""``regcred inject``: pull Secrets into manifests, every other byte untouched."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcred.cli import output
+from regcred.cli.options import cluster_options, option, split_names
+from regcred.core import names
+from regcred.core.errors import NotFound, RegcredError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from regcred.core.inject import Account, Request
+    from regcred.kube.config import ClusterConfig
+    from regcred.manifests.injecting import Attached, Tally
+    from regcred.manifests.sources import Source
+
+#: Pods that a warning names.
+_NAMED = 10
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@option(
+    "--secret",
+    "secrets",
+    metavar="NAME",
+    multiple=True,
+    help="The pull Secret; repeatable, or joined by commas.",
+)
+@option(
+    "-f",
+    "--filename",
+    "files",
+    metavar="FILE|DIR|GLOB|-",
+    multiple=True,
+    help="Manifests; repeatable. '**/' in a quoted glob is any folders. Default: stdin.",
+)
+@option("-R", "--recursive", is_flag=True, help="In folders of folders too.")
+@option("--in-place", is_flag=True, help="Write the files themselves, all or none.")
+@option("--diff", is_flag=True, help="Print what would change, as a unified diff.")
+@option("--check", is_flag=True, help="Exit with 1 when something would change, and say what.")
+@option("--serviceaccounts", is_flag=True, help="Into the lists of ServiceAccounts too.")
+@option(
+    "--image",
+    "images",
+    metavar="GLOB",
+    multiple=True,
+    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable.",
+)
+@option(
+    "--path",
+    "paths",
+    metavar="KIND=PATH",
+    multiple=True,
+    help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
+)
+@option(
+    "--keep-serviceaccount-secrets",
+    "keep",
+    is_flag=True,
+    help="Carry over the list of the ServiceAccount, which a Pod with its own does not get.",
+)
+@option("--live", is_flag=True, help="Ask the cluster for ServiceAccounts that are not in there.")
+@option("-n", "--namespace", metavar="NS", help="The namespace of objects that name none.")
+@cluster_options
+def inject(
+    secrets: tuple[str, ...],
+    files: tuple[str, ...],
+    recursive: bool,
+    in_place: bool,
+    diff: bool,
+    check: bool,
+    live: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    **given: Any,
+) -> None:
+    """Write imagePullSecrets into the Pod templates of manifests.
+
+    YAML and JSON in, the same out: comments, quotes, order and layout stay, and what stands in a
+    list already is left alone. Nothing is written before all of it has been read and found right.
+
+    \b
+    regcred inject --secret regcred -f deploy/ | kubectl apply -f -
+    regcred inject --secret regcred -f 'k8s/**/*.yaml' --in-place
+    helm template web ./chart | regcred inject --secret regcred
+    """
+    from regcred.cli import injected
+    from regcred.cli.progress import Progress
+    from regcred.manifests import injecting
+    from regcred.manifests.spool import Spool
+
+    if in_place and (diff or check):
+        raise UsageError(
+            "--in-place writes, --diff and --check do not: they exclude each other",
+            hint="first look, then write",
+        )
+    request = _request(split_names(secrets), **given)
+    config = _config(kubeconfig, context) if live else None
+    if config and not request.namespace:
+        request = dataclasses.replace(request, namespace=config.namespace)
+    streams = _streams(files, recursive=recursive, in_place=in_place)
+
+    with Spool() as spool, Spool() as second:
+        made: injected.Made
+        if in_place:
+            made = injected.InPlace(spool, streams)
+        elif check:
+            made = injected.Verdict(spool, injected.Diff(second) if diff else None)
+        else:
+            made = injected.Diff(spool) if diff else injected.Stream(spool, streams)
+        with Progress("injecting", None) as progress:
+            hooks = injecting.Hooks(
+                lookup=partial(_lookup, config) if config else lambda _: {},
+                wrong=lambda error: output.error(error.message, error.hint),
+                step=progress.step,
+            )
+            tally = injecting.inject(streams, request, made, hooks)
+        made.finish()
+    _tell(tally, request)
+    if check and tally.changed:
+        raise click.exceptions.Exit(1)
+
+
+def _request(
+    secrets: list[str],
+    *,
+    images: tuple[str, ...],
+    paths: tuple[str, ...],
+    serviceaccounts: bool,
+    keep: bool,
+    namespace: str | None,
+) -> Request:
+    from regcred.core.inject import Request
+    from regcred.core.manifestpath import parse_kind_path
+
+    if not secrets:
+        raise UsageError(
+            "no pull Secret is named: neither --secret nor REGCRED_SECRET is given",
+            hint="regcred inject --secret NAME, or export REGCRED_SECRET=NAME",
+        )
+    for name in secrets:
+        names.check_name(name, "Secret")
+    if namespace is not None:
+        names.check_name(namespace, "namespace")
+    if not all(images):
+        raise UsageError("an --image is empty", hint='is a variable not set? --image "$IMAGE"')
+    return Request(
+        tuple(secrets),
+        serviceaccounts=serviceaccounts,
+        images=images,
+        paths=tuple(parse_kind_path(path) for path in paths),
+        namespace=namespace or "",
+        keep=keep,
+    )
+
+
+def _streams(files: tuple[str, ...], *, recursive: bool, in_place: bool) -> list[Source]:
+    from regcred.manifests import sources
+
+    if in_place and (not files or sources.STDIN in files):
+        raise UsageError(
+            "--in-place changes files, and standard input is none", hint="name them: -f FILE"
+        )
+    if not files and sys.stdin.isatty():
+        raise UsageError(
+            "no manifests are given, and standard input is a terminal",
+            hint="regcred inject --secret NAME -f FILE, or helm template … | regcred inject …",
+        )
+    return sources.find(files or (sources.STDIN,), recursive=recursive)
+
+
+def _config(kubeconfig: str | None, context: str | None) -> ClusterConfig:
+    from regcred.kube import config
+
+    return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
+
+
+def _lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
+    """The lists that the cluster has; a ServiceAccount that is not there has none."""
+    import asyncio
+
+    from regcred.core.serviceaccount import attached_names
+    from regcred.kube.client import Client
+    from regcred.kube.fanout import each
+    from regcred.kube.resources import SERVICEACCOUNTS
+
+    async def run() -> dict[Account, tuple[str, ...]]:
+        found: dict[Account, tuple[str, ...]] = {}
+        async with Client(config) as client:
+
+            async def one(account: Account) -> dict[str, Any]:
+                return await client.get(SERVICEACCOUNTS, account[1], account[0])
+
+            async for account, answer in each(filter(_possible, accounts), one):
+                if isinstance(answer, NotFound):
+                    continue
+                if isinstance(answer, RegcredError):
+                    raise answer
+                found[account] = tuple(name for name in attached_names(answer) if name)
+        return found
+
+    return asyncio.run(run()) if accounts else {}
+
+
+def _possible(account: Account) -> bool:
+    """Whether a cluster can have this ServiceAccount: manifests may say anything."""
+    try:
+        names.check_name(account[0], "namespace")
+        names.check_name(account[1], "ServiceAccount")
+    except UsageError:
+        return False
+    return True
+
+
+def _tell(tally: Tally, request: Request) -> None:
+    """Say what is not to be seen in what was made."""
+    from regcred.cli.injected import describe
+
+    if not tally.found:
+        output.note("nothing is in there that has pull Secrets: no Pod, no Pod template")
+    elif tally.unmatched == tally.found:
+        output.note(f"no Pod uses an image that matches {', '.join(request.images)}")
+    lost = tally.lost(request.secrets)
+    if not lost:
+        return
+    output.warning(
+        "Pods that had no list of their own do not get that of their ServiceAccount any more:"
+    )
+    pods = sorted(
+        (number, stream, change, account)
+        for account in lost
+        for number, stream, change in tally.cut_off[account].first
+    )
+    for _, stream, change, account in pods[:_NAMED]:
+        output.note(
+            f"  {stream}:{change.line}: {describe(change)}: loses "
+            f"{', '.join(lost[account])} of serviceaccount/{account[1]}"
+        )
+    count = sum(tally.cut_off[account].count for account in lost)
+    if count > _NAMED:
+        output.note(f"  and {count - _NAMED:,} more")
+    output.tell_hint("--keep-serviceaccount-secrets carries them over")

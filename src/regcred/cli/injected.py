@@ -1,0 +1,268 @@
+"""What ``regcred inject`` makes of manifests: the stream, files in place, a diff, or a verdict.
+
+All of it is kept (`Spool`) until everything has been read and found right.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from regcred.cli import output
+from regcred.core.errors import UsageError
+from regcred.manifests.injecting import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from regcred.core.documents import Document
+    from regcred.core.inject import Change, Injected
+    from regcred.core.joining import Joiner
+    from regcred.manifests.replace import Replacement
+    from regcred.manifests.sources import Source
+    from regcred.manifests.spool import Spool
+
+#: Objects that are named for a file; the others are counted.
+_NAMED = 5
+
+
+class Made(Output, Protocol):
+    """An output that is shown, or written, when all is right."""
+
+    def finish(self) -> None:
+        """Show it, or write it."""
+
+
+class Stream:
+    """The same stream on stdout, with the pull Secrets in it.
+
+    Args:
+        spool: where it is kept.
+        streams: what it is made of.
+    """
+
+    def __init__(self, spool: Spool, streams: Sequence[Source]) -> None:
+        _check_stdout(streams)
+        self._spool = spool
+        self._json = all(stream.path.endswith(".json") for stream in streams)
+        self._several = len(streams) > 1
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._spool.truncate(0)
+        self._joiner: Joiner | None = None
+        if self._several:
+            from regcred.core.joining import Joiner
+
+            self._joiner = Joiner(json=self._json)
+
+    def start(self, source: Source) -> None:
+        """Documents of `source` follow."""
+        del source
+        if self._joiner:
+            self._joiner.next_file()
+
+    def add(self, document: Document, injected: Injected) -> None:
+        """The next document."""
+        del document
+        text = injected.text
+        if self._joiner:
+            text = self._joiner.add(text)
+        self._spool.write(text.encode())
+
+    def end(self) -> None:
+        """The stream is at its end."""
+
+    def finish(self) -> None:
+        """Print it."""
+        _print(self._spool, sys.stdout)
+
+
+class InPlace:
+    """The files themselves.
+
+    Args:
+        spool: where the new contents are kept.
+        streams: the files.
+    """
+
+    def __init__(self, spool: Spool, streams: Sequence[Source]) -> None:
+        from regcred.manifests.replace import check
+
+        for stream in streams:
+            check(stream)
+        self._spool = spool
+        self._streams = streams
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._spool.truncate(0)
+        self._replacements: list[Replacement] = []
+        self._said: dict[str, str] = {}
+
+    def start(self, source: Source) -> None:
+        """Documents of `source` follow."""
+        self._source, self._from = source, self._spool.size
+        self._count, self._objects = 0, list[str]()
+
+    def add(self, document: Document, injected: Injected) -> None:
+        """The next document."""
+        del document
+        self._spool.write(injected.text.encode())
+        self._count += len(injected.changes)
+        if len(self._objects) < _NAMED:
+            self._objects += [change.object for change in injected.changes]
+
+    def end(self) -> None:
+        """The file is at its end; one without changes is left as it is."""
+        if not self._count:
+            self._spool.truncate(self._from)
+            return
+        from regcred.manifests.replace import Replacement
+
+        content = partial(self._spool.read, self._from, self._spool.size)
+        self._replacements.append(Replacement(self._source, content))
+        named = ", ".join(self._objects[:_NAMED])
+        more = f" and {self._count - _NAMED:,} more" if self._count > _NAMED else ""
+        self._said[self._source.path] = f"changed {self._source.name}: {named}{more}"
+
+    def finish(self) -> None:
+        """Write those that change, and say which."""
+        from regcred.manifests.replace import replace
+
+        replace(self._replacements, lambda source: output.note(self._said[source.path]))
+        self._tell_other_names()
+        if len(self._streams) > 1 or not self._replacements:
+            output.note(f"{len(self._replacements)} of {len(self._streams)} files changed")
+
+    def _tell_other_names(self) -> None:
+        for replacement in self._replacements:
+            before = replacement.source.before
+            if before and before.st_nlink > 1:
+                output.warning(
+                    f"{replacement.source.name} has other names (hard links), "
+                    "under which it stays as it was"
+                )
+
+
+class Diff:
+    """A unified diff on stdout, in colours on a terminal.
+
+    Args:
+        spool: where it is kept.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._spool.truncate(0)
+
+    def start(self, source: Source) -> None:
+        """Documents of `source` follow."""
+        from regcred.core.unifieddiff import UnifiedDiff
+
+        self._diff = UnifiedDiff(source.name, source.name)
+
+    def add(self, document: Document, injected: Injected) -> None:
+        """The next document."""
+        for kind, line in self._diff.add(document.text, injected.insertions):
+            self._write(kind, line)
+
+    def end(self) -> None:
+        """The stream is at its end."""
+        for kind, line in self._diff.close():
+            self._write(kind, line)
+
+    def _write(self, kind: str, line: str) -> None:
+        colour = _DIFF_COLOURS.get(kind)
+        if colour:
+            line = output.paint(line[:-1], colour, sys.stdout) + "\n"
+        self._spool.write(line.encode("utf-8", "surrogateescape"))
+
+    def finish(self) -> None:
+        """Print it."""
+        _print(self._spool, sys.stdout)
+
+
+_DIFF_COLOURS = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}
+
+
+class Verdict:
+    """On stderr, which objects lack pull Secrets; perhaps beside a diff.
+
+    Args:
+        spool: where that is kept.
+        diff: made as well.
+    """
+
+    def __init__(self, spool: Spool, diff: Diff | None) -> None:
+        self._spool = spool
+        self._diff = diff
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._spool.truncate(0)
+        if self._diff:
+            self._diff.clear()
+
+    def start(self, source: Source) -> None:
+        """Documents of `source` follow."""
+        self._name = source.name
+        if self._diff:
+            self._diff.start(source)
+
+    def add(self, document: Document, injected: Injected) -> None:
+        """The next document."""
+        for change in injected.changes:
+            line = f"{self._name}:{change.line}: {describe(change)}: {_lacks(change)}"
+            self._spool.write(output.printable(line).encode() + b"\n")
+        if self._diff:
+            self._diff.add(document, injected)
+
+    def end(self) -> None:
+        """The stream is at its end."""
+        if self._diff:
+            self._diff.end()
+
+    def finish(self) -> None:
+        """Say it."""
+        if self._diff:
+            self._diff.finish()
+        _print(self._spool, sys.stderr)
+
+
+def describe(change: Change) -> str:
+    """The object of `change` for a person: ``deployment/web in team-a``."""
+    return f"{change.object} in {change.namespace}" if change.namespace else change.object
+
+
+def _lacks(change: Change) -> str:
+    return f"{', '.join(change.added)} missing"
+
+
+def _check_stdout(streams: Sequence[Source]) -> None:
+    """Refuse a file that is input and output; a shell has emptied it by now, and that is said."""
+    try:
+        stdout = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return
+    for stream in streams:
+        if stream.regular and stream.before and os.path.samestat(stream.before, stdout):
+            raise UsageError(
+                f"{stream.name} is input and output at once: a shell empties it before it is read",
+                hint=f"regcred inject --in-place -f {stream.name}",
+            )
+
+
+def _print(spool: Spool, stream: TextIO) -> None:
+    stream.flush()
+    for block in spool.read():
+        stream.buffer.write(block)
+    stream.flush()
