@@ -16,6 +16,9 @@ import regcred
 from regcred.cli import main as entry
 from regcred.cli import output
 
+#: Results that are said on stderr too.
+_MAX_SAID = 10
+
 EPILOG = """\b
 Settings are the functionConfig's: a ConfigMap with, in its data,
   secrets, image, path, namespace            names joined by commas
@@ -55,10 +58,12 @@ def krm() -> int:
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise InvalidManifest(f"the input:{line}:{column}: it is not UTF-8") from None
     answer = core.run(text, os.environ)
-    for result in answer.results:
-        if result.severity != "info":
-            say = output.error if result.severity == "error" else output.warning
-            say(str(result))
+    said = [result for result in answer.results if result.severity != "info"]
+    for result in said[:_MAX_SAID]:
+        say = output.error if result.severity == "error" else output.warning
+        say(str(result))
+    if len(said) > _MAX_SAID:
+        output.warning(f"{len(said) - _MAX_SAID:,} more, which stand in the results")
     sys.stdout.buffer.write(answer.text.encode())
     sys.stdout.buffer.flush()
     return 1 if answer.failed else 0
