@@ -42,6 +42,7 @@ def krm() -> int:
     A KRM function: reads a ResourceList on standard input, writes it to standard output. For
     manifests as they are, there is "regcred inject".
     """
+    from regcred.core import documents
     from regcred.core import krm as core
     from regcred.core.errors import InvalidManifest, UsageError
 
@@ -50,7 +51,9 @@ def krm() -> int:
             "a ResourceList is expected on standard input",
             hint="kustomize and kpt give one; for manifests: regcred inject",
         )
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read(documents.MAX_CHARACTERS + 1)
+    if len(content) > documents.MAX_CHARACTERS:
+        raise InvalidManifest(f"the input:1:1: it is over {documents.MAX_CHARACTERS:,} bytes")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

@@ -83,6 +83,13 @@ def test_what_is_no_resource_list(stdin, says):
     assert says in done.stderr
 
 
+def test_memory_is_bounded():
+    code = "from regcred.core import documents; documents.MAX_CHARACTERS = 9; "
+    done = regcred_krm(b"1234567890", code=code + "from regcred.cli.krm import main; main()")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"error: the input:1:1: it is over 9 bytes\n"
+
+
 def test_a_terminal_is_not_waited_for():
     code = "import os, sys; sys.stdin = open(os.openpty()[1]); "
     done = regcred_krm(code=code + "from regcred.cli.krm import main; main()")
