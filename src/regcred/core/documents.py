@@ -39,8 +39,25 @@ class Document:
 
     def locate(self, at: int) -> tuple[int, int]:
         """Line in the stream and column, both from 1, of the offset `at`."""
-        line = self.line + self.text.count("\n", 0, at)
-        return line, at - self.text.rfind("\n", 0, at)
+        start = max(self.text.rfind("\n", 0, at), self.text.rfind("\r", 0, at))
+        return self.line + count_lines(self.text, 0, at), at - start
+
+    def lines(self, offsets: Iterable[int]) -> Iterator[int]:
+        """The line in the stream, from 1, of each of `offsets`, which are sorted."""
+        line, before = self.line, 0
+        for at in offsets:
+            line += count_lines(self.text, before, at)
+            before = at
+            yield line
+
+
+def count_lines(text: str, start: int = 0, end: int | None = None) -> int:
+    """How many lines end in a part of `text`."""
+    end = len(text) if end is None else end
+    count = text.count("\n", start, end)
+    if text.find("\r", start, end) >= 0:
+        count += text.count("\r", start, end) - text.count("\r\n", start, end)
+    return count
 
 
 def split(blocks: Iterable[str], file: str = "") -> Iterator[Document]:
@@ -73,11 +90,11 @@ def split(blocks: Iterable[str], file: str = "") -> Iterator[Document]:
         partial = [block[cut:]]
         for text in _finished(lines, whole):
             yield Document(text, number)
-            number += text.count("\n")
+            number += count_lines(text)
         size = sum(map(len, whole)) + len(partial[0])
     for text in _finished("".join(partial), whole):
         yield Document(text, number)
-        number += text.count("\n")
+        number += count_lines(text)
     if rest := "".join(whole):
         yield Document(rest, number)
 

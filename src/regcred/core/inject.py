@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from regcred.core import image, jsontree, manifest, manifesttree, yamlsplice
 from regcred.core.errors import InvalidImage, InvalidManifest
 from regcred.core.manifestpath import FIELD, KindPath
-from regcred.core.manifesttree import Node, NotYAML, Scalar, Sequence, Tree
+from regcred.core.manifesttree import Mapping, Node, NotYAML, Scalar, Sequence, Tree
 from regcred.core.shares import Shares
 from regcred.core.yamlsplice import Insertion
 
@@ -95,6 +95,13 @@ class Injected:
     unmatched: int = 0
 
 
+class _Added(NamedTuple):
+    """Names that a list gains, and whether it was empty."""
+
+    names: tuple[str, ...]
+    empty: bool
+
+
 class Injector:
     """Changes documents one by one.
 
@@ -115,35 +122,39 @@ class Injector:
             InvalidManifest: it cannot be read, or nothing right can be made of it; the message
                 starts with ``FILE:LINE:COLUMN:``.
         """
-        insertions: list[Insertion] = []
-        changes: list[Change] = []
+        made: list[tuple[Insertion, manifest.Site, _Added]] = []
         found = unmatched = 0
         bom, text = _without_bom(document.text)
         try:
             for tree in _trees(text, self._finder):
                 sites = self._finder.sites(tree)
-                _check_keys(tree, ours=bool(sites))
+                _check_keys(tree, sites)
                 matching = [site for site in sites if self._matches(site)]
-                found += sum(len(site.uses) for site in sites)
-                unmatched += sum(len(site.uses) for site in sites if site not in matching)
+                uses = sum(len(site.uses) for site in sites)
+                found += uses
+                unmatched += uses - sum(len(site.uses) for site in matching)
                 shares = Shares(tree, matching)
                 for site in matching:
-                    made = self._change(text, tree, site, shares)
-                    if made is None:
-                        continue
-                    insertion, added, empty = made
-                    insertions.append(Insertion(insertion.at + bom, insertion.text))
-                    line, _ = document.locate(insertion.at + bom)
-                    changes += self._changes(site, line, added, empty=empty)
+                    change = self._change(text, tree, site, shares)
+                    if change is not None:
+                        insertion, added = change
+                        made.append((Insertion(insertion.at + bom, insertion.text), site, added))
         except NotYAML as error:
             raise _invalid(document, error, bom, self._file) from None
-        if not insertions:
+        if not made:
             return Injected(document.text, found=found, unmatched=unmatched)
-        insertions.sort(key=lambda insertion: insertion.at)
+        # Of lines at the same place the deeper ones belong to what stands before.
+        made.sort(key=lambda change: (change[0].at, -change[0].indent))
+        insertions = tuple(insertion for insertion, _, _ in made)
+        lines = document.lines(insertion.at for insertion in insertions)
         return Injected(
             yamlsplice.apply(document.text, insertions),
-            tuple(insertions),
-            tuple(changes),
+            insertions,
+            tuple(
+                change
+                for line, (_, site, added) in zip(lines, made, strict=True)
+                for change in self._changes(site, line, added)
+            ),
             found,
             unmatched,
         )
@@ -175,13 +186,10 @@ class Injector:
 
     def _change(
         self, text: str, tree: Tree, site: manifest.Site, shares: Shares
-    ) -> tuple[Insertion, tuple[str, ...], bool] | None:
-        """What to insert for `site`, the names it brings, and whether its list was empty.
-
-        None where nothing is missing.
-        """
+    ) -> tuple[Insertion, _Added] | None:
+        """What to insert for `site`, and what that adds; None where nothing is missing."""
         value = manifest.own_list(site)
-        listed = _names(value if value is not None else self._finder.merged(site.holder, FIELD))
+        listed = _checked(site, *self._finder.listed(site))
         if site.only_extend and not listed:
             return None
         known = listed or (self._carried(site) if self._request.keep else [])
@@ -203,9 +211,9 @@ class Injector:
         elif isinstance(entries, Sequence):
             insertion = yamlsplice.extend_list(text, tree, entries, added)
         else:
-            assert isinstance(value, Scalar)  # noqa: S101 - _names refused all else
+            assert isinstance(value, Scalar)  # noqa: S101 - _checked refused all else
             insertion = yamlsplice.fill_list(text, tree, site.holder, value, added)
-        return insertion, tuple(added), not listed
+        return insertion, _Added(tuple(added), empty=not listed)
 
     def _carried(self, site: manifest.Site) -> list[str]:
         """Pull Secrets of the ServiceAccounts whose lists the Pods of `site` would lose."""
@@ -216,13 +224,11 @@ class Injector:
     def _account(self, use: manifest.Use) -> Account | None:
         return (use.namespace or self._request.namespace, use.account) if use.account else None
 
-    def _changes(
-        self, site: manifest.Site, line: int, added: tuple[str, ...], *, empty: bool
-    ) -> Iterable[Change]:
+    def _changes(self, site: manifest.Site, line: int, added: _Added) -> Iterable[Change]:
         for use in site.uses:
             namespace = use.namespace or self._request.namespace
-            account = self._account(use) if empty else None
-            yield Change(use.object, namespace, line, added, account, use.path)
+            account = self._account(use) if added.empty else None
+            yield Change(use.object, namespace, line, added.names, account, use.path)
 
 
 def inject(document: Document, request: Request, file: str = "") -> Injected:
@@ -266,38 +272,49 @@ def _without_bom(text: str) -> tuple[int, str]:
     return (1, text[1:]) if text.startswith("\ufeff") else (0, text)
 
 
-def _check_keys(tree: Tree, *, ours: bool) -> None:
+def _check_keys(tree: Tree, sites: list[manifest.Site]) -> None:
     """Refuse a key that stands twice, where it decides what the document is, or it is ours."""
-    if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion")):
+    if tree.duplicate and (sites or tree.duplicate[0] in ("kind", "apiVersion")):
         key, at = tree.duplicate
         raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
 
 
-def _names(value: Node | None) -> list[str]:
-    """The names in the list `value`, which may be missing or empty.
+def _checked(site: manifest.Site, value: Node | None, names: list[str | None]) -> list[str]:
+    """The `names` in the list `value` of `site`, which may be missing or empty.
 
     Raises:
         NotYAML: it is no list of entries with names.
     """
-    value = manifest.resolve(value)
-    if value is None or (isinstance(value, Scalar) and _left_out(value)):
+    if value is None or _left_out(value):
         return []
-    if isinstance(value, Scalar):
-        what = "null" if value.null else "a string"
-        raise NotYAML(f"{FIELD} is {what}, not a list", value.start)
+    what = f"{FIELD} of {site.uses[0].object}"
+    if isinstance(value, Scalar) and value.null:
+        raise NotYAML(
+            f"{what} is null, not a list",
+            value.start,
+            hint=f"take {FIELD} out, or write {FIELD}: []",
+        )
     if not isinstance(value, Sequence):
-        raise NotYAML(f"{FIELD} is a mapping, not a list", value.start)
-    names = []
-    for item, name in zip(value.items, manifest.entry_names(value), strict=True):
+        kind = "a mapping" if isinstance(value, Mapping) else "a string"
+        raise NotYAML(
+            f"{what} is {kind}, not a list", value.start, hint=f"write {FIELD}: [{{name: NAME}}]"
+        )
+    found = []
+    for item, name in zip(value.items, names, strict=True):
         if name is None:
-            raise NotYAML(f"an entry of {FIELD} has no name", item.start)
-        names.append(name)
-    return names
+            raise NotYAML(
+                f"an entry of {what} has no name",
+                item.start,
+                hint="an entry is a mapping, like {name: NAME}",
+            )
+        found.append(name)
+    return found
 
 
-def _left_out(value: Scalar) -> bool:
+def _left_out(value: Node) -> bool:
     """Whether nothing stands where the value would."""
-    return value.plain and not value.value and not value.anchored and value.start == value.end
+    empty = isinstance(value, Scalar) and value.plain and not value.value and not value.anchored
+    return empty and value.start == value.end
 
 
 def _missing(names: Iterable[str], present: list[str]) -> list[str]:
@@ -307,8 +324,7 @@ def _missing(names: Iterable[str], present: list[str]) -> list[str]:
 
 def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> InvalidManifest:
     line, column = document.locate(error.at + bom)
-    hint = ""
-    problem = error.problem
+    problem, hint = error.problem, error.hint
     if isinstance(error, manifesttree.IsTemplate) or (
         isinstance(error, manifesttree.Malformed) and "{{" in document.text
     ):

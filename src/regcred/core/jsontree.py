@@ -130,7 +130,6 @@ class _Reader:
             if done:
                 break
         node.end = place
-        node.count = len(seen)
         return node
 
     def _array(self, at: int, wanted: Wanted, depth: int) -> Sequence:
@@ -175,9 +174,11 @@ class _Reader:
         return self.blank(at + 1), False
 
     def _pairs(self, pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names):
-            self._duplicates.append(next(name for name in names if names.count(name) > 1))
+        seen = set()
+        for name, _ in pairs:
+            if name in seen:
+                self._duplicates.append(name)
+            seen.add(name)
 
 
 def _nothing(_: str) -> str:

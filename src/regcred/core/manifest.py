@@ -116,12 +116,32 @@ class Finder:
                     self._add(sites, obj, place, way)
         return list(sites.values())
 
-    def merged(self, holder: Mapping, key: str) -> Node | None:
-        """The value of `key` that the merge keys of `holder` bring in, if any."""
-        if holder.get(MERGE) is None:
-            return None
-        found = self._step(_Way(holder), key)
-        return found.node if found else None
+    def listed(self, site: Site) -> tuple[Node | None, list[str | None]]:
+        """The list that `site` has or merges in, and its names; see `_entry_names`.
+
+        Raises:
+            NotYAML: its names are not all that a merged list says.
+        """
+        found = None if site.missing else self._step(_Way(site.holder), FIELD)
+        if found is None:
+            return None, []
+        node = resolve(found.node)
+        if own_list(site) is None and isinstance(node, Sequence):
+            for item in node.items:
+                if any(name != "name" for name in self._names(_Way(item))):
+                    raise NotYAML(
+                        f"an entry of the {FIELD} that {site.uses[0].object} merges in has more "
+                        "than a name",
+                        item.start,
+                        hint=f"write the {FIELD} of {site.uses[0].object} out",
+                    )
+        return node, self._entry_names(found)
+
+    def _entry_names(self, way: _Way) -> list[str | None]:
+        """The names in a list of pull Secrets: None for an entry without, ``[]`` for no list."""
+        node = self._resolve(way).node
+        items = node.items if isinstance(node, Sequence) else []
+        return [self._text(_Way(item), ("name",), exact=True) or None for item in items]
 
     def serviceaccounts(self, tree: Tree) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Namespace (as written), name and pull Secrets of each ServiceAccount in `tree`."""
@@ -129,7 +149,7 @@ class Finder:
         for obj in self._objects(_Way(tree.root), "", ""):
             if (obj.kind, obj.api_version) == ("ServiceAccount", "v1"):
                 found = self._step(obj.way, FIELD)
-                names = entry_names(found.node) if found else []
+                names = self._entry_names(found) if found else []
                 yield (
                     self._text(obj.way, ("metadata", "namespace")),
                     self._text(obj.way, ("metadata", "name")),
@@ -152,7 +172,7 @@ class Finder:
         way = self._resolve(way)
         if not isinstance(way.node, Mapping):
             return
-        own = self._text(way, ("apiVersion",)), self._text(way, ("kind",))
+        own = tuple(self._text(way, (key,), exact=True) for key in ("apiVersion", "kind"))
         api_version, kind = own if own != ("", "") else (api_version, kind)
         if (api_version, kind) in _LISTS_OF_ANYTHING:
             of = "", ""
@@ -170,6 +190,7 @@ class Finder:
         base = self._resolve(way)
         if not isinstance(base.node, Mapping):
             return
+        use = self._use(obj, place, base)
         holder, missing = base, place.below
         while missing:
             below = self._step(holder, missing[0])
@@ -177,21 +198,34 @@ class Finder:
                 break
             below = self._resolve(below)
             if not isinstance(below.node, Mapping):
-                raise NotYAML(f"{missing[0]} is no mapping", below.node.start)
+                raise NotYAML(
+                    f"{missing[0]} of {use.object} is no mapping",
+                    below.node.start,
+                    hint=f"take {missing[0]} out, or write {missing[0]}: {{}}",
+                )
             holder, missing = below, missing[1:]
         assert isinstance(holder.node, Mapping)  # noqa: S101 - for mypy: both ways lead to one
-        site = sites.setdefault(id(holder.node), Site(holder.node, missing, place.only_extend))
+        new = Site(holder.node, missing, place.only_extend)
+        site = sites.setdefault(id(holder.node), new)
+        if (site.missing, site.only_extend) != (missing, place.only_extend):
+            raise NotYAML(
+                f"{use.object} shares by an anchor what {site.uses[0].object} has for "
+                f"something else: no {FIELD} can be right for both",
+                holder.node.start,
+            )
         if holder.aliases:
             site.aliases.update({id(alias): alias for alias in holder.aliases})
         else:
             site.direct = True
-        site.uses.append(self._use(obj, place, base))
+        site.uses.append(use)
 
     def _use(self, obj: _Object, place: podplaces.Place, base: _Way) -> Use:
         name = self._text(obj.way, ("metadata", "name"))
         name = name or self._text(obj.way, ("metadata", "generateName")) + "*"
         images = [
-            self._scalar(image) for path in place.images for image in self._descend(base, path)
+            self._scalar(image)
+            for path in place.images
+            for image in self._descend(base, path, exact=False)
         ]
         account = ""
         if place.account:
@@ -205,10 +239,10 @@ class Finder:
             account,
         )
 
-    def _text(self, way: _Way, path: Path) -> str:
+    def _text(self, way: _Way, path: Path, *, exact: bool = False) -> str:
         """The string at `path`, which has no ``*``; empty where there is none."""
         for key in path:
-            below = self._step(way, key)
+            below = self._step(way, key, exact=exact)
             if below is None:
                 return ""
             way = below
@@ -218,51 +252,99 @@ class Finder:
         node = self._resolve(way).node
         return node.value if isinstance(node, Scalar) and not node.null else ""
 
-    def _descend(self, way: _Way, path: Path) -> Iterator[_Way]:
+    def _descend(self, way: _Way, path: Path, *, exact: bool = True) -> Iterator[_Way]:
         """The nodes at `path` below `way`, aliases at its end not followed."""
         for at, key in enumerate(path):
             if key == "*":
                 rest = path[at + 1 :]
                 break
-            below = self._step(way, key)
+            below = self._step(way, key, exact=exact)
             if below is None:
                 return
             way = below
         else:
             yield way
             return
-        way = self._resolve(way)
-        node = way.node
-        values: list[Node] = []
-        if isinstance(node, Sequence):
-            values = node.items
-        elif isinstance(node, Mapping):
-            values = [value for name, _, value in node.entries if name != MERGE]
-        for value in values:
-            self._count(value)
-            yield from self._descend(_Way(value, way.aliases), rest)
+        for below in self._values(way, exact=exact):
+            self._count(below.node)
+            yield from self._descend(below, rest, exact=exact)
 
-    def _step(self, way: _Way, key: str) -> _Way | None:
-        """The value of `key` in the mapping at `way`, its own or one that it merges."""
+    def _values(self, way: _Way, *, exact: bool) -> list[_Way]:
+        """The items of the sequence at `way`, or the values of the mapping, merged ones too."""
+        node, aliases = way = self._resolve(way)
+        if isinstance(node, Sequence):
+            return [_Way(item, aliases) for item in node.items]
+        found: dict[str, _Way] = {}
+        for name in self._names(way):
+            below = self._step(way, name, exact=exact)
+            if below is not None:
+                found.setdefault(name, below)
+        return list(found.values())
+
+    def _names(self, way: _Way) -> Iterator[str]:
+        """The keys of the mapping at `way`, and those that it merges, perhaps several times."""
+        node, aliases = self._resolve(way)
+        if isinstance(node, Mapping):
+            for name, _, value in node.entries:
+                self._count(node)
+                if name != MERGE:
+                    yield name
+                    continue
+                for below in self._merged(_Way(value, aliases)):
+                    yield from self._names(below)
+
+    def _step(self, way: _Way, key: str, *, exact: bool = True) -> _Way | None:
+        """The value of `key` in the mapping at `way`, its own or one that it merges.
+
+        Args:
+            way: to the mapping.
+            key: in it.
+            exact: refuse a value of its own before a merge key that brings another, since readers
+                differ about that.
+        """
         way = self._resolve(way)
         node = way.node
         if not isinstance(node, Mapping):
             return None
         self._count(node)
-        own = node.get(key)
-        if own is not None:
+        own = merge = None
+        for name, _, value in node.entries:
+            if name == key:
+                own = own or value
+            elif name == MERGE:
+                merge = value
+        if own is not None and (merge is None or not exact or merge.start < own.start):
             return _Way(own, way.aliases)
-        merged = node.get(MERGE)
-        if merged is None:
+        if merge is None:
             return None
-        every = self._resolve(_Way(merged, way.aliases))
-        if not isinstance(every.node, Sequence):
-            return self._step(every, key)
-        for item in every.node.items:
-            found = self._step(_Way(item, every.aliases), key)
+        for below in self._merged(_Way(merge, way.aliases)):
+            found = self._step(below, key, exact=exact)
             if found is not None:
+                if own is not None and not self._same(own, found.node):
+                    raise NotYAML(
+                        f"{key} stands before a merge key that brings another: kubectl takes the "
+                        "one, most readers of YAML the other",
+                        own.start,
+                        hint="write the merge key first",
+                    )
                 return found
-        return None
+        return None if own is None else _Way(own, way.aliases)
+
+    def _merged(self, way: _Way) -> list[_Way]:
+        """The mappings that the value of a merge key brings in; the first has precedence."""
+        node, aliases = way = self._resolve(way)
+        found = [way]
+        if isinstance(node, Sequence):
+            found = [self._resolve(_Way(item, aliases)) for item in node.items]
+        if not all(isinstance(below.node, Mapping) for below in found):
+            raise NotYAML("a merge key brings in something that is no mapping", node.start)
+        return found
+
+    def _same(self, one: Node, other: Node) -> bool:
+        """Whether two nodes are the same string."""
+        one, other = resolve(one), resolve(other)
+        same = isinstance(one, Scalar) and isinstance(other, Scalar) and one.value == other.value
+        return same or one is other
 
     def _resolve(self, way: _Way) -> _Way:
         node, aliases = way.node, way.aliases
@@ -293,19 +375,3 @@ def resolve(node: Node | None) -> Node | None:
     while isinstance(node, Alias):
         node = node.target
     return node
-
-
-def entry_names(node: Node | None) -> list[str | None]:
-    """The names in a list of pull Secrets; None for an entry without one, ``[]`` for no list."""
-    node = resolve(node)
-    if not isinstance(node, Sequence):
-        return []
-    return [_entry_name(item) for item in node.items]
-
-
-def _entry_name(node: Node) -> str | None:
-    entry = resolve(node)
-    if not isinstance(entry, Mapping):
-        return None
-    name = resolve(entry.get("name"))
-    return name.value if isinstance(name, Scalar) and not name.null and name.value else None

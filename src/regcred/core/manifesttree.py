@@ -12,6 +12,7 @@ several values in a row), by `regcred.core.jsontree`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,8 +29,11 @@ MAX_DEPTH = 200
 MAX_NODES = 2_000_000
 
 MERGE = "<<"
+MERGE_TAG = "tag:yaml.org,2002:merge"
 #: What ends a line in YAML 1.1.
 BREAKS = "\n\r\x85\u2028\u2029"
+#: Anchor and tag, and what may stand between them and the block that they belong to.
+_PROPERTIES = re.compile(rf"(?:[&!][^ \t{BREAKS}]*|[ \t{BREAKS}]+|#[^{BREAKS}]*)*")
 
 
 class Wanted(dict[str, "Wanted"]):
@@ -86,8 +90,8 @@ class Mapping:
         flow: whether it is written in braces.
         column: of its keys, where it is a block.
         entries: key, offset of the key and value, of those that are wanted.
-        first: offset of its first key, wanted or not; -1 where it is empty.
-        count: how many keys it has, wanted or not.
+        first: offset of its first key, or of the ``?`` before it where it is a block; -1 where it
+            is empty.
         brace: offset of ``{``, where there is one.
     """
 
@@ -97,8 +101,6 @@ class Mapping:
     column: int
     entries: list[tuple[str, int, Node]] = field(default_factory=list)
     first: int = -1
-    second: int = -1
-    count: int = 0
     brace: int = -1
 
     def get(self, key: str) -> Node | None:
@@ -180,12 +182,14 @@ class NotYAML(Exception):
     Args:
         problem: why.
         at: offset of the place.
+        hint: what to do about it.
     """
 
-    def __init__(self, problem: str, at: int) -> None:
+    def __init__(self, problem: str, at: int, hint: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.at = at
+        self.hint = hint
 
 
 class Malformed(NotYAML):
@@ -239,7 +243,7 @@ class _Reader:
         self._anchors = {}
         self._kept = 0
         self._tree = tree = Tree(Skipped(0, 0))
-        tree.root = self._node(self._next(), wanted, 0, 0)
+        tree.root = self._node(self._next(), wanted, 0)
         tree.open_end = (
             getattr(self._last, "style", "") in ("|", ">")
             and self._last.end_mark.index == len(self._text)
@@ -247,14 +251,13 @@ class _Reader:
         )
         return tree
 
-    def _node(self, event: Any, wanted: Wanted | None, depth: int, column: int) -> Node:
+    def _node(self, event: Any, wanted: Wanted | None, depth: int) -> Node:
         """The node that begins with `event`, read to its end.
 
         Args:
             event: its first event.
             wanted: what is looked for in it; None for nothing.
             depth: how deep it is nested.
-            column: of the mapping that it is in.
         """
         kind = type(event)
         start = event.start_mark.index
@@ -285,74 +288,96 @@ class _Reader:
             raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", start)
         if kind is MappingStartEvent:
             return self._mapping(event, wanted, depth)
-        return self._sequence(event, wanted, depth, column)
+        return self._sequence(event, wanted, depth)
 
     def _mapping(self, event: Any, wanted: Wanted | None, depth: int) -> Node:
-        start, tree, read = event.start_mark.index, self._tree, self._next
-        node = Mapping(start, start, event.flow_style, 0)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = node
+        mark = event.start_mark
+        start, column, flow = mark.index, mark.column, event.flow_style
+        tree, read = self._tree, self._next
+        node = Mapping(start, start, flow, column)
+        if event.anchor is not None or event.tag is not None:
+            if event.anchor is not None:
+                self._anchors[event.anchor] = node
+            if not flow:
+                start, column = self._behind_properties(start)
+                node.column = column
+        if not flow:
+            node.first = start
         seen = set()
-        column = None
-        unknown = not event.flow_style and (tree.dash is None or tree.width is None)
+        previous = value = None
+        unknown = not flow and (tree.dash is None or tree.width is None)
         while True:
             key = read()
             kind = type(key)
             if kind is ScalarEvent:
                 name = key.value
                 self._last = key
-                if name == MERGE and not key.implicit[0]:
+                if name == MERGE and not key.implicit[0] and key.tag != MERGE_TAG:
                     name = '"<<"'  # in quotes it is a string like any other
                 if key.anchor is not None:
-                    mark = key.start_mark.index
-                    self._anchors[key.anchor] = Scalar(mark, key.end_mark.index, name, False, True)
+                    at = key.start_mark.index
+                    plain = key.implicit[0] and key.tag is None
+                    self._anchors[key.anchor] = Scalar(at, key.end_mark.index, name, plain, True)
             elif kind is yaml.MappingEndEvent:
                 break
             else:
                 name = self._odd_key(event, key, depth)
-            if column is None:
-                mark = key.start_mark
-                column, node.first = mark.column, mark.index
-            elif node.second < 0:
-                node.second = key.start_mark.index
+            if node.first < 0:
+                node.first = key.start_mark.index
             if name in seen:
                 # YAML lets a merge key stand twice nowhere either.
                 tree.duplicate = tree.duplicate or (str(name), key.start_mark.index)
             elif name is not None:
                 seen.add(name)
-            value = read()
+            previous, value = key, read()
             if unknown and type(value) is not ScalarEvent:
                 self._note_layout(value, column)
             if wanted is None:
                 below = None
+            elif name == MERGE:
+                below = Wanted({"*": wanted}) if type(value) is SequenceStartEvent else wanted
             else:
-                below = wanted if name == MERGE else wanted.below(name or "")
+                below = wanted.below(name or "")
             if below is None and type(value) is ScalarEvent and value.anchor is None:
                 self._last = value  # the most frequent case by far
                 continue
-            child = self._node(value, below, depth + 1, column)
+            child = self._node(value, below, depth + 1)
             if below is not None and name is not None:
                 node.entries.append((name, key.start_mark.index, child))
-        node.count = len(seen)
-        node.column = column or 0
+        if self._last is value:
+            at = value.start_mark.index
+            if at == value.end_mark.index and self._text[at - 1] != ":":
+                # A '?' without its ':'. What is left out is said to be where the next token starts.
+                self._last = previous
         self._close(event, key, node)
         return node if wanted is not None else _SKIPPED
 
-    def _sequence(self, event: Any, wanted: Wanted | None, depth: int, column: int) -> Node:
+    def _sequence(self, event: Any, wanted: Wanted | None, depth: int) -> Node:
         mark = event.start_mark
         node = Sequence(mark.index, mark.index, event.flow_style, mark.column)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = node
+        if event.anchor is not None or event.tag is not None:
+            if event.anchor is not None:
+                self._anchors[event.anchor] = node
+            if not event.flow_style:
+                _, node.column = self._behind_properties(mark.index)
         below = wanted.below("*") if wanted is not None else None
         while True:
             item = self._next()
             if type(item) is yaml.SequenceEndEvent:
                 break
-            child = self._node(item, below, depth + 1, column)
+            child = self._node(item, below, depth + 1)
             if wanted is not None:
                 node.items.append(child)
         self._close(event, item, node)
         return node if wanted is not None else _SKIPPED
+
+    def _behind_properties(self, start: int) -> tuple[int, int]:
+        """Offset and column of the block whose anchor and tag start at the offset `start`."""
+        found = _PROPERTIES.match(self._text, start)
+        line = at = found.end() if found else start
+        while line > 0 and self._text[line - 1] not in BREAKS:
+            line -= 1
+        return at, at - line
 
     def _close(self, first: Any, last: Any, node: Mapping | Sequence) -> None:
         """Set where `node` ends: a block ends with its last content, not at the next token."""
@@ -360,22 +385,20 @@ class _Reader:
             self._last = last
             node.brace = first.end_mark.index - 1
         node.end = self._last.end_mark.index
-        if first.anchor is not None and not node.flow and isinstance(node, Sequence):
-            node.column = -1  # the anchor's column, not the dashes'
 
     def _odd_key(self, mapping: Any, key: Any, depth: int) -> str | None:
         """The name of a key that is no scalar: none, but through an alias."""
         touching = mapping.end_mark.index == key.start_mark.index
         if mapping.flow_style and touching and getattr(key, "flow_style", False):
             raise IsTemplate("'{{' stands where YAML has a value", mapping.start_mark.index)
-        node = self._node(key, ALL, depth + 1, 0)
+        node = self._node(key, ALL, depth + 1)
         target = node.target if isinstance(node, Alias) else None
         return target.value if isinstance(target, Scalar) else None
 
     def _note_layout(self, value: Any, column: int) -> None:
         """Remember how this document indents, from a value of a block mapping."""
         tree = self._tree
-        if getattr(value, "flow_style", True) or value.anchor is not None:
+        if getattr(value, "flow_style", True) or value.anchor is not None or value.tag is not None:
             return
         further = value.start_mark.column - column
         if type(value) is SequenceStartEvent:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from regcred.core import goyaml
 from regcred.core.manifestpath import FIELD
-from regcred.core.manifesttree import BREAKS, Mapping, NotYAML, Scalar, Sequence, Tree
+from regcred.core.manifesttree import BREAKS, MERGE, Mapping, NotYAML, Scalar, Sequence, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Names
@@ -36,6 +36,12 @@ class Insertion:
 
     at: int
     text: str
+
+    @property
+    def indent(self) -> int:
+        """How many spaces its first line starts with."""
+        line = self.text.lstrip("\r\n")
+        return len(line) - len(line.lstrip(" "))
 
 
 def apply(text: str, insertions: Names[Insertion]) -> str:
@@ -86,13 +92,16 @@ def fill_list(
     Raises:
         NotYAML: there is no place for them.
     """
-    if text[value.end - 1 : value.end] != ":":
-        raise NotYAML(f"{FIELD} has no ':' behind it", value.start)
+    end = value.end
+    while text[end - 1 : end] in (" ", "\t"):
+        end -= 1
+    if text[end - 1 : end] != ":":
+        raise NotYAML(f"{FIELD} has no ':' behind it", value.start, hint=f"write {FIELD}: []")
     if holder.flow:
-        return Insertion(value.end, f" [{_entries(names, '', ': ', ', ')}]")
+        return Insertion(end, f" [{_entries(names, '', ': ', ', ')}]")
     indent = " " * (holder.column + _dash(tree, holder))
     lines = [f"{indent}- name: {_scalar(name)}" for name in names]
-    return _lines(text, tree, _line_behind(text, value.end), lines)
+    return _lines(text, tree, _line_behind(text, end), lines)
 
 
 def extend_list(text: str, tree: Tree, entries: Sequence, names: Names[str]) -> Insertion:
@@ -103,7 +112,7 @@ def extend_list(text: str, tree: Tree, entries: Sequence, names: Names[str]) -> 
     """
     if entries.flow:
         return _into_brackets(text, tree, entries, names)
-    indent = " " * _dash_column(text, entries)
+    indent = " " * entries.column
     lines = [f"{indent}- name: {_scalar(name)}" for name in names]
     return _lines(text, tree, _line_behind(text, entries.end), lines)
 
@@ -116,20 +125,13 @@ def _dash(tree: Tree, holder: Mapping) -> int:
     return tree.dash or 0
 
 
-def _dash_column(text: str, entries: Sequence) -> int:
-    if entries.column >= 0:
-        return entries.column
-    start = entries.items[0].start
-    line = text[text.rfind("\n", 0, start) + 1 : start]
-    if not _DASH.fullmatch(line):
-        raise NotYAML(f"the first entry of {FIELD} does not stand on its own line", start)
-    return line.index("-")
-
-
 def _line_for_key(text: str, tree: Tree, holder: Mapping) -> int:
     """The offset of a line at which a key of the block `holder` may stand."""
-    metadata = holder.get("metadata")
-    if metadata is not None and holder.get("kind") is not None:
+    metadata, merge = holder.get("metadata"), holder.get(MERGE)
+    if merge is not None:
+        # go-yaml lets a merge key overrule those before it.
+        return _line_behind(text, merge.end)
+    if metadata is not None and not isinstance(metadata, Scalar) and holder.get("kind"):
         # An object itself: people put fields of their own behind the metadata.
         place = _line_behind(text, metadata.end)
         if place < len(text) or not tree.open_end:
@@ -137,15 +139,8 @@ def _line_for_key(text: str, tree: Tree, holder: Mapping) -> int:
     start = holder.first - holder.column
     if _blank(text, start, holder.first):
         return start if start == 0 else _above_comments(text, start)
-    if "?" not in text[start : holder.first]:
-        # Behind a dash: the second key has a line of its own, or the first one is all there is.
-        if holder.second < 0:
-            place = _line_behind(text, holder.end)
-            if place < len(text) or not tree.open_end:
-                return place
-        elif _blank(text, holder.second - holder.column, holder.second):
-            return holder.second - holder.column
-    raise NotYAML(f"there is no line for {FIELD} in this mapping", holder.first)
+    # Its first key stands behind a dash or the like.
+    return _line_behind(text, holder.end)
 
 
 def _blank(text: str, start: int, end: int) -> bool:
@@ -205,6 +200,9 @@ def _into_braces(
     head = f"{opened}{quote}{FIELD}{quote}{colon}"
     closed = "}" * (len(keys) - 1)
     flat = f"{head}[{_entries(names, quote, colon, comma)}]{closed}"
+    merge = holder.get(MERGE)
+    if merge is not None:
+        return Insertion(merge.end, comma + flat)
     if holder.first < 0:
         return Insertion(holder.brace + 1, flat)
     between = text[holder.brace + 1 : holder.first]
