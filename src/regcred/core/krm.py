@@ -20,7 +20,7 @@ from regcred.core.errors import InvalidManifest
 from regcred.core.inject import Injector
 from regcred.core.krmsettings import BadSetting
 from regcred.core.manifestpath import FIELD
-from regcred.core.resourcelist import Edit, ResourceList, Result
+from regcred.core.resourcelist import Edit, Item, ResourceList, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -121,7 +121,7 @@ class _Teller:
         self._resources = resources
         self._request = request
         self._attached = attached
-        self._items: dict[tuple[str, str], list[resourcelist.Item]] = {}
+        self._items: dict[tuple[str, str], list[Item]] = {}
         for item in resources.items:
             of = item.key, item.namespace or request.namespace
             self._items.setdefault(of, []).append(item)
@@ -161,14 +161,17 @@ class _Teller:
             )
 
     def _result(self, change: Change, message: str, severity: resourcelist.Severity) -> Result:
-        items = self._items.get((change.object, change.namespace), [])
-        if len(items) == 1 and items[0].reference:
-            path = f"{change.path}.{FIELD}".removeprefix(".")
-            return Result(message, severity, items[0], path)
-        # Several of that name, or it is in a List that is an item: tell them by their place.
+        named = self._items.get((change.object, change.namespace), [])
+        item = named[0] if len(named) == 1 else self._above(change, named)
+        if named and item and item.reference:
+            return Result(message, severity, item, f"{change.path}.{FIELD}".removeprefix("."))
+        return Result(f"{change.object}: {message}", severity, item)
+
+    def _above(self, change: Change, named: list[Item]) -> Item | None:
+        """The item of a change, by its place: of several that have its name, or a List."""
         start = self._resources.offset(change.line)
-        above = [item for item in items or self._resources.items if item.start < start]
-        return Result(f"{change.object}: {message}", severity, above[-1] if above else None)
+        above = [item for item in named or self._resources.items if item.start < start]
+        return above[-1] if above else None
 
 
 def _failure(resources: ResourceList, error: InvalidManifest) -> Result:

@@ -219,6 +219,7 @@ def test_objects_of_one_name_are_told_by_their_place():
     ]
     first, second, _ = krm.run(resource_list(*names), SECRET).results
     assert (first.item.file, second.item.file) == ("1.yaml", "2.yaml")
+    assert first.field == second.field == "spec.template.spec.imagePullSecrets"
 
 
 def test_objects_in_a_list_that_is_an_item():
