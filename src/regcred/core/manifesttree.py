@@ -285,12 +285,66 @@ class _Reader:
                 self._anchors[anchor] = node
             return node
         if depth >= MAX_DEPTH:
-            raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", start)
+            raise NotYAML(_too_deep(), start)
+        if wanted is None:
+            self._skip(event, depth)
+            return _SKIPPED
         if kind is MappingStartEvent:
             return self._mapping(event, wanted, depth)
         return self._sequence(event, wanted, depth)
 
-    def _mapping(self, event: Any, wanted: Wanted | None, depth: int) -> Node:
+    def _skip(self, event: Any, depth: int) -> None:
+        """Read what nobody looks for, and begins with `event`, to its end.
+
+        Most of a document is of that kind, hence a loop that makes no nodes.
+        """
+        tree, read = self._tree, self._next
+        outer: list[tuple[Any, set[str] | None]] = []
+        keys: set[str] | None = set() if type(event) is MappingStartEvent else None
+        for_key = True
+        while True:
+            item = read()
+            kind = type(item)
+            if kind is ScalarEvent and item.anchor is None:
+                if keys is None:
+                    self._last = item
+                elif for_key:
+                    self._last = item
+                    for_key = False
+                    name = item.value
+                    if name in keys:
+                        tree.duplicate = tree.duplicate or (name, item.start_mark.index)
+                    keys.add(name)
+                else:
+                    for_key = True
+                    if item.value or not self._left_out(item):
+                        self._last = item
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                if event.flow_style and item.end_mark.index > item.start_mark.index:
+                    self._last = item
+                if not outer:
+                    return
+                event, keys = outer.pop()
+                for_key = True
+            elif kind is ScalarEvent or kind is AliasEvent or item.anchor is not None:
+                self._node(item, None, depth + len(outer) + 1)
+                for_key = not for_key
+            elif keys is not None and for_key:
+                self._odd_key(event, item, depth + len(outer))
+                for_key = False
+            else:
+                outer.append((event, keys))
+                if depth + len(outer) >= MAX_DEPTH:
+                    raise NotYAML(_too_deep(), item.start_mark.index)
+                event, keys = item, set() if kind is MappingStartEvent else None
+                for_key = True
+
+    def _left_out(self, value: Any) -> bool:
+        """Whether `value` is that of a '?' without its ':', said to be at the next token."""
+        at: int = value.start_mark.index
+        return at == value.end_mark.index and self._text[at - 1] != ":"
+
+    def _mapping(self, event: Any, wanted: Wanted, depth: int) -> Node:
         mark = event.start_mark
         start, column, flow = mark.index, mark.column, event.flow_style
         tree, read = self._tree, self._next
@@ -304,7 +358,8 @@ class _Reader:
         if not flow:
             node.first = start
         seen = set()
-        previous = value = None
+        previous: Any = None
+        value: Any = None
         unknown = not flow and (tree.dash is None or tree.width is None)
         while True:
             key = read()
@@ -332,9 +387,7 @@ class _Reader:
             previous, value = key, read()
             if unknown and type(value) is not ScalarEvent:
                 self._note_layout(value, column)
-            if wanted is None:
-                below = None
-            elif name == MERGE:
+            if name == MERGE:
                 below = Wanted({"*": wanted}) if type(value) is SequenceStartEvent else wanted
             else:
                 below = wanted.below(name or "")
@@ -344,7 +397,7 @@ class _Reader:
             child = self._node(value, below, depth + 1)
             if below is not None and name is not None:
                 node.entries.append((name, key.start_mark.index, child))
-        if self._last is value:
+        if value is not None and self._last is value:
             at = value.start_mark.index
             if at == value.end_mark.index and self._text[at - 1] != ":":
                 # A '?' without its ':'. What is left out is said to be where the next token starts.
@@ -352,7 +405,7 @@ class _Reader:
         self._close(event, key, node)
         return node if wanted is not None else _SKIPPED
 
-    def _sequence(self, event: Any, wanted: Wanted | None, depth: int) -> Node:
+    def _sequence(self, event: Any, wanted: Wanted, depth: int) -> Node:
         mark = event.start_mark
         node = Sequence(mark.index, mark.index, event.flow_style, mark.column)
         if event.anchor is not None or event.tag is not None:
@@ -360,16 +413,14 @@ class _Reader:
                 self._anchors[event.anchor] = node
             if not event.flow_style:
                 _, node.column = self._behind_properties(mark.index)
-        below = wanted.below("*") if wanted is not None else None
+        below = wanted.below("*")
         while True:
             item = self._next()
             if type(item) is yaml.SequenceEndEvent:
                 break
-            child = self._node(item, below, depth + 1)
-            if wanted is not None:
-                node.items.append(child)
+            node.items.append(self._node(item, below, depth + 1))
         self._close(event, item, node)
-        return node if wanted is not None else _SKIPPED
+        return node
 
     def _behind_properties(self, start: int) -> tuple[int, int]:
         """Offset and column of the block whose anchor and tag start at the offset `start`."""
@@ -409,3 +460,7 @@ class _Reader:
 
 
 _SKIPPED = Skipped(0, 0)
+
+
+def _too_deep() -> str:
+    return f"it is nested more than {MAX_DEPTH} levels deep"
