@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: a big cluster runs may be a hundred times as large.
 MAX_CHARACTERS = 128 * 1024 * 1024
 
+_BREAK = re.compile(r"[\r\n]")
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 #: Comments, and directives, which belong to the ``---`` that follows them.
 _PREAMBLE = re.compile(r"\ufeff?(?:[ \t]*(?:#.*)?\r?\n|%.*\n)*")
@@ -41,6 +42,12 @@ class Document:
         """Line in the stream and column, both from 1, of the offset `at`."""
         start = max(self.text.rfind("\n", 0, at), self.text.rfind("\r", 0, at))
         return self.line + count_lines(self.text, 0, at), at - start
+
+    def line_at(self, at: int) -> str:
+        """The text of the line that the offset `at` is in."""
+        end = _BREAK.search(self.text, at)
+        _, column = self.locate(at)
+        return self.text[at - column + 1 : end.start() if end else len(self.text)]
 
     def lines(self, offsets: Iterable[int]) -> Iterator[int]:
         """The line in the stream, from 1, of each of `offsets`, which are sorted."""

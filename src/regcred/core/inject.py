@@ -128,7 +128,6 @@ class Injector:
         try:
             for tree in _trees(text, self._finder):
                 sites = self._finder.sites(tree)
-                _check_keys(tree, sites)
                 matching = [site for site in sites if self._matches(site)]
                 uses = sum(len(site.uses) for site in sites)
                 found += uses
@@ -272,13 +271,6 @@ def _without_bom(text: str) -> tuple[int, str]:
     return (1, text[1:]) if text.startswith("\ufeff") else (0, text)
 
 
-def _check_keys(tree: Tree, sites: list[manifest.Site]) -> None:
-    """Refuse a key that stands twice, where it decides what the document is, or it is ours."""
-    if tree.duplicate and (sites or tree.duplicate[0] in ("kind", "apiVersion")):
-        key, at = tree.duplicate
-        raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
-
-
 def _checked(site: manifest.Site, value: Node | None, names: list[str | None]) -> list[str]:
     """The `names` in the list `value` of `site`, which may be missing or empty.
 
@@ -328,6 +320,9 @@ def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> Invalid
     if isinstance(error, manifesttree.IsTemplate) or (
         isinstance(error, manifesttree.Malformed) and "{{" in document.text
     ):
-        problem = f"this is the source of a template, not YAML: {problem}"
         hint = "render it first: helm template … | regcred inject --secret NAME"
+        if isinstance(error, manifesttree.IsTemplate) or "{{" in document.line_at(error.at + bom):
+            problem = f"this is the source of a template, not YAML: {problem}"
+        else:
+            hint = f"if this is the source of a template, {hint}"
     return InvalidManifest(f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint)

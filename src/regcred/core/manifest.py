@@ -61,16 +61,14 @@ class Site:
         holder: the mapping.
         missing: keys that must be made between it and the list.
         only_extend: leave it alone where it has no list.
-        direct: whether a place is here without an alias.
-        aliases: those that lead here from a place.
+        ways: the aliases that lead here, one tuple for each of `uses`.
         uses: the objects.
     """
 
     holder: Mapping
     missing: Path
     only_extend: bool
-    direct: bool = False
-    aliases: dict[int, Alias] = field(default_factory=dict)
+    ways: list[tuple[Alias, ...]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
 
 
@@ -106,14 +104,20 @@ class Finder:
         """The sites in `tree`, in the order in which they are met.
 
         Raises:
-            NotYAML: aliases lead on and on.
+            NotYAML: aliases lead on and on, readers differ about what it says, or it has no place
+                for pull Secrets.
         """
         self._steps = 0
         sites: dict[int, Site] = {}
+        ours = False
         for obj in self._objects(_Way(tree.root), "", ""):
             for place in self._places(obj):
+                ours = True
                 for way in self._descend(obj.way, place.path):
                     self._add(sites, obj, place, way)
+        if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion", "items")):
+            key, at = tree.duplicate
+            raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
         return list(sites.values())
 
     def listed(self, site: Site) -> tuple[Node | None, list[str | None]]:
@@ -213,10 +217,7 @@ class Finder:
                 f"something else: no {FIELD} can be right for both",
                 holder.node.start,
             )
-        if holder.aliases:
-            site.aliases.update({id(alias): alias for alias in holder.aliases})
-        else:
-            site.direct = True
+        site.ways.append(holder.aliases)
         site.uses.append(use)
 
     def _use(self, obj: _Object, place: podplaces.Place, base: _Way) -> Use:

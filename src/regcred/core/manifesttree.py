@@ -360,6 +360,7 @@ class _Reader:
         seen = set()
         previous: Any = None
         value: Any = None
+        below: Wanted | None
         unknown = not flow and (tree.dash is None or tree.width is None)
         while True:
             key = read()
@@ -397,13 +398,10 @@ class _Reader:
             child = self._node(value, below, depth + 1)
             if below is not None and name is not None:
                 node.entries.append((name, key.start_mark.index, child))
-        if value is not None and self._last is value:
-            at = value.start_mark.index
-            if at == value.end_mark.index and self._text[at - 1] != ":":
-                # A '?' without its ':'. What is left out is said to be where the next token starts.
-                self._last = previous
+        if value is not None and self._last is value and self._left_out(value):
+            self._last = previous
         self._close(event, key, node)
-        return node if wanted is not None else _SKIPPED
+        return node
 
     def _sequence(self, event: Any, wanted: Wanted, depth: int) -> Node:
         mark = event.start_mark

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from regcred.core.manifest import own_list, resolve
 from regcred.core.manifestpath import FIELD
-from regcred.core.manifesttree import MERGE, Alias, Mapping, Node, Sequence, Tree
+from regcred.core.manifesttree import MERGE, Alias, Mapping, Node, NotYAML, Sequence, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from regcred.core.manifest import Site
+
+
+#: Steps along the merge keys of one mapping: they can be endless where the text is short.
+MAX_MERGED = 10_000
+
+_Way: TypeAlias = tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -38,6 +44,8 @@ class _Target:
 class Shares:
     """The ways that lead to what is to be changed in a document.
 
+    A way is the aliases from the document down, by identity; none where a node is written.
+
     Args:
         tree: of the document.
         sites: those that are to change.
@@ -45,18 +53,16 @@ class Shares:
 
     def __init__(self, tree: Tree, sites: list[Site]) -> None:
         self._changed: set[int] = set()
-        # By identity: the aliases that lead to a node from a place that is to change, and whether
-        # such a place is where the node itself is written.
-        self._known: dict[int, set[int]] = {}
-        self._direct: set[int] = set()
-        # Aliases in merge keys, and what of that which they bring in is hidden where they stand.
-        self._hidden: dict[int, set[int]] = {}
+        # By the identity of a node: ways from places that are to change too, and ends of ways
+        # where nobody sees a change, since a merge key is what brings it there.
+        self._known: dict[int, set[_Way]] = {}
+        self._hidden: dict[int, set[_Way]] = {}
         self._starts: list[int] = []
         self._targets: list[_Target] = []
         if tree.aliases:
             self._find_targets(tree.aliases)
             for site in sites:
-                self._note_site(site)
+                self._note(site)
 
     def changed(self, node: Node) -> bool:
         """Whether `node` is changed already; from now on it is."""
@@ -67,20 +73,15 @@ class Shares:
 
     def elsewhere(self, node: Node) -> Node | None:
         """A place to which `node` is brought, or where it is written, that is not to change."""
-        if not self._targets:
-            return None
-        if id(node) not in self._direct:
-            return node
-        known = self._known[id(node)]
-        inside, seen = [node.start], set[int]()
-        while inside:
-            for alias in self._around(inside.pop()):
-                if id(alias) in seen or id(node) in self._hidden.get(id(alias), ()):
-                    continue
-                if id(alias) not in known:
-                    return alias
-                seen.add(id(alias))
-                inside.append(alias.start)
+        known, hidden = self._known.get(id(node), set()), self._hidden.get(id(node), set())
+        open_: list[tuple[Node, _Way]] = [(node, ())] if self._targets else []
+        while open_:
+            place, way = open_.pop()
+            if any(way[start:] in hidden for start in range(len(way))):
+                continue
+            if way not in known:
+                return place
+            open_ += [(alias, (id(alias), *way)) for alias in self._around(place.start)]
         return None
 
     def _find_targets(self, aliases: list[Alias]) -> None:
@@ -108,50 +109,40 @@ class Shares:
                 yield from target.aliases
             index = target.around
 
-    def _note_site(self, site: Site) -> None:
-        self._note(site.holder, set(site.aliases), direct=site.direct)
-        value, aliases = own_list(site), set(site.aliases)
-        merge = site.holder.get(MERGE)
+    def _note(self, site: Site) -> None:
+        ways: set[_Way] = {tuple(map(id, way)) for way in site.ways}
+        self._known.setdefault(id(site.holder), set()).update(ways)
+        value, merge = own_list(site), site.holder.get(MERGE)
         if merge is not None and (value is None or value.start > merge.start):
             # The list that it merges in, a site has or hides with one of its own, behind it.
-            merging, nodes = _merged(merge)
-            for alias in merging:
-                self._hidden.setdefault(id(alias), set()).update(nodes)
-        direct = site.direct and not isinstance(value, Alias)
+            for mapping, way in _merged(merge):
+                for node in (mapping, resolve(mapping.get(FIELD))):
+                    self._hidden.setdefault(id(node), set()).add(way)
         if isinstance(value, Alias):
-            aliases.add(id(value))
-            value = value.target
-        if isinstance(value, Sequence):
-            self._note(value, aliases, direct=direct)
-
-    def _note(self, node: Node, aliases: set[int], *, direct: bool) -> None:
-        self._known.setdefault(id(node), set()).update(aliases)
-        if direct:
-            self._direct.add(id(node))
+            ways = {(*way, id(value)) for way in ways}
+        if isinstance(value, (Alias, Sequence)):
+            self._known.setdefault(id(resolve(value)), set()).update(ways)
 
 
-def _merged(merge: Node) -> tuple[list[Alias], set[int]]:
-    """The aliases in the value of a merge key, and those that their mappings merge in turn.
+def _merged(merge: Node) -> Iterator[tuple[Mapping, _Way]]:
+    """The mappings that a merge key brings in, those that they merge too, and the ways there.
 
-    Also, by identity, these mappings and their lists of pull Secrets.
+    Raises:
+        NotYAML: there are too many.
     """
-    aliases: list[Alias] = []
-    nodes: set[int] = set()
-    seen: set[int] = set()
-    open_ = [merge]
+    open_: list[tuple[Node, _Way]] = [(merge, ())]
+    steps = 0
     while open_:
-        node = open_.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
+        steps += 1
+        if steps > MAX_MERGED:
+            raise NotYAML("its merge keys lead on and on", merge.start)
+        node, way = open_.pop()
         if isinstance(node, Alias):
-            aliases.append(node)
-            open_.append(node.target)
+            open_.append((node.target, (*way, id(node))))
         elif isinstance(node, Sequence):
-            open_ += node.items
+            open_ += [(item, way) for item in node.items]
         elif isinstance(node, Mapping):
-            nodes.update((id(node), id(resolve(node.get(FIELD)))))
+            yield node, way
             below = node.get(MERGE)
             if below is not None:
-                open_.append(below)
-    return aliases, nodes
+                open_.append((below, way))
