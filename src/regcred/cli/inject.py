@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from regcred.cli import output
+from regcred.cli import inputs, output
 from regcred.cli.options import cluster_options, option, split_names
 from regcred.core import names
 from regcred.core.errors import NotFound, RegcredError, UsageError
@@ -106,6 +106,11 @@ def inject(
             hint="first look, then write",
         )
     request = _request(split_names(secrets), **given)
+    if not live and any(map(inputs.on_command_line, ("context", "kubeconfig"))):
+        raise UsageError(
+            "--context and --kubeconfig name a cluster, which only --live asks",
+            hint="add --live, or leave them out",
+        )
     config = _config(kubeconfig, context) if live else None
     if config and not request.namespace:
         request = dataclasses.replace(request, namespace=config.namespace)
@@ -228,14 +233,15 @@ def _tell(tally: Tally, request: Request) -> None:
     from regcred.cli.injected import describe
 
     if not tally.found:
-        output.note("nothing is in there that has pull Secrets: no Pod, no Pod template")
+        also = " and no ServiceAccount" if request.serviceaccounts else ""
+        output.note(f"no Pod, no Pod template{also} is in the input: there is nothing to change")
     elif tally.unmatched == tally.found:
         output.note(f"no Pod uses an image that matches {', '.join(request.images)}")
     lost = tally.lost(request.secrets)
     if not lost:
         return
     output.warning(
-        "Pods that had no list of their own do not get that of their ServiceAccount any more:"
+        "with a list of their own these Pods do not get that of their ServiceAccount any more:"
     )
     pods = sorted(
         (number, stream, change, account)
@@ -244,7 +250,7 @@ def _tell(tally: Tally, request: Request) -> None:
     )
     for _, stream, change, account in pods[:_NAMED]:
         output.note(
-            f"  {stream}:{change.line}: {describe(change)}: loses "
+            f"  {stream}:{change.line}: {describe(change)}: "
             f"{', '.join(lost[account])} of serviceaccount/{account[1]}"
         )
     count = sum(tally.cut_off[account].count for account in lost)

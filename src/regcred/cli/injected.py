@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -141,13 +142,12 @@ class InPlace:
             output.note(f"{len(self._replacements)} of {len(self._streams)} files changed")
 
     def _tell_other_names(self) -> None:
-        for replacement in self._replacements:
-            before = replacement.source.before
-            if before and before.st_nlink > 1:
-                output.warning(
-                    f"{replacement.source.name} has other names (hard links), "
-                    "under which it stays as it was"
-                )
+        """Hard links part here: the new content is another file."""
+        replaced = [(r.source.name, r.source.before) for r in self._replacements]
+        names = Counter((before.st_dev, before.st_ino) for _, before in replaced if before)
+        for name, before in replaced:
+            if before and before.st_nlink > names[before.st_dev, before.st_ino]:
+                output.warning(f"{name} has other names (hard links): there it stays as it was")
 
 
 class Diff:

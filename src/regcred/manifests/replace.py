@@ -222,7 +222,10 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
         status.st_ino,
         status.st_size,
         status.st_mtime_ns,
-        status.st_ctime_ns,
+        # And not ctime, which a hard link changes as it comes or goes.
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
     )
 
 
