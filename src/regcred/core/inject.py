@@ -10,6 +10,7 @@ plugin/pkg/admission/serviceaccount/admission.go of https://github.com/kubernete
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -239,13 +240,13 @@ def image_matches(reference: str, globs: Iterable[str]) -> bool:
     """Whether one of `globs` matches the image `reference`, normalized or as written.
 
     ``registry.example.com/*`` matches every image of that registry, ``docker.io/library/nginx``
-    is what ``nginx`` means, and tags may be left out of a glob.
+    is what ``nginx`` means, and tags may be left out of a glob. What is no reference, such as
+    ``$IMAGE``, counts as it is written.
     """
-    try:
+    names = [reference]
+    with contextlib.suppress(InvalidImage):
         parsed = image.parse_image(reference)
-    except InvalidImage:
-        return False
-    names = (parsed.name, str(parsed), reference)
+        names += [parsed.name, str(parsed)]
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
 
 

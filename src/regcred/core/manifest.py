@@ -31,7 +31,11 @@ MAX_STEPS = 5_000_000
 #: Aliases behind one another on the way to a place; one that holds itself has no end.
 MAX_ALIASES = 50
 
-_LISTS_OF_ANYTHING = {("v1", "List"), ("config.kubernetes.io/v1", "ResourceList")}
+_LISTS_OF_ANYTHING = {
+    ("v1", "List"),
+    ("config.kubernetes.io/v1", "ResourceList"),
+    ("config.kubernetes.io/v1beta1", "ResourceList"),
+}
 
 
 @dataclass(frozen=True, slots=True)
