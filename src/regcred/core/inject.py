@@ -123,6 +123,8 @@ class Injector:
             InvalidManifest: it cannot be read, or nothing right can be made of it; the message
                 starts with ``FILE:LINE:COLUMN:``.
         """
+        if document.empty:
+            return Injected(document.text)
         made: list[tuple[Insertion, manifest.Site, _Added]] = []
         found = unmatched = 0
         bom, text = _without_bom(document.text)

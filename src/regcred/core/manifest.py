@@ -26,8 +26,9 @@ from regcred.core.manifesttree import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Steps of the search in one document: aliases can make it endless where the text is short.
-MAX_STEPS = 5_000_000
+#: Steps of the search in one document, beside one for each of its characters: aliases can make it
+#: endless where the text is short.
+MAX_STEPS = 50_000
 #: Aliases behind one another on the way to a place; one that holds itself has no end.
 MAX_ALIASES = 50
 
@@ -36,6 +37,10 @@ _LISTS_OF_ANYTHING = {
     ("config.kubernetes.io/v1", "ResourceList"),
     ("config.kubernetes.io/v1beta1", "ResourceList"),
 }
+
+
+#: Keys that decide whether a document is one of ours.
+_DECIDING = ("kind", "apiVersion", "items", MERGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ class Finder:
             NotYAML: aliases lead on and on, readers differ about what it says, or it has no place
                 for pull Secrets.
         """
-        self._steps = 0
+        self._steps = -tree.root.end
         sites: dict[int, Site] = {}
         ours = False
         for obj in self._objects(_Way(tree.root), "", ""):
@@ -119,7 +124,7 @@ class Finder:
                 ours = True
                 for way in self._descend(obj.way, place.path):
                     self._add(sites, obj, place, way)
-        if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion", "items")):
+        if tree.duplicate and (ours or tree.duplicate[0] in _DECIDING):
             key, at = tree.duplicate
             raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
         return list(sites.values())
@@ -153,7 +158,7 @@ class Finder:
 
     def serviceaccounts(self, tree: Tree) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Namespace (as written), name and pull Secrets of each ServiceAccount in `tree`."""
-        self._steps = 0
+        self._steps = -tree.root.end
         for obj in self._objects(_Way(tree.root), "", ""):
             if (obj.kind, obj.api_version) == ("ServiceAccount", "v1"):
                 found = self._step(obj.way, FIELD)
