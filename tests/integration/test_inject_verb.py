@@ -530,7 +530,6 @@ BAD = {
     "a NUL": (WEB.encode() + b"a: \0\n", "a.yaml:11:4: a NUL byte"),
     "binary": (b"\x7fELF\x02\x01\x01\0\0\0\xff", "a.yaml:1:8: a NUL byte"),
     "no YAML": (WEB.encode() + b"a: 'b\n", "a.yaml:"),
-    "a template": (b"kind: Pod\n{{ if .x }}\n", "a.yaml:3:1: this is the source of a template"),
 }
 
 
@@ -541,6 +540,12 @@ class TestRefused:
         done = inject("-f", "k", check=2)
         assert done.stdout == b""
         assert f"error: k/{said}" in done.stderr.decode()
+
+    def test_source_of_a_template(self, inject):
+        done = inject(stdin=b"kind: Pod\n{{ if .x }}\n", check=2)
+        assert done.stdout == b""
+        assert b"error: <stdin>:" in done.stderr
+        assert b"render it first: helm template" in done.stderr
 
     @pytest.mark.parametrize(
         ("args", "said"),
