@@ -541,6 +541,18 @@ class TestRefused:
         assert done.stdout == b""
         assert f"error: k/{said}" in done.stderr.decode()
 
+    def test_a_value_that_the_next_file_would_lengthen(self, inject, k):
+        for file in k.iterdir():
+            if file.is_file():
+                file.unlink()
+        (k / "a.yaml").write_text("data:\n  x: |\n    foo")
+        assert inject("-f", "k/a.yaml").stdout == b"data:\n  x: |\n    foo"
+        (k / "b.yaml").write_text("kind: ConfigMap\n")
+        done = inject("-f", "k/*.yaml", check=2)
+        assert done.stdout == b""
+        assert b"error: k/a.yaml:3:8: it ends in a block scalar without" in done.stderr
+        assert inject("-f", "k/b.yaml", "-f", "k/a.yaml").stdout.endswith(b"  x: |\n    foo")
+
     def test_source_of_a_template(self, inject):
         done = inject(stdin=b"kind: Pod\n{{ if .x }}\n", check=2)
         assert done.stdout == b""

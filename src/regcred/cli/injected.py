@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from regcred.cli import output
-from regcred.core.errors import UsageError
+from regcred.core.errors import InvalidManifest, UsageError
 from regcred.manifests.injecting import Output
 
 if TYPE_CHECKING:
@@ -50,11 +50,13 @@ class Stream:
         self._spool = spool
         self._json = all(stream.path.endswith(".json") for stream in streams)
         self._several = len(streams) > 1
+        self._name = ""
         self.clear()
 
     def clear(self) -> None:
         """Forget all."""
         self._spool.truncate(0)
+        self._open: tuple[str, Document] | None = None
         self._joiner: Joiner | None = None
         if self._several:
             from regcred.core.joining import Joiner
@@ -63,13 +65,26 @@ class Stream:
 
     def start(self, source: Source) -> None:
         """Documents of `source` follow."""
-        del source
+        self._name = source.name
         if self._joiner:
             self._joiner.next_file()
 
     def add(self, document: Document, injected: Injected) -> None:
-        """The next document."""
-        del document
+        """The next document.
+
+        Raises:
+            InvalidManifest: the file before this one ends where it would go on with this.
+        """
+        if self._open:
+            (name, last), self._open = self._open, None
+            line, column = last.locate(len(last.text))
+            raise InvalidManifest(
+                f"{name}:{line}:{column}: it ends in a block scalar without a line break: its "
+                f"last value would gain one, since {self._name} follows",
+                hint="end the file with a line break, or give the files one by one",
+            )
+        if injected.open_end:
+            self._open = self._name, document
         text = injected.text
         if self._joiner:
             text = self._joiner.add(text)

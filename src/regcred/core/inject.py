@@ -87,6 +87,7 @@ class Injected:
         changes: what that means for the objects in it.
         found: Pod templates (and ServiceAccounts, where asked for) that are in it.
         unmatched: those that use no image that was asked for.
+        open_end: whether its last value, a block scalar, goes on with whatever follows.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Injected:
     changes: tuple[Change, ...] = ()
     found: int = 0
     unmatched: int = 0
+    open_end: bool = False
 
 
 class _Added(NamedTuple):
@@ -127,9 +129,11 @@ class Injector:
             return Injected(document.text)
         made: list[tuple[Insertion, manifest.Site, _Added]] = []
         found = unmatched = 0
+        open_end = False
         bom, text = _without_bom(document.text)
         try:
             for tree in _trees(text, self._finder):
+                open_end = tree.open_end
                 sites = self._finder.sites(tree)
                 matching = [site for site in sites if self._matches(site)]
                 uses = sum(len(site.uses) for site in sites)
@@ -144,7 +148,7 @@ class Injector:
         except NotYAML as error:
             raise _invalid(document, error, bom, self._file) from None
         if not made:
-            return Injected(document.text, found=found, unmatched=unmatched)
+            return Injected(document.text, found=found, unmatched=unmatched, open_end=open_end)
         # Of lines at the same place the deeper ones belong to what stands before.
         made.sort(key=lambda change: (change[0].at, -change[0].indent))
         insertions = tuple(insertion for insertion, _, _ in made)
@@ -159,6 +163,7 @@ class Injector:
             ),
             found,
             unmatched,
+            open_end,
         )
 
     def serviceaccounts(self, document: Document) -> dict[Account, tuple[str, ...]]:

@@ -9,6 +9,7 @@ group, the types that its project publishes.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from regcred.core.manifestpath import FIELD, KindPath, Path
@@ -171,6 +172,7 @@ def places(kind: str, api_version: str, extra: tuple[KindPath, ...] = ()) -> tup
     return known + tuple(place for place in added if place not in known)
 
 
+@functools.cache
 def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
     """What has to be kept of a document to find all places in it.
 
