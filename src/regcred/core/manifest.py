@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 from regcred.core import podplaces
 from regcred.core.manifestpath import FIELD, KindPath, Path, show
 from regcred.core.manifesttree import (
+    DECIDING,
     MERGE,
     Alias,
     Mapping,
@@ -37,10 +38,6 @@ _LISTS_OF_ANYTHING = {
     ("config.kubernetes.io/v1", "ResourceList"),
     ("config.kubernetes.io/v1beta1", "ResourceList"),
 }
-
-
-#: Keys that decide whether a document is one of ours.
-_DECIDING = ("kind", "apiVersion", "items", MERGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Finder:
                 ours = True
                 for way in self._descend(obj.way, place.path):
                     self._add(sites, obj, place, way)
-        if tree.duplicate and (ours or tree.duplicate[0] in _DECIDING):
+        if tree.duplicate and (ours or tree.duplicate[0] in DECIDING):
             key, at = tree.duplicate
             raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
         return list(sites.values())

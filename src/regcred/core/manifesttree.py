@@ -30,6 +30,8 @@ MAX_NODES = 2_000_000
 
 MERGE = "<<"
 MERGE_TAG = "tag:yaml.org,2002:merge"
+#: Keys that decide what a document is.
+DECIDING = ("kind", "apiVersion", "items", MERGE)
 #: What ends a line in YAML 1.1.
 BREAKS = "\n\r\x85\u2028\u2029"
 #: Anchor and tag, and what may stand between them and the block that they belong to.
@@ -160,7 +162,7 @@ class Tree:
         root: its node.
         json: whether it is JSON, so that what is inserted has to be JSON too.
         aliases: all aliases to nodes that were kept.
-        duplicate: key and offset of the first key that stands twice in a mapping.
+        duplicate: key and offset of a key that stands twice in a mapping.
         dash: how far dashes stand to the right of their key in this document.
         width: how far keys of a mapping stand to the right of the key that it belongs to.
         open_end: whether the text ends in a block scalar without a line break, so that a line
@@ -174,6 +176,11 @@ class Tree:
     dash: int | None = None
     width: int | None = None
     open_end: bool = False
+
+    def stands_twice(self, key: str, at: int) -> None:
+        """Note a duplicate `key`; the first that is found, but one that decides before others."""
+        if self.duplicate is None or (key in DECIDING and self.duplicate[0] not in DECIDING):
+            self.duplicate = key, at
 
 
 class NotYAML(Exception):
@@ -313,7 +320,7 @@ class _Reader:
                     for_key = False
                     name = item.value
                     if name in keys:
-                        tree.duplicate = tree.duplicate or (name, item.start_mark.index)
+                        tree.stands_twice(name, item.start_mark.index)
                     keys.add(name)
                 else:
                     for_key = True
@@ -381,8 +388,7 @@ class _Reader:
             if node.first < 0:
                 node.first = key.start_mark.index
             if name in seen:
-                # YAML lets a merge key stand twice nowhere either.
-                tree.duplicate = tree.duplicate or (str(name), key.start_mark.index)
+                tree.stands_twice(str(name), key.start_mark.index)
             elif name is not None:
                 seen.add(name)
             previous, value = key, read()
