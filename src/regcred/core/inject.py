@@ -64,17 +64,19 @@ class Change:
         namespace: its own, or the request's.
         line: where text was inserted, from 1; that of the stream.
         added: names, in order.
-        serviceaccount: whose list its Pods no longer get, since they had none of their own; None
-            where they had one, and for a ServiceAccount.
+        serviceaccounts: whose lists its Pods no longer get, since they had none of their own;
+            empty where they had one, and for a ServiceAccount.
         path: from the object to the mapping that holds the list: ``.spec.template.spec``.
+        at: offset of that text in the old document, in characters.
     """
 
     object: str
     namespace: str
     line: int
     added: tuple[str, ...]
-    serviceaccount: Account | None
+    serviceaccounts: tuple[Account, ...]
     path: str
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ class Injector:
             insertions,
             tuple(
                 change
-                for line, (_, site, added) in zip(lines, made, strict=True)
-                for change in self._changes(site, line, added)
+                for line, (insertion, site, added) in zip(lines, made, strict=True)
+                for change in self._changes(site, line, added, insertion.at)
             ),
             found,
             unmatched,
@@ -188,7 +190,7 @@ class Injector:
         globs = self._request.images
         uses = site.uses
         return not globs or any(
-            not use.account or any(image_matches(i, globs) for i in use.images) for use in uses
+            not use.accounts or any(image_matches(i, globs) for i in use.images) for use in uses
         )
 
     def _change(
@@ -210,6 +212,7 @@ class Injector:
                 f"{FIELD} of {site.uses[0].object} is shared by an anchor with something that "
                 "does not get it: the one cannot be changed without the other",
                 other.start,
+                hint="write it out in place of the alias",
             )
         if value is None:
             # A list that a merge key brings in is hidden by one of its own: that says it all.
@@ -225,17 +228,18 @@ class Injector:
     def _carried(self, site: manifest.Site) -> list[str]:
         """Pull Secrets of the ServiceAccounts whose lists the Pods of `site` would lose."""
         attached = self._request.attached
-        accounts = (self._account(use) for use in site.uses)
-        return [name for account in accounts if account for name in attached.get(account, ())]
+        accounts = (account for use in site.uses for account in self._accounts(use))
+        return [name for account in accounts for name in attached.get(account, ())]
 
-    def _account(self, use: manifest.Use) -> Account | None:
-        return (use.namespace or self._request.namespace, use.account) if use.account else None
+    def _accounts(self, use: manifest.Use) -> tuple[Account, ...]:
+        namespace = use.namespace or self._request.namespace
+        return tuple((namespace, name) for name in use.accounts)
 
-    def _changes(self, site: manifest.Site, line: int, added: _Added) -> Iterable[Change]:
+    def _changes(self, site: manifest.Site, line: int, added: _Added, at: int) -> Iterable[Change]:
         for use in site.uses:
             namespace = use.namespace or self._request.namespace
-            account = self._account(use) if added.empty else None
-            yield Change(use.object, namespace, line, added.names, account, use.path)
+            accounts = self._accounts(use) if added.empty else ()
+            yield Change(use.object, namespace, line, added.names, accounts, use.path, at)
 
 
 def inject(document: Document, request: Request, file: str = "") -> Injected:
@@ -276,7 +280,8 @@ def _trees(text: str, finder: manifest.Finder) -> Iterator[Tree]:
 
 def _without_bom(text: str) -> tuple[int, str]:
     """How many characters of a byte order mark `text` starts with, and the rest."""
-    return (1, text[1:]) if text.startswith("\ufeff") else (0, text)
+    bom = int(text.startswith("\ufeff"))
+    return bom, text[bom:]
 
 
 def _checked(site: manifest.Site, value: Node | None, names: list[str | None]) -> list[str]:
@@ -333,4 +338,9 @@ def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> Invalid
             problem = f"this is the source of a template, not YAML: {problem}"
         else:
             hint = f"if this is the source of a template, {hint}"
-    return InvalidManifest(f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint)
+    return InvalidManifest(
+        f"{file or 'the input'}:{line}:{column}: {problem}",
+        hint=hint,
+        problem=problem,
+        at=error.at + bom,
+    )

@@ -30,6 +30,7 @@ from regcred.core.manifesttree import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BLANKS = " \t\r\n"
 _BLANK = re.compile(r"[ \t\r\n]*")
 _START = re.compile(r"(?:---[ \t]*\r?\n)?[ \t\r\n]*(?=[{\[])")
 
@@ -70,6 +71,8 @@ class _Reader:
 
     def blank(self, at: int) -> int:
         """Where the white space from `at` on ends."""
+        if self._text[at : at + 1] not in _BLANKS:
+            return at  # as nearly always in what a program wrote
         match = _BLANK.match(self._text, at)
         return match.end() if match else at
 

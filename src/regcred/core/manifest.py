@@ -25,7 +25,7 @@ from regcred.core.manifesttree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Steps of the search in one document, beside one for each of its characters: aliases can make it
 #: endless where the text is short.
@@ -49,14 +49,14 @@ class Use:
         namespace: as written; empty where it is not.
         path: from the object to the list: ``.spec.template.spec``.
         images: of its Pods, as written, as far as the object says.
-        account: the ServiceAccount of its Pods; empty for a ServiceAccount itself.
+        accounts: the ServiceAccounts of its Pods; none for a ServiceAccount itself.
     """
 
     object: str
     namespace: str
     path: str
     images: tuple[str, ...]
-    account: str
+    accounts: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +123,9 @@ class Finder:
                     self._add(sites, obj, place, way)
         if tree.duplicate and (ours or tree.duplicate[0] in DECIDING):
             key, at = tree.duplicate
-            raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
+            raise NotYAML(
+                f"the key {key!r} stands twice in one mapping", at, hint="take one of them out"
+            )
         return list(sites.values())
 
     def listed(self, site: Site) -> tuple[Node | None, list[str | None]]:
@@ -229,22 +231,26 @@ class Finder:
     def _use(self, obj: _Object, place: podplaces.Place, base: _Way) -> Use:
         name = self._text(obj.way, ("metadata", "name"))
         name = name or self._text(obj.way, ("metadata", "generateName")) + "*"
-        images = [
-            self._scalar(image)
-            for path in place.images
-            for image in self._descend(base, path, exact=False)
-        ]
-        account = ""
-        if place.account:
-            account = self._text(base, place.account) or self._text(base, ("serviceAccount",))
-            account = account or "default"
         return Use(
             f"{obj.kind.lower()}/{name}",
             self._text(obj.way, ("metadata", "namespace")),
             show((*place.path, *place.below)),
-            tuple(image for image in images if image),
-            account,
+            self._strings(base, place.images),
+            self._accounts(base, place),
         )
+
+    def _accounts(self, base: _Way, place: podplaces.Place) -> tuple[str, ...]:
+        """The ServiceAccounts of the Pods of `place`, as far as the object says."""
+        if not place.accounts:
+            return ()
+        main, *others = place.accounts
+        name = self._text(base, main) or self._text(base, ("serviceAccount",)) or "default"
+        return tuple(dict.fromkeys((name, *self._strings(base, others))))
+
+    def _strings(self, base: _Way, paths: Iterable[Path]) -> tuple[str, ...]:
+        """The strings at `paths` that are not empty."""
+        ways = (way for path in paths for way in self._descend(base, path, exact=False))
+        return tuple(text for text in map(self._scalar, ways) if text)
 
     def _text(self, way: _Way, path: Path, *, exact: bool = False) -> str:
         """The string at `path`, which has no ``*``; empty where there is none."""

@@ -150,11 +150,6 @@ class ResourceList:
         self.config = resolve(root.get("functionConfig"))
         if isinstance(self.config, Scalar) and self.config.null:
             self.config = None
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
-
-    def offset(self, line: int, column: int = 1) -> int:
-        """The offset of a place, both from 1."""
-        return self._lines[line - 1] + column - 1
 
     def config_item(self) -> Item | None:
         """The functionConfig as an object; None where there is none."""

@@ -179,7 +179,9 @@ def _lines(text: str, tree: Tree, at: int, lines: list[str]) -> Insertion:
         ends = _line_end(text)
         return Insertion(at, "".join(line + ends for line in lines))
     if tree.open_end:
-        raise NotYAML("it ends in a block scalar without a line break", at)
+        raise NotYAML(
+            "it ends in a block scalar without a line break", at, hint="end it with a line break"
+        )
     ends = _line_end(text)
     return Insertion(at, "".join(ends + line for line in lines))
 

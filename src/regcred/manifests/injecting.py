@@ -98,8 +98,8 @@ class Tally:
         self.unmatched += injected.unmatched
         for change in injected.changes:
             self.changed += 1
-            if change.serviceaccount:
-                cut_off = self.cut_off.setdefault(change.serviceaccount, CutOff())
+            for account in change.serviceaccounts:
+                cut_off = self.cut_off.setdefault(account, CutOff())
                 cut_off.count += 1
                 if cut_off.count <= REMEMBERED:
                     cut_off.first.append((self.changed, source.name, change))
