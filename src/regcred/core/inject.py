@@ -141,9 +141,11 @@ class Injector:
                 uses = sum(len(site.uses) for site in sites)
                 found += uses
                 unmatched += uses - sum(len(site.uses) for site in matching)
-                shares = Shares(tree, matching)
-                for site in matching:
-                    change = self._change(text, tree, site, shares)
+                lists = [(site, _checked(site, *self._finder.listed(site))) for site in matching]
+                wanting = [each for each in lists if each[1] or not each[0].only_extend]
+                shares = Shares(tree, [site for site, _ in wanting])
+                for site, listed in wanting:
+                    change = self._change(text, tree, site, listed, shares)
                     if change is not None:
                         insertion, added = change
                         made.append((Insertion(insertion.at + bom, insertion.text), site, added))
@@ -194,13 +196,10 @@ class Injector:
         )
 
     def _change(
-        self, text: str, tree: Tree, site: manifest.Site, shares: Shares
+        self, text: str, tree: Tree, site: manifest.Site, listed: list[str], shares: Shares
     ) -> tuple[Insertion, _Added] | None:
         """What to insert for `site`, and what that adds; None where nothing is missing."""
         value = manifest.own_list(site)
-        listed = _checked(site, *self._finder.listed(site))
-        if site.only_extend and not listed:
-            return None
         known = listed or (self._carried(site) if self._request.keep else [])
         added = _missing([*known, *self._request.secrets], listed)
         entries = manifest.resolve(value)
