@@ -168,6 +168,11 @@ class TestStream:
         done = inject("--path", "Shop=.spec.pod", stdin=content)
         assert b"spec: {pod: {imagePullSecrets: [{name: regcred}], a: 1}}" in done.stdout
 
+    @pytest.mark.parametrize("globs", ["ghcr.io/* quay.io/*", "ghcr.io/*, quay.io/*"])
+    def test_several_images_in_one_variable(self, inject, globs):
+        done = inject(stdin=f"{WEB}---\n{JOB}\n".encode(), env={"REGCRED_IMAGE": globs})
+        assert done.stdout.decode() == f"{WEB_INJECTED}---\n{JOB}\n"
+
     def test_serviceaccounts_too(self, inject):
         done = inject("--serviceaccounts", stdin=ACCOUNT.encode())
         assert done.stdout.decode() == ACCOUNT.replace("old}", "old}, {name: regcred}")
@@ -570,10 +575,10 @@ class TestRefused:
             (("--in-place", "-f", "/dev/stdin"), "is no file that could be changed in place"),
             (("--in-place", "--diff", "-f", "k"), "exclude each other"),
             (("--in-place", "--check", "-f", "k"), "exclude each other"),
-            (("--secret", "", "-f", "k"), "a name is empty"),
+            (("--secret", "", "-f", "k"), 'is a variable not set? e.g. --secret "$NAME"'),
             (("--secret", "No", "-f", "k"), "'No' cannot be the name of a Secret"),
-            (("-n", "a.b/c", "-f", "k"), "cannot be the name of a namespace"),
-            (("--image", "", "-f", "k"), "an --image is empty"),
+            (("-n", "a.b", "-f", "k"), "cannot be the name of a namespace: lower-case"),
+            (("--image", "", "-f", "k"), 'e.g. --image "$IMAGE"'),
             (("--path", "Rollout", "-f", "k"), "is not KIND=PATH"),
             (("--context", "x", "-f", "k"), "which only --live asks"),
             (("--live", "--kubeconfig", "none", "-f", "k"), "none does not exist"),

@@ -137,7 +137,7 @@ def _selection(given: dict[str, Any], *, patience: float) -> Selection:
             "--namespace, --all-namespaces and --namespace-selector exclude each other",
             hint="give one of them",
         )
-    patterns = split_names(given["serviceaccounts"])
+    patterns = split_names(given["serviceaccounts"], '--serviceaccount "$NAME"')
     if given["everyone"] and patterns:
         raise UsageError("--all and --serviceaccount exclude each other", hint="give one of them")
     # A label selector alone means everything with these labels, not only `default`.

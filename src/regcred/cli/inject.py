@@ -55,7 +55,7 @@ _NAMED = 10
     "images",
     metavar="GLOB",
     multiple=True,
-    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable.",
+    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable, or joined by commas.",
 )
 @option(
     "--path",
@@ -105,7 +105,7 @@ def inject(
             "--in-place writes, --diff and --check do not: they exclude each other",
             hint="first look, then write",
         )
-    request = _request(split_names(secrets), **given)
+    request = _request(split_names(secrets, '--secret "$NAME"'), **given)
     if not live and any(map(inputs.on_command_line, ("context", "kubeconfig"))):
         raise UsageError(
             "--context and --kubeconfig name a cluster, which only --live asks",
@@ -157,13 +157,11 @@ def _request(
     for name in secrets:
         names.check_name(name, "Secret")
     if namespace is not None:
-        names.check_name(namespace, "namespace")
-    if not all(images):
-        raise UsageError("an --image is empty", hint='is a variable not set? --image "$IMAGE"')
+        names.check_namespace(namespace)
     return Request(
         tuple(secrets),
         serviceaccounts=serviceaccounts,
-        images=images,
+        images=tuple(split_names(images, '--image "$IMAGE"')),
         paths=tuple(parse_kind_path(path) for path in paths),
         namespace=namespace or "",
         keep=keep,
@@ -221,7 +219,7 @@ def _lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
 def _possible(account: Account) -> bool:
     """Whether a cluster can have this ServiceAccount: manifests may say anything."""
     try:
-        names.check_name(account[0], "namespace")
+        names.check_namespace(account[0])
         names.check_name(account[1], "ServiceAccount")
     except UsageError:
         return False

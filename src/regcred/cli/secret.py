@@ -117,12 +117,12 @@ def secret(
     """
     names.check_name(name, "Secret")
     if namespace is not None:
-        names.check_name(namespace, "namespace")
+        names.check_namespace(namespace)
     flags = any((docker_username, docker_password, password_stdin)) or None
     source = inputs.choose_source(
         from_file=files or None, gcp_key=gcp_key, from_docker_config=from_docker_config
     )
-    chosen = split_names(registries)
+    chosen = split_names(registries, '--registry "$REGISTRY"')
     if chosen and docker_server != _DOCKER_HUB:
         raise UsageError(
             "--docker-server and --registry exclude each other",
