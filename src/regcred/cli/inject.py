@@ -13,18 +13,15 @@ import click
 from regcred.cli import inputs, output
 from regcred.cli.options import cluster_options, option, split_names
 from regcred.core import names
-from regcred.core.errors import NotFound, RegcredError, UsageError
+from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regcred.core.inject import Account, Request
     from regcred.kube.config import ClusterConfig
-    from regcred.manifests.injecting import Attached, Tally
+    from regcred.manifests.injecting import Attached
     from regcred.manifests.sources import Source
-
-#: Pods that a warning names.
-_NAMED = 10
 
 
 @click.command(
@@ -95,7 +92,7 @@ def inject(
     regcred inject --secret regcred -f 'k8s/**/*.yaml' --in-place
     helm template web ./chart | regcred inject --secret regcred
     """
-    from regcred.cli import injected
+    from regcred.cli import injected, remarks
     from regcred.cli.progress import Progress
     from regcred.manifests import injecting
     from regcred.manifests.spool import Spool
@@ -124,15 +121,16 @@ def inject(
             made = injected.Verdict(spool, injected.Diff(second) if diff else None)
         else:
             made = injected.Diff(spool) if diff else injected.Stream(spool, streams)
-        with Progress("injecting", None) as progress:
+        with Progress("injecting", None, "documents") as progress:
             hooks = injecting.Hooks(
                 lookup=partial(_lookup, config) if config else lambda _: {},
                 wrong=lambda error: output.error(error.message, error.hint),
                 step=progress.step,
             )
             tally = injecting.inject(streams, request, made, hooks)
+        remarks.refuse_short_paths(tally)
         made.finish()
-    _tell(tally, request)
+    remarks.tell(tally, request, live=live, in_place=in_place)
     if check and tally.changed:
         raise click.exceptions.Exit(1)
 
@@ -190,68 +188,6 @@ def _config(kubeconfig: str | None, context: str | None) -> ClusterConfig:
 
 
 def _lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
-    """The lists that the cluster has; a ServiceAccount that is not there has none."""
-    import asyncio
+    from regcred.cli.livelists import lookup  # loads what speaks to clusters
 
-    from regcred.core.serviceaccount import attached_names
-    from regcred.kube.client import Client
-    from regcred.kube.fanout import each
-    from regcred.kube.resources import SERVICEACCOUNTS
-
-    async def run() -> dict[Account, tuple[str, ...]]:
-        found: dict[Account, tuple[str, ...]] = {}
-        async with Client(config) as client:
-
-            async def one(account: Account) -> dict[str, Any]:
-                return await client.get(SERVICEACCOUNTS, account[1], account[0])
-
-            async for account, answer in each(filter(_possible, accounts), one):
-                if isinstance(answer, NotFound):
-                    continue
-                if isinstance(answer, RegcredError):
-                    raise answer
-                found[account] = tuple(name for name in attached_names(answer) if name)
-        return found
-
-    return asyncio.run(run()) if accounts else {}
-
-
-def _possible(account: Account) -> bool:
-    """Whether a cluster can have this ServiceAccount: manifests may say anything."""
-    try:
-        names.check_namespace(account[0])
-        names.check_name(account[1], "ServiceAccount")
-    except UsageError:
-        return False
-    return True
-
-
-def _tell(tally: Tally, request: Request) -> None:
-    """Say what is not to be seen in what was made."""
-    from regcred.cli.injected import describe
-
-    if not tally.found:
-        also = " and no ServiceAccount" if request.serviceaccounts else ""
-        output.note(f"no Pod, no Pod template{also} is in the input: there is nothing to change")
-    elif tally.unmatched == tally.found:
-        output.note(f"no Pod uses an image that matches {', '.join(request.images)}")
-    lost = tally.lost(request.secrets)
-    if not lost:
-        return
-    output.warning(
-        "with a list of their own these Pods do not get that of their ServiceAccount any more:"
-    )
-    pods = sorted(
-        (number, stream, change, account)
-        for account in lost
-        for number, stream, change in tally.cut_off[account].first
-    )
-    for _, stream, change, account in pods[:_NAMED]:
-        output.note(
-            f"  {stream}:{change.line}: {describe(change)}: "
-            f"{', '.join(lost[account])} of serviceaccount/{account[1]}"
-        )
-    count = sum(tally.cut_off[account].count for account in lost)
-    if count > _NAMED:
-        output.note(f"  and {count - _NAMED:,} more")
-    output.tell_hint("--keep-serviceaccount-secrets carries them over")
+    return lookup(config, accounts)

@@ -88,6 +88,15 @@ def test_only_what_no_stream_says_is_looked_up(run):
     assert "[{name: there}, {name: new}]" in made.texts[1]
 
 
+def test_serviceaccounts_that_no_stream_has(run):
+    other = (POD % "b").replace("app", "other")
+    for keep in (False, True):
+        _, tally, _ = run(POD % "a", other, ACCOUNT, keep=keep)
+        assert tally.unknown == [("", "other")]
+        _, tally, _ = run(POD % "a", other, WITH_LIST, keep=keep)
+        assert tally.unknown == [("", "other")]
+
+
 def test_few_are_remembered(run):
     _, tally, _ = run("---\n".join(POD % n for n in range(30)) + "---\n" + WITH_LIST)
     assert tally.cut_off["", "app"].count == 30
