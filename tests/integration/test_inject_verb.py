@@ -146,13 +146,14 @@ class TestStream:
     @pytest.mark.parametrize(
         ("content", "args", "said"),
         [
-            (b"", (), b"no Pod, no Pod template is in the input"),
-            (CONFIG.encode(), ("--serviceaccounts",), b"no Pod template and no ServiceAccount is"),
+            (b"", (), b"nothing in the input has a Pod spec: there is nothing to change"),
+            (CONFIG.encode(), ("--serviceaccounts",), b"has a Pod spec, and no ServiceAccount is"),
             (
                 WEB.encode(),
                 ("--image", "quay.io/*"),
                 b"no Pod uses an image that matches quay.io/*",
             ),
+            (WEB.encode(), ("--image", "ghcr.io"), b"hint: ghcr.io is only the beginning of an"),
         ],
     )
     def test_says_when_there_is_nothing_to_do(self, inject, content, args, said):
@@ -167,6 +168,22 @@ class TestStream:
         assert done.stdout.decode() == f"{WEB_INJECTED}---\n{other}---\n{JOB}\n"
         done = inject("--path", "Shop=.spec.pod", stdin=content)
         assert b"spec: {pod: {imagePullSecrets: [{name: regcred}], a: 1}}" in done.stdout
+
+    def test_path_that_hits_nothing(self, inject):
+        paths = ("--path", "Shop=.spec.pod", "--path", "Deployment=.spec.template.spec")
+        done = inject(*paths, "--path", "Web.example.com=.spec", stdin=WEB.encode())
+        assert done.stdout.decode() == WEB_INJECTED
+        assert done.stderr.decode() == (
+            "no object in the input has what --path Shop=.spec.pod names\n"
+            "no object in the input has what --path Web.example.com=.spec names\n"
+        )
+
+    def test_path_that_is_too_short(self, inject, k):
+        (k / "web.yaml").write_text(WEB.replace("Deployment", "Shop"))
+        before = snapshot(k)
+        done = inject("--path", "Shop=.spec.template", "-f", "k", "--in-place", check=2)
+        assert b"hint: --path 'Shop=.spec.template.spec'\n" in done.stderr
+        assert snapshot(k) == before
 
     @pytest.mark.parametrize("globs", ["ghcr.io/* quay.io/*", "ghcr.io/*, quay.io/*"])
     def test_several_images_in_one_variable(self, inject, globs):
@@ -296,6 +313,22 @@ class TestInPlace:
         assert said in done.stderr.decode()
         assert "hint: " in done.stderr.decode()
         assert snapshot(k) == before
+
+    def test_says_what_makes_a_file_writable(self, inject, k):
+        powers = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+        (k / "web.yaml").chmod(0o400)
+        done = inject("-f", "k/web.yaml", "--in-place", check=1, wrapper=powers)
+        assert b"hint: chmod u+w k/web.yaml\n" in done.stderr
+        os.chown(k / "web.yaml", 12345, 12345)
+        done = inject("-f", "k/web.yaml", "--in-place", check=1, wrapper=powers)
+        assert b"hint: do it as somebody who may: ls -l k/web.yaml\n" in done.stderr
+
+    def test_file_system_that_is_mounted_read_only(self, inject, k):
+        mount = 'mount --bind k k && mount -o remount,ro,bind k && cd . && exec "$@"'
+        wrapper = ("unshare", "--mount", "sh", "-c", mount, "sh")
+        done = inject("-f", "k/web.yaml", "--in-place", check=1, wrapper=wrapper)
+        assert b"error: k/web.yaml may not be written\n" in done.stderr
+        assert b"hint: its file system is mounted read-only: findmnt -T k/web.yaml\n" in done.stderr
 
     def test_none_of_somebody_else_s(self, inject, k):
         os.chown(k / "web.yaml", 12345, 12345)
@@ -438,6 +471,21 @@ class TestServiceAccountSecrets:
             "hint: --keep-serviceaccount-secrets carries them over\n"
         )
 
+    def test_in_place_one_has_to_start_anew(self, inject, k):
+        (k / "zz.yaml").write_text(ACCOUNT)
+        said = inject("-f", "k", "--in-place").stderr
+        assert b"hint: take the change back (git checkout " in said
+        assert b" and run it again with --keep-serviceaccount-secrets\n" in said
+
+    def test_those_of_accounts_that_are_not_there_cannot_be_kept(self, inject, k):
+        done = inject("-f", "k", "--keep-serviceaccount-secrets", "-n", "team-a")
+        assert done.stderr.decode() == (
+            "warning: pull Secrets of ServiceAccounts that are not in the input are not carried "
+            "over: default in team-a, app in team-a\nhint: --live asks the cluster\n"
+        )
+        content = f"{WEB_INJECTED}---\n{ACCOUNT}"
+        assert inject("--keep-serviceaccount-secrets", stdin=content.encode()).stderr == b""
+
     def test_names_ten_and_counts_the_others(self, inject):
         content = "---\n".join([*(WEB.replace("web", f"w{n}") for n in range(1013)), ACCOUNT])
         said = inject(stdin=content.encode()).stderr.decode().splitlines()
@@ -447,7 +495,7 @@ class TestServiceAccountSecrets:
 
     def test_carried_over_from_another_file(self, inject, k):
         (k / "zz.yaml").write_text(ACCOUNT)
-        done = inject("-f", "k", "--keep-serviceaccount-secrets")
+        done = inject("-f", "k/*.yaml", "--keep-serviceaccount-secrets")
         assert done.stderr == b""
         assert b"- name: old\n        - name: regcred\n" in done.stdout
         done = inject(
@@ -503,6 +551,20 @@ class TestServiceAccountSecrets:
         assert done.stdout == b""
         assert b"error: cannot get serviceaccounts/app" in done.stderr
         assert b"hint: " in done.stderr
+
+    def test_without_the_right_to_several(self, live, world, k):
+        kubeconfig = world.user({"pods": ("list",)})
+        (k / "here.yaml").write_text(WEB.replace("Name: app", "Name: other"))
+        elsewhere = WEB.replace("name: web ", "namespace: default\n  name: web ")
+        (k / "there.yaml").write_text(elsewhere)
+        namespace = world.namespace
+        done = live("-n", namespace, "--kubeconfig", str(kubeconfig), "-f", "k", check=1)
+        said = done.stderr.decode()
+        assert said.count("error: cannot get serviceaccounts/") == 2
+        assert f"cannot get serviceaccounts/app, default, other in '{namespace}': " in said
+        names = "--resource-name=app --resource-name=default --resource-name=other"
+        assert f"--resource=serviceaccounts {names} -n {namespace} && " in said
+        assert "--resource=serviceaccounts --resource-name=app -n default && " in said
 
     def test_cluster_that_does_not_answer(self, live, kubeconfig, k):
         config = yaml.safe_load(kubeconfig.read_text())
@@ -597,6 +659,9 @@ class TestRefused:
         powers = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
         done = inject("-f", "k", "-R", check=2, wrapper=powers)
         assert b"cannot read k/sub: Permission denied" in done.stderr
+        for glob in ("k/sub/*.yaml", "k/s*/*.yaml", "k/sub/**/*.json"):
+            done = inject("-f", glob, check=2, wrapper=powers)
+            assert b"cannot read k/sub: Permission denied" in done.stderr
 
     def test_output_that_is_an_input(self, k):
         command = f"{sys.executable} -m regcred inject --secret regcred -f k >> k/web.yaml"
