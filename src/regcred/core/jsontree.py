@@ -81,7 +81,11 @@ class _Reader:
         if wanted is not None:
             self._kept += 1
             if self._kept > MAX_NODES:
-                raise NotYAML(f"it has more than {MAX_NODES:,} places to look at", at)
+                raise NotYAML(
+                    f"it has more than {MAX_NODES:,} places to look at",
+                    at,
+                    hint="cut it into documents, with '---' between them",
+                )
         if depth > MAX_DEPTH:
             raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", at)
         character = self._text[at : at + 1]

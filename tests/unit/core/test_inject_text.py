@@ -1,10 +1,13 @@
 """What `inject` makes of texts, byte for byte; and what it refuses, where and why."""
 
+from itertools import pairwise
+
 import pytest
 
+from regcred.core import jsontree, manifesttree
 from regcred.core.documents import Document, split
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Request, image_matches, inject
+from regcred.core.inject import Injector, Request, image_matches, inject
 from regcred.core.manifestpath import parse_kind_path
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
@@ -255,6 +258,32 @@ TEXTS = {
         "apiVersion: foo\nkind: Pod\nspec: {}\n",
         "apiVersion: foo\nkind: Pod\nspec: {}\n",
     ),
+    "a Pod spec that a merge key brings in": (
+        f"{DEPLOYMENT}x: &x {{a: 1}}\nspec: {{template: {{<<: {{spec: {{}}}}, b: 2}}}}\n",
+        f"{DEPLOYMENT}x: &x {{a: 1}}\n"
+        "spec: {template: {<<: {spec: {imagePullSecrets: [{name: new}]}}, b: 2}}\n",
+    ),
+    "a list that merges of merges bring in": (
+        f"{POD}x: &x {{imagePullSecrets: [{{name: old}}]}}\ny: &y [{{<<: *x}}, *x]\n"
+        "spec: {<<: *y}\n",
+        f"{POD}x: &x {{imagePullSecrets: [{{name: old}}]}}\ny: &y [{{<<: *x}}, *x]\n"
+        "spec: {<<: *y, imagePullSecrets: [{name: old}, {name: new}]}\n",
+    ),
+    "a key of its own that says what the merge key behind it says": (
+        "x: &x {kind: Pod}\nkind: Pod\n<<: *x\napiVersion: v1\nspec: {}\n",
+        "x: &x {kind: Pod}\nkind: Pod\n<<: *x\napiVersion: v1\n"
+        "spec: {imagePullSecrets: [{name: new}]}\n",
+    ),
+    "replicas that a merge key brings in": (
+        "apiVersion: kubeflow.org/v1\nkind: TFJob\n"
+        "spec: {tfReplicaSpecs: {<<: {Worker: {template: {spec: {}}}}}}\n",
+        "apiVersion: kubeflow.org/v1\nkind: TFJob\nspec: {tfReplicaSpecs: {<<: "
+        "{Worker: {template: {spec: {imagePullSecrets: [{name: new}]}}}}}}\n",
+    ),
+    "a quoted key in an entry": (
+        f'{POD}spec: {{imagePullSecrets: [{{"name":"old"}}, {{}}]}}\n'.replace(", {}]", "]"),
+        f'{POD}spec: {{imagePullSecrets: [{{"name":"old"}},{{"name":"new"}}]}}\n',
+    ),
     "a Pod spec that is none": (f"{POD}spec: text\n", f"{POD}spec: text\n"),
     "nothing": ("", ""),
 }
@@ -340,6 +369,45 @@ REFUSED = {
         "5:7: a merge key brings in something that is no mapping",
         "",
     ),
+    "what a merged entry says besides": (
+        f"{POD}x: &x {{imagePullSecrets: [{{name: a, b: c}}]}}\nspec: {{<<: *x}}\n",
+        "4:27: an entry of the imagePullSecrets that pod/a merges in has more than a name",
+        "write the imagePullSecrets of pod/a out",
+    ),
+    "what readers differ about": (
+        f"x: &x {{kind: Service}}\n{POD}<<: *x\nspec: {{}}\n",
+        "3:7: kind stands before a merge key that brings another: kubectl takes the one, most "
+        "readers of YAML the other",
+        "write the merge key first",
+    ),
+    "one mapping for two things": (
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "- {apiVersion: tekton.dev/v1, kind: TaskRun, spec: &s {}}\n"
+        "- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: *s}\n",
+        "4:52: pod/a shares by an anchor what taskrun/* has for something else: no "
+        "imagePullSecrets can be right for both",
+        "",
+    ),
+    "lists of lists of lists": (
+        "apiVersion: v1\nkind: List\na: &a {}\n"
+        + "".join(
+            f"{key}: &{key} {{apiVersion: v1, kind: List, items: [{', '.join(9 * [f'*{of}'])}]}}\n"
+            for of, key in pairwise("abcdefgh")
+        )
+        + "items: [*h]\n",
+        None,
+        "",
+    ),
+    "merge keys that merge merge keys": (
+        f"{POD}a: &a {{}}\n"
+        + "".join(
+            f"{below}: &{below} {{<<: [{', '.join(9 * [f'*{of}'])}]}}\n"
+            for of, below in pairwise("abcdefgh")
+        )
+        + "spec: {imagePullSecrets: [], <<: *h}\n",
+        None,
+        None,
+    ),
     "a key without value in braces": (
         f"{POD}spec: {{imagePullSecrets}}\n",
         "4:24: imagePullSecrets has no ':' behind it",
@@ -404,6 +472,40 @@ def test_a_pair_without_braces_has_no_room():
     assert refused(text, paths=(path,))[0] == (
         "f:4:10: a mapping without braces has no place for another key"
     )
+
+
+def test_the_end_of_a_block_scalar_is_no_place():
+    path = parse_kind_path("Runs=.spec.runs[*]")
+    text = "apiVersion: example.com/v1\nkind: Runs\nspec:\n  runs:\n  - a: |\n      b"
+    assert refused(text, paths=(path,)) == (
+        "f:6:8: it ends in a block scalar without a line break",
+        "end it with a line break",
+    )
+    assert injected(text + "\n", paths=(path,)) == (
+        f"{text}\n    imagePullSecrets:\n    - name: new\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"{POD}spec: {{a: &a [{', '.join(20 * ['x'])}]}}\n", "4:54"),
+        (f'{{"kind": "List", "items": [{", ".join(20 * ["{}"])}]}}', "1:94"),
+    ],
+)
+def test_more_places_than_memory_is_for(monkeypatch, text, place):
+    for module in (jsontree, manifesttree):
+        monkeypatch.setattr(module, "MAX_NODES", 20)
+    assert refused(text) == (
+        f"f:{place}: it has more than 20 places to look at",
+        "cut it into documents, with '---' between them",
+    )
+
+
+def test_serviceaccounts_of_what_cannot_be_read():
+    injector = Injector(Request(("new",)), "f")
+    with pytest.raises(InvalidManifest, match=r"^f:2:1: "):
+        injector.serviceaccounts(Document("kind: ServiceAccount\n- b\n"))
 
 
 def test_pods_with_an_image():
