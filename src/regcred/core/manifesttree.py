@@ -474,8 +474,7 @@ class _Reader:
 
     def _odd_key(self, mapping: Any, key: Any, depth: int) -> str | None:
         """The name of a key that is no scalar: none, but through an alias."""
-        touching = mapping.end_mark.index == key.start_mark.index
-        if mapping.flow_style and touching and getattr(key, "flow_style", False):
+        if self._text.startswith("{{", mapping.end_mark.index - 1):
             raise IsTemplate("'{{' stands where YAML has a value", mapping.start_mark.index)
         node = self._node(key, ALL, depth + 1)
         target = node.target if isinstance(node, Alias) else None

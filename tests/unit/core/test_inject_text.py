@@ -285,6 +285,20 @@ TEXTS = {
         f'{POD}spec: {{imagePullSecrets: [{{"name":"old"}},{{"name":"new"}}]}}\n',
     ),
     "a Pod spec that is none": (f"{POD}spec: text\n", f"{POD}spec: text\n"),
+    "keys that are no strings": (
+        f"{POD}? [a]\n: b\nx: {{[a]: b, {{a: b}}: c, d: e}}\nspec: {{? [c] : d}}\n",
+        f"{POD}? [a]\n: b\nx: {{[a]: b, {{a: b}}: c, d: e}}\n"
+        "spec: {imagePullSecrets: [{name: new}], ? [c] : d}\n",
+    ),
+    "comments above the first line": (
+        "# c\n\n" + f"{POD}spec: {{}}\n",
+        "# c\n\n" + f"{POD}spec: {{imagePullSecrets: [{{name: new}}]}}\n",
+    ),
+    "entries that are no mappings": (
+        f"{POD}x: &x {{imagePullSecrets: [{{name: a}}]}}\nspec: {{<<: [*x]}}\n",
+        f"{POD}x: &x {{imagePullSecrets: [{{name: a}}]}}\n"
+        "spec: {<<: [*x], imagePullSecrets: [{name: a}, {name: new}]}\n",
+    ),
     "nothing": ("", ""),
 }
 
@@ -363,6 +377,11 @@ REFUSED = {
         "4:21: podTemplate of taskrun/t is no mapping",
         "take podTemplate out, or write podTemplate: {}",
     ),
+    "a merged entry that is no mapping": (
+        f"{POD}x: &x {{imagePullSecrets: [a]}}\nspec: {{<<: *x}}\n",
+        "4:27: an entry of imagePullSecrets of pod/a has no name",
+        "an entry is a mapping, like {name: NAME}",
+    ),
     "a circle": (f"{POD}spec: &a\n  <<: *a\n", "5:7: its aliases lead on and on", ""),
     "a merge key of something else": (
         f"{POD}spec:\n  <<: x\n",
@@ -427,6 +446,26 @@ REFUSED = {
         "take it out",
     ),
     "too deep": ("[" * 300, "1:201: it is nested more than 200 levels deep", ""),
+    "lists too deep": (
+        "apiVersion: v1\nkind: List\n" + "items: [{" * 110 + "}]" * 110 + "\n",
+        "3:900: it is nested more than 200 levels deep",
+        "",
+    ),
+    "lists too deep in JSON": (
+        '{"items":[' * 110 + "]}" * 110,
+        "1:1010: it is nested more than 200 levels deep",
+        "",
+    ),
+    "a kind twice in JSON": (
+        '{"kind":"Pod","kind":"Pod"}',
+        "1:15: the key 'kind' stands twice in one mapping",
+        "take one of them out",
+    ),
+    "a kind twice behind another key": (
+        "a: b\na: c\nkind: Pod\nkind: Pod\nkind: Pod\n",
+        "4:1: the key 'kind' stands twice in one mapping",
+        "take one of them out",
+    ),
     "too deep in JSON": (
         '{"a":' * 5000 + "1" + "}" * 5000,
         "1:6: it is nested more than 200 levels deep",
@@ -490,7 +529,7 @@ def test_the_end_of_a_block_scalar_is_no_place():
     ("text", "place"),
     [
         (f"{POD}spec: {{a: &a [{', '.join(20 * ['x'])}]}}\n", "4:54"),
-        (f'{{"kind": "List", "items": [{", ".join(20 * ["{}"])}]}}', "1:94"),
+        (f'{{"kind": "List", "items": [{", ".join(20 * ["{}"])}]}}', "1:96"),
     ],
 )
 def test_more_places_than_memory_is_for(monkeypatch, text, place):
