@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+import regcred
 from cluster.waiting import await_condition
 from tests.support.cli import run_regcred
 from tests.support.terminal import Terminal
 
+VERSION = regcred.__version__.encode()
 WEB = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -217,6 +219,18 @@ class TestStream:
         assert done.returncode == 1
         assert b"cannot write to standard output: No space left on device" in done.stderr
 
+    @pytest.mark.parametrize("program", ["regcred inject", "regcred.cli.postrenderer"])
+    def test_no_standard_output(self, k, program):
+        command = f"{sys.executable} -m {program} --secret=regcred < k/web.yaml >&-"
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=k.parent, capture_output=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"error: cannot write to standard output: it is closed\n")
+        command = f"{sys.executable} -m {program} --secret=regcred -f k/web.yaml --in-place >&-"
+        subprocess.run(["bash", "-c", command], cwd=k.parent, capture_output=True, check=True)
+        assert (k / "web.yaml").read_text() == WEB_INJECTED
+
     def test_ctrl_c_while_it_waits_for_more(self, inject, k):
         with subprocess.Popen(
             [
@@ -415,9 +429,27 @@ class TestDiff:
         assert done.stderr == b""
         assert snapshot(k) == before
         assert b"config.yml" not in done.stdout
-        subprocess.run(["patch", "-p0", "-s"], cwd=k.parent, input=done.stdout, check=True)
+        assert b"--- a/k/web.yaml\n+++ b/k/web.yaml\n" in done.stdout
+        subprocess.run(["git", "apply", "--check"], cwd=k.parent, input=done.stdout, check=True)
+        subprocess.run(["patch", "-p1", "-s"], cwd=k.parent, input=done.stdout, check=True)
         assert {path: (k / path).read_bytes() for path in expected} == expected
         assert inject("-f", "k", "--diff").stdout == b""
+
+    def test_of_files_by_other_names(self, inject, k):
+        for name in ("./k/web.yaml", ".//k/web.yaml", "./././k/web.yaml"):
+            assert inject("-f", name, "--diff").stdout.startswith(b"--- a/k/web.yaml\n+++ b/k/web")
+        done = inject("-f", str(k / "web.yaml"), "--diff")
+        assert done.stdout.startswith(f"--- a{k}/web.yaml\n+++ b{k}/web.yaml\n".encode())
+        subprocess.run(["patch", "-p1", "-s", "-d", "/"], input=done.stdout, check=True)
+        assert (k / "web.yaml").read_text() == WEB_INJECTED
+
+    def test_of_names_with_anything_in_them(self, inject, k):
+        odd = k / 'a\n+++ "b"\x1b[1m\u202e \xe9.yaml'
+        (k / "web.yaml").rename(odd)
+        done = inject("-f", "k", "--diff")
+        assert b'--- "a/k/a\\n+++ \\"b\\"\\033[1m\\342\\200\\256 \xc3\xa9.yaml"\n' in done.stdout
+        subprocess.run(["git", "apply"], cwd=k.parent, input=done.stdout, check=True)
+        assert odd.read_text() == WEB_INJECTED
 
     def test_of_stdin(self, inject):
         done = inject("--diff", stdin=WEB.encode())
@@ -449,6 +481,14 @@ class TestCheck:
             "k/web.yaml:8: deployment/web in team-a: regcred, other missing\n"
         )
         assert snapshot(k) == before
+
+    def test_names_forge_no_lines(self, inject, k):
+        (k / "web.yaml").rename(k / "web\nchanged: all\x1b.yaml")
+        said = inject("-f", "k", "--check", check=1).stderr
+        assert said.splitlines()[1].startswith(b"k/web\\nchanged: all\\x1b.yaml:8: deployment/web")
+        (k / "web\nchanged: all\x1b.yaml").write_text("a: [")
+        said = inject("-f", "k", "--check", check=2).stderr
+        assert said.startswith(b"error: k/web\\nchanged: all\\x1b.yaml:1:")
 
     def test_says_nothing_when_all_is_right(self, inject):
         done = inject("--check", stdin=WEB_INJECTED.encode())
@@ -706,6 +746,10 @@ class TestPostRenderer:
         assert b"hint: " in done.stderr
 
     def test_help_and_a_wrong_flag(self, post_render):
-        assert post_render("-h").stdout.startswith(b"Usage: regcred-post-renderer [OPTIONS]")
+        said = post_render("-h").stdout
+        assert said.startswith(b"Usage: regcred-post-renderer [OPTIONS]")
+        assert b"  helm install web ./chart --post-renderer regcred-post-renderer\n" in said
+        assert b"--image GLOB" in said
+        assert post_render("--version").stdout == b"regcred-post-renderer %b\n" % VERSION
         done = post_render("--no-such-flag", check=2)
         assert b"hint: regcred-post-renderer --help" in done.stderr

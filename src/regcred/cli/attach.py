@@ -80,7 +80,7 @@ def attach(secret: str, **given: Any) -> None:
 
     \b
     regcred attach regcred -n team-a
-    regcred attach regcred -n team-a --serviceaccount 'build-*' --serviceaccount default
+    regcred attach regcred -n team-a --serviceaccount 'build-*',default
     regcred attach regcred -A --dry-run=server
     """
     from regcred.core.serviceaccount import attach as decide

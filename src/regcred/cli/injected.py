@@ -95,7 +95,7 @@ class Stream:
 
     def finish(self) -> None:
         """Print it."""
-        _print(self._spool, sys.stdout)
+        _print(self._spool, output.data())
 
 
 class InPlace:
@@ -183,7 +183,7 @@ class Diff:
         """Documents of `source` follow."""
         from regcred.core.unifieddiff import UnifiedDiff
 
-        self._diff = UnifiedDiff(source.name, source.name)
+        self._diff = UnifiedDiff(*_diff_names(source))
 
     def add(self, document: Document, injected: Injected) -> None:
         """The next document."""
@@ -203,7 +203,17 @@ class Diff:
 
     def finish(self) -> None:
         """Print it."""
-        _print(self._spool, sys.stdout)
+        _print(self._spool, output.data())
+
+
+def _diff_names(source: Source) -> tuple[str, str]:
+    """The two names of a file, as git has them, so that ``patch -p1`` and ``git apply`` take it."""
+    if not source.path:
+        return source.name, source.name
+    name = source.name.lstrip("/")
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
+    return f"a/{name}", f"b/{name}"
 
 
 _DIFF_COLOURS = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}

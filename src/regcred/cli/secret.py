@@ -111,8 +111,10 @@ def secret(
     existing Secret is updated in place, and never when it is of another type.
 
     \b
-    regcred secret pull --docker-server=ghcr.io --docker-username=me --password-stdin < token
-    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json --dry-run=client -o yaml
+    regcred secret pull --docker-server=ghcr.io --docker-username=me \\
+      --password-stdin < token
+    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json \\
+      --dry-run=client -o yaml
     regcred secret pull --from-docker-config --registry ghcr.io -n team-a
     """
     names.check_name(name, "Secret")
