@@ -287,12 +287,8 @@ class Finder:
         node, aliases = way = self._resolve(way)
         if isinstance(node, Sequence):
             return [_Way(item, aliases) for item in node.items]
-        found: dict[str, _Way] = {}
-        for name in self._names(way):
-            below = self._step(way, name, exact=exact)
-            if below is not None:
-                found.setdefault(name, below)
-        return list(found.values())
+        names = dict.fromkeys(self._names(way))
+        return [below for name in names if (below := self._step(way, name, exact=exact))]
 
     def _names(self, way: _Way) -> Iterator[str]:
         """The keys of the mapping at `way`, and those that it merges, perhaps several times."""

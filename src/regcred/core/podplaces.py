@@ -233,8 +233,7 @@ def _want(root: Wanted, path: Path) -> Wanted:
     """Add `path` below `root`; the mapping that its last key is in."""
     for key in path[:-1]:
         root = root.setdefault(key, Wanted())
-    if path:
-        root.setdefault(path[-1], Wanted())
+    root.setdefault(path[-1], Wanted())
     return root
 
 
