@@ -299,10 +299,6 @@ TEXTS = {
         f"{POD}x: &x {{imagePullSecrets: [{{name: a}}]}}\n"
         "spec: {<<: [*x], imagePullSecrets: [{name: a}, {name: new}]}\n",
     ),
-    "a merge key of something else, behind which a list stands": (
-        f"{POD}y: &y {{}}\nx: *y\nspec: {{<<: [a], imagePullSecrets: []}}\n",
-        f"{POD}y: &y {{}}\nx: *y\nspec: {{<<: [a], imagePullSecrets: [{{name: new}}]}}\n",
-    ),
     "a line of comments with such a line end": (
         f"{POD}spec:\n  # c\x85  # d\n  nodeName: b\n",
         f"{POD}spec:\n  # c\x85  # d\n  imagePullSecrets:\n  - name: new\n  nodeName: b\n",
