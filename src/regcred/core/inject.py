@@ -250,13 +250,14 @@ def image_matches(reference: str, globs: Iterable[str]) -> bool:
     """Whether one of `globs` matches the image `reference`, normalized or as written.
 
     ``registry.example.com/*`` matches every image of that registry, ``docker.io/library/nginx``
-    is what ``nginx`` means, and tags may be left out of a glob. What is no reference, such as
-    ``$IMAGE``, counts as it is written.
+    and ``docker.io/library/nginx:latest`` are what ``nginx`` means, and tags may be left out of a
+    glob. What is no reference, such as ``$IMAGE``, counts as it is written.
     """
     names = [reference]
     with contextlib.suppress(InvalidImage):
         parsed = image.parse_image(reference)
-        names += [parsed.name, str(parsed)]
+        tagged = str(parsed) if parsed.digest else f"{parsed.name}:{parsed.reference}"
+        names += [parsed.name, str(parsed), tagged]
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
 
 

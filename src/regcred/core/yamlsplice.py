@@ -195,7 +195,11 @@ def _into_braces(
     text: str, tree: Tree, holder: Mapping, keys: tuple[str, ...], names: Names[str]
 ) -> Insertion:
     if holder.brace < 0:
-        raise NotYAML("a mapping without braces has no place for another key", holder.start)
+        raise NotYAML(
+            "a mapping without braces has no place for another key",
+            holder.start,
+            hint="write the braces",
+        )
     quote = '"' if tree.json or text[holder.first : holder.first + 1] == '"' else ""
     colon, comma = _spacing(text, holder.first) if quote else (": ", ", ")
     opened = "".join(f"{quote}{key}{quote}{colon}{{" for key in keys[:-1])
