@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.podplaces import KINDS
@@ -76,6 +77,8 @@ _ACCOUNT = ("ServiceAccount", "v1")
 
 
 def _places(kind: str, version: str, group: str) -> Any:
+    if "/" not in version and not re.fullmatch("v1((alpha|beta)[0-9]+)?", version):
+        return ()
     return KINDS.get((kind, version)) or KINDS.get((kind, group), ())
 
 
