@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as MappingType
 
     from regcred.core.documents import Document
+
+#: How what Helm (or Jinja) replaces begins.
+_TEMPLATE = re.compile(r"\{[{%]")
 
 #: Namespace and name of a ServiceAccount.
 Account = tuple[str, str]
@@ -331,10 +335,11 @@ def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> Invalid
     line, column = document.locate(error.at + bom)
     problem, hint = error.problem, error.hint
     if isinstance(error, manifesttree.IsTemplate) or (
-        isinstance(error, manifesttree.Malformed) and "{{" in document.text
+        isinstance(error, manifesttree.Malformed) and _TEMPLATE.search(document.text)
     ):
         hint = "render it first: helm template … | regcred inject --secret NAME"
-        if isinstance(error, manifesttree.IsTemplate) or "{{" in document.line_at(error.at + bom):
+        line_itself = document.line_at(error.at + bom)
+        if isinstance(error, manifesttree.IsTemplate) or _TEMPLATE.search(line_itself):
             problem = f"this is the source of a template, not YAML: {problem}"
         else:
             hint = f"if this is the source of a template, {hint}"
