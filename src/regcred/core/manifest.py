@@ -33,12 +33,6 @@ MAX_STEPS = 50_000
 #: Aliases behind one another on the way to a place; one that holds itself has no end.
 MAX_ALIASES = 50
 
-_LISTS_OF_ANYTHING = {
-    ("v1", "List"),
-    ("config.kubernetes.io/v1", "ResourceList"),
-    ("config.kubernetes.io/v1beta1", "ResourceList"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -174,7 +168,10 @@ class Finder:
         return podplaces.places(obj.kind, obj.api_version, self._extra)
 
     def _objects(self, way: _Way, api_version: str, kind: str) -> Iterator[_Object]:
-        """The object at `way`, or those in it if it is a list.
+        """The object at `way`, and those in it if it is a list.
+
+        For kubectl, whatever has items is a list, be it a ``List``, a ``ResourceList`` or one of a
+        kind; by its name, so that it need not be looked for in others.
 
         Args:
             way: to the object.
@@ -186,17 +183,10 @@ class Finder:
             return
         own = tuple(self._text(way, (key,), exact=True) for key in ("apiVersion", "kind"))
         api_version, kind = own if own != ("", "") else (api_version, kind)
-        if (api_version, kind) in _LISTS_OF_ANYTHING:
-            of = "", ""
-        elif kind.endswith("List") and podplaces.places(kind[:-4], api_version, self._extra):
-            of = api_version, kind[:-4]
-        elif (api_version, kind) == ("v1", "ServiceAccountList"):
-            of = "v1", "ServiceAccount"
-        else:
-            yield _Object(way, kind, api_version)
-            return
-        for item in self._descend(way, ("items", "*")):
-            yield from self._objects(item, *of)
+        yield _Object(way, kind, api_version)
+        if kind.endswith("List"):
+            for item in self._descend(way, ("items", "*")):
+                yield from self._objects(item, api_version, kind.removesuffix("List"))
 
     def _add(self, sites: dict[int, Site], obj: _Object, place: podplaces.Place, way: _Way) -> None:
         base = self._resolve(way)
