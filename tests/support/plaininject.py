@@ -46,16 +46,9 @@ def _object(obj: Any, kind: tuple[str, str], secrets: tuple[str, ...], accounts:
     own = _text(obj.get("kind")), _text(obj.get("apiVersion"))
     name, version = own if any(own) else kind
     group = version.rpartition("/")[0]
-    items = obj.get("items") if isinstance(obj.get("items"), list) else []
-    if (name, version) in _LISTS:
-        for item in items:
-            _object(item, ("", ""), secrets, accounts)
-        return
-    single = name.removesuffix("List")
-    if name != single and (_places(single, version, group) or (single, version) == _ACCOUNT):
-        for item in items:
-            _object(item, (single, version), secrets, accounts)
-        return
+    if name.endswith("List"):
+        for item in _descend(obj, ("items", "*")):
+            _object(item, (name[:-4], version), secrets, accounts)
     if (name, version) == _ACCOUNT and accounts:
         _extend(obj, secrets)
     for place in _places(name, version, group):
@@ -68,11 +61,6 @@ def _object(obj: Any, kind: tuple[str, str], secrets: tuple[str, ...], accounts:
                 _extend(holder, secrets)
 
 
-_LISTS = (
-    ("List", "v1"),
-    ("ResourceList", "config.kubernetes.io/v1"),
-    ("ResourceList", "config.kubernetes.io/v1beta1"),
-)
 _ACCOUNT = ("ServiceAccount", "v1")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from regcred.core import goyaml
 from tests.support.samplenodes import Anchored, Empty, Merge, Reference
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ class FlowWriter:
 
 
 def _is_string(text: str) -> bool:
+    """Whether it is a string without quotes, for PyYAML and for kubectl."""
+    if goyaml.reads_as_other_type(text):
+        return False
     return _RESOLVE(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
 
 

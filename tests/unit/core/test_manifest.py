@@ -34,10 +34,16 @@ apiVersion: apps/v1
 kind: DeploymentList
 items: [{{spec: {{template: {{spec: {{{NEW}}}}}}}}}, {{spec: {{}}}}]
 """,
-    "of a kind that is not ours": """\
+    "of a kind that is not ours": f"""\
 apiVersion: example.com/v1
 kind: PodList
-items: [{spec: {}}, {apiVersion: v1, kind: Pod, spec: {}}]
+items: [{{spec: {{}}}}, {POD % NEW}]
+""",
+    "that has no items": "apiVersion: example.com/v1\nkind: AllowList\nspec: {}\n",
+    "that is none by its name": """\
+apiVersion: example.com/v1
+kind: Basket
+items: [{apiVersion: v1, kind: Pod, spec: {}}]
 """,
     "of functions": f"""\
 apiVersion: config.kubernetes.io/v1
