@@ -112,7 +112,7 @@ class Shares:
     def _note(self, site: Site) -> None:
         ways: set[_Way] = {tuple(map(id, way)) for way in site.ways}
         self._known.setdefault(id(site.holder), set()).update(ways)
-        value, merge = own_list(site), site.holder.get(MERGE)
+        value, merge = own_list(site), None if site.missing else site.holder.get(MERGE)
         if merge is not None and (value is None or value.start > merge.start):
             # The list that it merges in, a site has or hides with one of its own, behind it.
             for mapping, way in _merged(merge):

@@ -23,6 +23,7 @@ REFUSALS = {
     ".* is shared by an anchor with something that does not get it: .*": lambda text: "*a" in text,
     ".* shares by an anchor what .* has for something else: .*": lambda text: "*a" in text,
     r"\w+ stands before a merge key that brings another: .*": lambda text: "<<" in text,
+    "a mapping without braces has no place for another key": lambda text: "[" in text,
     rf"an entry of the {FIELD} that .* merges in has more .*": lambda text: "<<" in text,
 }
 

@@ -247,6 +247,10 @@ REFUSED = {
 - {apiVersion: v1, kind: ConfigMap, data: &data {<<: ^*spec}}
 - {apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {<<: *data}}
 """,
+    "merged by one that gets its list elsewhere": """\
+- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: &spec {a: b}}
+- {apiVersion: tekton.dev/v1, kind: TaskRun, metadata: {name: a}, spec: {<<: ^*spec}}
+""",
     "a part of what is merged": """\
 - apiVersion: apps/v1
   kind: Deployment
