@@ -83,7 +83,13 @@ class InvalidDockerConfig(InvalidInput):
 
 
 class UndecodableDockerConfig(InvalidDockerConfig):
-    """kubelet cannot decode it, and then finds no credentials at all for the Pod."""
+    """kubelet cannot decode it, and then finds no credentials at all for the Pod.
+
+    Attributes:
+        registry: the key of the entry that does not decode; None where it is the whole document.
+    """
+
+    registry: str | None = None
 
 
 class UselessDockerConfig(InvalidDockerConfig):
