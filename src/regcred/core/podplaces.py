@@ -10,9 +10,13 @@ group, the types that its project publishes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from regcred.core.manifestpath import FIELD, KindPath, Path
 from regcred.core.manifesttree import ALL, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _POD_IMAGES: tuple[Path, ...] = (
     ("containers", "*", "image"),
@@ -171,11 +175,18 @@ def places(kind: str, api_version: str, extra: tuple[KindPath, ...] = ()) -> tup
     return known + tuple(place for place in added if place not in known)
 
 
-def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
+def wanted(
+    extra: tuple[KindPath, ...] = (),
+    *,
+    pod: Iterable[Path] = (),
+    more: Iterable[Path] = (),
+) -> Wanted:
     """What has to be kept of a document to find all places in it.
 
     Args:
         extra: from ``--path``.
+        pod: more that is looked for, from every place.
+        more: likewise, from the object; all that is below.
     """
     root = Wanted()
     for key in ("apiVersion", "kind"):
@@ -185,8 +196,10 @@ def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
     every = [SERVICE_ACCOUNT, *(place for known in KINDS.values() for place in known)]
     for place in (*every, *(Place(e.path) for e in extra)):
         _want(root, (*place.path, *place.below, FIELD))[FIELD] = ALL
-        for path in (*place.images, place.account, ("serviceAccount",)):
+        for path in (*place.images, place.account, ("serviceAccount",), *pod):
             _want(root, (*place.path, *path))
+    for path in more:
+        _want(root, path)[path[-1]] = ALL
     _spread(root)
     root["items"] = Wanted({"*": root})
     return root

@@ -35,6 +35,25 @@ class Reason(StrEnum):
     #: An entry that is not the image's own keeps kubelet from the one that is.
     SHADOWED = "Shadowed"
 
+    # From here on: what the registry says (`regcred.core.answer`).
+
+    #: The image can be pulled.
+    OK = "Ok"
+    #: It does not accept the login, or wants one where there is none.
+    UNAUTHORIZED = "Unauthorized"
+    #: It knows who asks, who may not pull this.
+    FORBIDDEN = "Forbidden"
+    #: It has no such repository or tag, or nothing there that a node could pull.
+    NOT_FOUND = "NotFound"
+    #: The image is there, but not for the platform asked for.
+    PLATFORM_MISSING = "PlatformMissing"
+    #: The login has expired.
+    EXPIRED = "Expired"
+    #: It takes no more requests for now.
+    RATE_LIMITED = "RateLimited"
+    #: No registry answers there: DNS, TCP, TLS, time-out, or what answers is none.
+    UNREACHABLE = "Unreachable"
+
     # From here on: the pull may work, and is not what it seems.
 
     #: Entries of one Secret come under one index with different logins: in any order.
