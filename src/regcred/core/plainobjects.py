@@ -7,6 +7,8 @@ say images and pull Secrets, and the data of Secrets.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,12 @@ _SECRET = (("type",), ("data",), ("stringData",))
 _STRINGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge")
 
 
+#: Values of one object: aliases can make it large where the text is short.
+MAX_VALUES = 200_000
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
 class Text(str):
     """A string of a manifest that knows its place.
 
@@ -50,11 +58,21 @@ class Text(str):
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """A number or boolean, where only strings are looked for."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class PlainObject:
     """An object, as far as it was looked for.
 
     Args:
-        content: mappings, lists, strings (`Text`), None; other scalars are kept as they are.
+        content: mappings, lists, strings (`Text`), None and `Other`.
         line: of its first character, from 1.
     """
 
@@ -86,19 +104,17 @@ class Reader:
         self._verb = verb
         self._objects = _Objects(extra)
 
-    def read(self, document: Document) -> list[PlainObject]:
+    def read(self, document: Document) -> Iterator[PlainObject]:
         """The objects in `document` that make Pods, Secrets and ServiceAccounts.
 
         Raises:
             InvalidManifest: it cannot be read; the message starts with ``FILE:LINE:COLUMN:``.
         """
         bom, text = manifestread.without_bom(document.text)
+        self._objects.start(text, document.line)
         try:
-            return [
-                found
-                for tree in manifestread.trees(text, self._objects.wanted)
-                for found in self._objects.of(tree, document, bom)
-            ]
+            for tree in manifestread.trees(text, self._objects.wanted):
+                yield from self._objects.of(tree)
         except NotYAML as error:
             raise manifestread.invalid(document, error, bom, self._file, self._verb) from None
 
@@ -112,16 +128,24 @@ class _Objects(Finder):
 
     def __init__(self, extra: tuple[KindPath, ...]) -> None:
         super().__init__(extra)
-        self.wanted = podplaces.wanted(extra, pod=_pod_paths(), more=_SECRET)
-        self._document: Document
-        self._bom = 0
+        self.wanted = podplaces.wanted(extra, pod=tuple(_pod_paths()), more=_SECRET)
+        self._taken = 0
+        self._first = 1
+        self._breaks: list[int] = []
 
-    def of(self, tree: Tree, document: Document, bom: int) -> Iterator[PlainObject]:
-        self._steps, self._document, self._bom = 0, document, bom
+    def start(self, text: str, line: int) -> None:
+        """What is read next is in `text`, which starts in `line`."""
+        self._first = line
+        self._breaks = [found.start() for found in _BREAK.finditer(text)]
+
+    def of(self, tree: Tree) -> Iterator[PlainObject]:
+        """The objects in `tree`."""
+        self._steps = 0
         ours = False
         for obj in self._objects(Way(tree.root), "", ""):
             if (obj.kind, obj.api_version) in _OTHERS or self._places(obj):
                 ours = True
+                self._taken = 0
                 content = self._plain(obj.way)
                 content |= {"kind": obj.kind, "apiVersion": obj.api_version}
                 yield PlainObject(content, self._line(obj.way.node.start))
@@ -130,11 +154,14 @@ class _Objects(Finder):
             raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
 
     def _line(self, at: int) -> int:
-        return self._document.locate(at + self._bom)[0]
+        return self._first + bisect_left(self._breaks, at)
 
     def _plain(self, way: Way) -> Any:
         node, aliases = way = self._resolve(way)
         self._count(node)
+        self._taken += 1
+        if self._taken > MAX_VALUES:
+            raise NotYAML(f"an object has more than {MAX_VALUES:,} values", node.start)
         if isinstance(node, Mapping):
             plain: dict[str, Any] = {}
             for name in self._names(way):
@@ -148,7 +175,7 @@ class _Objects(Finder):
 
     def _value(self, node: Scalar) -> Any:
         if node.plain and not _is_string(node.value):
-            return None if node.null else yaml.safe_load(node.value)
+            return None if node.null else Other(node.value)
         return Text(node.value, self._line(node.start))
 
 

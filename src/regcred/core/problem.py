@@ -54,6 +54,11 @@ class Reason(StrEnum):
     #: No registry answers there: DNS, TCP, TLS, time-out, or what answers is none.
     UNREACHABLE = "Unreachable"
 
+    #: What decides about the login could not be read, so there is no yes and no no.
+    UNKNOWN = "Unknown"
+    #: ``imagePullPolicy: Never``: kubelet does not pull it.
+    NEVER_PULLED = "NeverPulled"
+
     # From here on: the pull may work, and is not what it seems.
 
     #: Entries of one Secret come under one index with different logins: in any order.
@@ -62,6 +67,12 @@ class Reason(StrEnum):
     EMPTY_CREDENTIAL = "EmptyCredential"
     #: Docker Hub's login goes to a registry that is not Docker Hub.
     SENT_ELSEWHERE = "SentElsewhere"
+    #: The reference has no tag, or ``latest``: what is pulled may change at any time.
+    LATEST_TAG = "LatestTag"
+    #: The login says itself that it ends within a day.
+    EXPIRES_SOON = "ExpiresSoon"
+    #: The Pod has a list of its own, so it gets nothing of its ServiceAccount's.
+    CUTS_OFF_SERVICEACCOUNT = "CutsOffServiceAccount"
 
 
 @dataclass(frozen=True, slots=True)
