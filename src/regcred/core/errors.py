@@ -19,6 +19,8 @@ The tree::
     │   └── RegistryUnreachable
     ├── RegistryRefused             the registry answered, and the answer is no
     │   ├── BadCredentials          it does not know this username and password
+    │   ├── RegistryDenied          it knows the login, and that may not pull this
+    │   ├── RegistryBusy            it takes no more requests for now
     │   └── RegistryProtocolError   it does not speak the Distribution protocol
     ├── TimedOut                    something awaited did not come in the time given
     └── APIError                    the Kubernetes API server answered with a failure Status
@@ -139,6 +141,14 @@ class RegistryRefused(RegcredError):
 
 class BadCredentials(RegistryRefused):
     """The registry does not accept this username and password."""
+
+
+class RegistryDenied(RegistryRefused):
+    """The registry accepts the login, and that may not pull what was asked for."""
+
+
+class RegistryBusy(RegistryRefused):
+    """The registry or its token service takes no more requests for now (429)."""
 
 
 class RegistryProtocolError(RegistryRefused):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from regcred.core.credential import Credential
 from regcred.core.expiry import expires
 from regcred.core.problem import Problem, Reason, listed
 from regcred.core.registrykey import display
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regcred.core.answer import Answer
-    from regcred.core.credential import Credential
     from regcred.core.effective import Effective
     from regcred.core.keyring import Candidate
     from regcred.core.lookup import Lookup
@@ -90,7 +90,7 @@ def tries(lookup: Lookup) -> tuple[Credential | None, ...]:
         return ()
     if not lookup.candidates:
         return (None,)
-    return tuple(dict.fromkeys(_credential(candidate) for candidate in lookup.candidates))
+    return tuple(dict.fromkeys(_login(lookup, candidate) for candidate in lookup.candidates))
 
 
 def skipped() -> Verdict:
@@ -147,8 +147,12 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
     return replace(verdicts[0], platforms=tuple(dict.fromkeys(platforms)))
 
 
-def _credential(candidate: Candidate) -> Credential | None:
-    return None if candidate.useless else candidate.credential
+def _login(lookup: Lookup, candidate: Candidate | None) -> Credential | None:
+    """What the registry gets to see; the same for one login under several keys."""
+    if candidate is None or candidate.useless or lookup.reference is None:
+        return None
+    credential = candidate.credential
+    return Credential(lookup.reference.domain, credential.username, credential.password)
 
 
 def _tried(
@@ -156,7 +160,7 @@ def _tried(
 ) -> list[_Try]:
     found = []
     for candidate in lookup.candidates or (None,):
-        credential = candidate and _credential(candidate)
+        credential = _login(lookup, candidate)
         if credential in answers:
             answer = answers[credential]
             reason = answer.reason
@@ -169,7 +173,7 @@ def _tried(
 
 def _ok(lookup: Lookup, tried: _Try, warnings: list[Problem], now: datetime) -> Verdict:
     candidate, answer = tried.candidate, tried.answer
-    credential = candidate and _credential(candidate)
+    credential = _login(lookup, candidate)
     if credential is None:
         said = "needs no login"
         warnings = [*(p for p in lookup.problems if p.reason in _PASSED_OVER), *warnings]

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from regcred.core import proxy, tokenflow
+from regcred.core import httpmessage, proxy, tokenflow
 from regcred.core.errors import InvalidInput, RegistryProtocolError, RegistryUnreachable
 from regcred.core.peers import is_off_limits
 from regcred.core.registrykey import endpoint_host, is_loopback, parse_registry
@@ -139,8 +139,8 @@ async def _log_in(
 
 
 async def _exchange(
-    session: aiohttp.ClientSession, request: tokenflow.Request, env: Mapping[str, str]
-) -> tokenflow.Response:
+    session: aiohttp.ClientSession, request: httpmessage.Request, env: Mapping[str, str]
+) -> httpmessage.Response:
     """Make one request of the flow.
 
     Raises:
@@ -165,7 +165,7 @@ async def _exchange(
             body = await _read(answer)
             decoded = _json(body)
             is_page = answer.content_type == "text/html" or (body != b"" and decoded is None)
-            return tokenflow.Response(
+            return httpmessage.Response(
                 status=answer.status,
                 challenges=answer.headers.getall("WWW-Authenticate", []),
                 location=answer.headers.get("Location", ""),

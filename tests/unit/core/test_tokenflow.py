@@ -9,6 +9,7 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
+    RegistryBusy,
     RegistryProtocolError,
     RegistryRefused,
 )
@@ -224,7 +225,6 @@ def test_answer_without_a_token_is_refused(body):
 @pytest.mark.parametrize(
     ("responses", "message", "hint"),
     [
-        ([Response(429)], "takes no more requests for now", "try again later"),
         ([Response(503)], "answers with HTTP status 503", "try again later"),
         ([Response(302)], "answers with HTTP status 302", ""),
         ([Response(418, json=SAID)], "answers with HTTP status 418: UNAUTHORIZED no such", ""),
@@ -237,6 +237,12 @@ def test_other_answers_are_passed_on(responses, message, hint):
     error = fails(responses, RegistryRefused)
     assert message in error.message
     assert error.hint == hint
+
+
+def test_busy_registry_has_an_error_of_its_own():
+    error = fails([Response(429)], RegistryBusy)
+    assert error.message == "registry.example.com takes no more requests for now"
+    assert error.hint == "try again later"
 
 
 def test_plain_http_to_a_tls_port_is_guessed():
