@@ -28,6 +28,7 @@ VERBS = {
     "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
     "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
+    "check": ("regcred.cli.check:check", "Say whether images will be pulled, before the deploy."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
 }
 

@@ -118,9 +118,10 @@ class Reader:
         except NotYAML as error:
             raise manifestread.invalid(document, error, bom, self._file, self._verb) from None
 
-    def wrong(self, obj: PlainObject, problem: str) -> InvalidManifest:
+    def wrong(self, obj: PlainObject, problem: str, hint: str = "") -> InvalidManifest:
         """The error for an object that the API server would not take."""
-        return InvalidManifest(f"{self._file or 'the input'}:{obj.line}:1: {problem}")
+        where = f"{self._file or 'the input'}:{obj.line}:1"
+        return InvalidManifest(f"{where}: {problem}", hint=hint)
 
 
 class _Objects(Finder):

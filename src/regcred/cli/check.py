@@ -1,0 +1,286 @@
+"""``regcred check``: will these images pull?"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from regcred.cli.options import (
+    cluster_options,
+    namespaces_option,
+    option,
+    split_names,
+    split_namespaces,
+)
+from regcred.core.errors import InvalidKubeconfig, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from regcred.cli.checked import Result
+    from regcred.cli.checkinputs import Asked
+    from regcred.kube.config import ClusterConfig
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+@option(
+    "-f",
+    "--filename",
+    "files",
+    metavar="FILE|DIR|GLOB|-",
+    multiple=True,
+    help="Manifests; repeatable. '**/' in a quoted glob is any folders.",
+)
+@option("-R", "--recursive", is_flag=True, help="In folders of folders too.")
+@option(
+    "--path",
+    "paths",
+    metavar="KIND=PATH",
+    multiple=True,
+    help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
+)
+@namespaces_option
+@option("-A", "--all-namespaces", is_flag=True, help="What runs in every namespace.")
+@option(
+    "--serviceaccount",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Whose pull Secrets images given as arguments get.",
+)
+@option(
+    "--assume-secret",
+    "assumed",
+    metavar="FILE",
+    multiple=True,
+    help="A Secret that the deploy will bring; repeatable.",
+)
+@option(
+    "--secret-file",
+    "secret_files",
+    metavar="FILE",
+    multiple=True,
+    help="Check IMAGE with these Secrets and nothing else, in this order; repeatable.",
+)
+@option(
+    "--docker-config",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="",
+    help="Use the logins of this machine, credential helpers run, and no Secrets.",
+)
+@option("--offline", is_flag=True, help="Only say which logins match; ask nobody.")
+@option("--no-cluster", is_flag=True, help="Do not ask the cluster for what manifests lack.")
+@option(
+    "--platform",
+    "platforms",
+    metavar="OS/ARCH",
+    multiple=True,
+    help="The nodes' platform; repeatable. Default: the cluster's, else linux/amd64.",
+)
+@option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Probes of one registry at a time.",
+)
+@option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For one probe, retries included.",
+)
+@option("--ca-file", metavar="FILE", help="CA certificates to trust besides the system's.")
+@option("--certs-dir", metavar="DIR", help="CA certificates by host, laid out as containerd's.")
+@option(
+    "--plain-http",
+    metavar="HOST",
+    multiple=True,
+    help="Speak plain HTTP with this host; repeatable.",
+)
+@option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "junit", "github"]),
+    default="table",
+    help="How verdicts are printed.",
+)
+@cluster_options
+def check(
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    recursive: bool,
+    paths: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    all_namespaces: bool,
+    serviceaccount: str,
+    assumed: tuple[str, ...],
+    secret_files: tuple[str, ...],
+    docker_config: str | None,
+    offline: bool,
+    no_cluster: bool,
+    platforms: tuple[str, ...],
+    concurrency: int,
+    timeout: float,
+    ca_file: str | None,
+    certs_dir: str | None,
+    plain_http: tuple[str, ...],
+    form: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Say whether images will be pulled, before the deploy.
+
+    For each image the pull Secrets are found as kubelet finds them, and the registry is asked for
+    its manifest with each of their logins. Nothing is downloaded, and nothing is written.
+
+    \b
+    regcred check -f deploy/                      manifests, and the cluster they go to
+    helm template web ./chart | regcred check -f -
+    regcred check -n team-a                       what runs in a namespace
+    regcred check registry.example.com/app:1.2 --docker-config
+    """
+    from regcred.cli import checkinputs
+    from regcred.core.manifestpath import parse_kind_path
+    from regcred.core.names import check_name
+    from regcred.core.platform import Platform
+
+    if not all(images):
+        raise UsageError("an IMAGE is empty", hint='is a variable not set? regcred check "$IMAGE"')
+    spaces = split_namespaces(namespaces)
+    _exclusions(images, files, spaces, secret_files, docker_config, offline, all_namespaces)
+    check_name(serviceaccount, "ServiceAccount")
+    if offline:
+        _offline(images, docker_config, secret_files, form)
+        return
+    asked = checkinputs.Asked(
+        images=images,
+        files=files,
+        recursive=recursive,
+        paths=tuple(parse_kind_path(path) for path in paths),
+        namespaces=tuple(spaces),
+        all_namespaces=all_namespaces,
+        serviceaccount=serviceaccount,
+        assumed=assumed,
+        secret_files=secret_files,
+        docker_config=docker_config,
+        platforms=tuple(Platform.parse(text) for text in split_names(platforms)),
+        timeout=timeout,
+    )
+    config = None if no_cluster else _config(asked, kubeconfig, context)
+    connection = {
+        "ca_file": ca_file,
+        "certs_dir": certs_dir,
+        "plain_http": frozenset(split_names(plain_http)),
+        "timeout": timeout,
+        "concurrency": concurrency,
+    }
+    result = _run(asked, config, connection)
+    code = result.show(form)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _exclusions(
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    namespaces: list[str],
+    secret_files: tuple[str, ...],
+    docker_config: str | None,
+    offline: bool,
+    all_namespaces: bool,
+) -> None:
+    if images and files:
+        raise UsageError(
+            "images and manifests exclude each other", hint="check them one after the other"
+        )
+    if all_namespaces and (images or files or namespaces):
+        raise UsageError("-A is what runs in every namespace, and excludes images, -f and -n")
+    if (images or files) and len(namespaces) > 1:
+        raise UsageError("give one namespace: it is that of what names none")
+    if not (images or files or namespaces or all_namespaces):
+        said = "nothing is given to check"
+        if docker_config:
+            said = f"no IMAGE is given: {docker_config!r} was taken for the FILE of --docker-config"
+        raise UsageError(
+            said, hint="regcred check IMAGE, -f FILE, -n NAMESPACE for what runs there, or -A"
+        )
+    if secret_files and docker_config is not None:
+        raise UsageError("--secret-file and --docker-config exclude each other", hint="give one")
+    if secret_files and not images:
+        raise UsageError(
+            "--secret-file is for images that are given as arguments",
+            hint="--assume-secret FILE gives Secrets that manifests name",
+        )
+    if offline and (not images or (not secret_files and docker_config is None)):
+        raise UsageError(
+            "--offline needs images, and the logins to look among",
+            hint="regcred check --offline IMAGE --docker-config FILE, or --secret-file FILE",
+        )
+
+
+def _offline(
+    images: tuple[str, ...], docker_config: str | None, secret_files: tuple[str, ...], form: str
+) -> None:
+    from regcred.cli import checked, checkinputs
+    from regcred.core.keyring import Keyring
+    from regcred.core.lookup import look_up
+
+    if form not in ("table", "json"):
+        raise UsageError("--offline gives no verdicts, so no junit and no github", hint="-o json")
+    if docker_config is not None:
+        secrets = [checkinputs.docker_config_file(docker_config)]
+    else:
+        secrets = checkinputs.secret_files(secret_files)
+    keyring = Keyring.build(secrets)
+    checked.show_lookups([look_up(keyring, image) for image in images], form)
+
+
+def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> ClusterConfig | None:
+    """The cluster; None where none is needed, or nobody says that there is one."""
+    from regcred.kube import config
+
+    if not asked.wants_cluster:
+        return None
+    try:
+        return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
+    except InvalidKubeconfig:
+        if asked.needs_cluster or kubeconfig or context or os.environ.get("KUBECONFIG"):
+            raise
+        default = os.path.expanduser("~/.kube/config")  # noqa: PTH111 - as kubectl has it
+        if os.path.exists(default):  # noqa: PTH110
+            raise
+        return None
+
+
+def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, object]) -> Result:
+    import asyncio
+
+    from regcred.cli import checkinputs
+    from regcred.cli.checked import Result
+    from regcred.cli.checking import Checker, questions
+    from regcred.cli.progress import Progress
+    from regcred.registry.prober import Prober
+
+    async def run() -> Result:
+        with Progress("reading", None) as progress:
+            read = await checkinputs.read(asked, config, progress.step)
+        wanted = list(questions(read.templates, read.lookups, read.platforms))
+        tells = not asked.own_logins
+        async with Prober(env=os.environ, **connection) as prober:  # type: ignore[arg-type]
+            checker = Checker(prober, datetime.now(UTC), tells=tells)
+            with Progress("checking", len(wanted)) as progress:
+                found = await checker.check(wanted, progress.step)
+        return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
+
+    return asyncio.run(run())

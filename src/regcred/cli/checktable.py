@@ -1,0 +1,118 @@
+"""Verdicts as a table: as wide as the terminal, one line a row where there is none."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from regcred.cli import output
+from regcred.cli.checked import grouped
+from regcred.core.verdict import Outcome
+
+if TYPE_CHECKING:
+    from regcred.cli.checked import Group, Result
+
+#: From this width on everything has a column of its own.
+_WIDE = 120
+_UNBOUNDED = 100_000
+_COLOURS = {
+    Outcome.OK: "green",
+    Outcome.FAIL: "red",
+    Outcome.UNKNOWN: "yellow",
+    Outcome.SKIPPED: "dim",
+}
+
+
+def table(result: Result) -> str:
+    """The table, coloured where it may be."""
+    groups = grouped(result.checked)
+    if not groups:
+        return ""
+    if not sys.stdout.isatty():
+        return "".join(_line(group) for group in groups)
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    width = Console(file=sys.stdout).width
+    made = io.StringIO()
+    console = Console(
+        file=made,
+        width=width,
+        force_terminal=not plain,
+        color_system=None if plain else "standard",
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(_wide(groups) if width >= _WIDE else _narrow(groups))
+    return "".join(line.rstrip() + "\n" for line in made.getvalue().splitlines())
+
+
+def _line(group: Group) -> str:
+    """One row as one line, for grep and logs."""
+    said = [_word(group), group.first.container.image, group.said, *_details(group)]
+    return output.printable("  ".join(part.replace("\n", " ") for part in said if part)) + "\n"
+
+
+def _wide(groups: list[Group]) -> Table:
+    made = Table(box=None, pad_edge=False, expand=True)
+    made.add_column("VERDICT", no_wrap=True)
+    made.add_column("IMAGE", overflow="fold", ratio=3)
+    made.add_column("FOR", overflow="fold", ratio=2)
+    made.add_column("WHY", overflow="fold", ratio=4)
+    for group in groups:
+        made.add_row(
+            _coloured(group), _text(group.first.container.image), _text(group.said), _why(group)
+        )
+    return made
+
+
+def _narrow(groups: list[Group]) -> Table:
+    made = Table(box=None, pad_edge=False, expand=True)
+    made.add_column("VERDICT", no_wrap=True)
+    made.add_column("IMAGE", overflow="fold", ratio=1)
+    for group in groups:
+        cell = _text(group.first.container.image, "bold")
+        if group.said:
+            cell.append(f"\n{output.printable(group.said)}", style="dim")
+        made.add_row(_coloured(group), cell.append("\n").append_text(_why(group)))
+    return made
+
+
+def _word(group: Group) -> str:
+    verdict = group.first.verdict
+    if verdict.outcome in (Outcome.OK, Outcome.SKIPPED):
+        return str(verdict.outcome)
+    return str(verdict.reason)
+
+
+def _coloured(group: Group) -> Text:
+    return Text(_word(group), style=_COLOURS[group.first.verdict.outcome])
+
+
+def _details(group: Group) -> list[str]:
+    verdict = group.first.verdict
+    platforms = f" ({', '.join(verdict.platforms)})" if verdict.platforms else ""
+    ok = verdict.outcome is Outcome.OK
+    said = [f"{verdict.message}{platforms}" if ok else verdict.message]
+    if verdict.hint:
+        said.append(f"hint: {verdict.hint}")
+    return [*said, *(f"{each.reason}: {each.message}" for each in verdict.warnings)]
+
+
+def _why(group: Group) -> Text:
+    message, *more = _details(group)
+    text = _text(message)
+    for line in more:
+        word, _, rest = line.partition(": ")
+        text.append(f"\n{word}: ", style="cyan" if word == "hint" else "yellow")
+        text.append(output.printable(rest))
+    return text
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(output.printable(text), style=style)
