@@ -25,6 +25,7 @@ from regcred.core.errors import (
     RegistryRefused,
     RegistryUnreachable,
 )
+from regcred.registry import exchange
 
 PASSWORD = "hunter2-é"
 BASIC = "Basic " + b64encode(f"me:{PASSWORD}".encode()).decode()
@@ -116,7 +117,7 @@ def names(monkeypatch):
             found = await super().resolve(address, other_port or port, family)
             return [{**each, "hostname": host} for each in found]
 
-    monkeypatch.setattr(registry, "ThreadedResolver", Resolver)
+    monkeypatch.setattr(exchange, "ThreadedResolver", Resolver)
     return known
 
 

@@ -14,25 +14,24 @@ Specification: https://distribution.github.io/distribution/spec/auth/scope/
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regcred.core.credential import Password
 from regcred.core.errors import (
     BadCredentials,
     RegistryBusy,
-    RegistryDenied,
     RegistryProtocolError,
     RegistryRefused,
 )
-from regcred.core.httpmessage import Request, Response
 from regcred.core.tokenflow import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from regcred.core.challenge import Challenge
-    from regcred.core.credential import Credential, Password
+    from regcred.core.credential import Credential
+    from regcred.core.httpmessage import Request, Response
     from regcred.core.registryjson import Token
 
 #: How many scopes, and characters of them, one token is asked for. A registry's token carries
@@ -82,14 +81,20 @@ class Access:
         self._accepted = False
         self._merges = True
 
+    def at(self, registry: str) -> Access:
+        """The same with nothing known yet, where the registry turns out to be at `registry`."""
+        moved = Access(registry, self.login.credential)
+        moved._wanted = self._wanted
+        return moved
+
     def want(self, scope: str) -> None:
         """Say that `scope` is going to be needed, so that it may come with another."""
         self._wanted[scope] = None
 
     @property
-    def asks(self) -> bool:
-        """Whether the registry is known to ask for a login."""
-        return self._challenge is not None
+    def takes_tokens(self) -> bool:
+        """Whether the registry is known to want a token, which can be had before it says so."""
+        return self._challenge is not None and self._challenge.scheme == "bearer"
 
     def grant(self, scope: str, now: float) -> Grant | None:
         """What lets a request for `scope` in, the most special one, if there is any.
@@ -118,7 +123,7 @@ class Access:
             A grant. That it is `refused` itself says that the login is right.
 
         Raises:
-            BadCredentials: nobody gets in with this login.
+            BadCredentials: nobody gets in with this login, or without one.
             RegistryDenied: the login is right, and gets no token for this scope.
             RegistryBusy: too many requests.
             RegistryProtocolError: what answers does not speak the protocol, or not safely.
@@ -138,7 +143,7 @@ class Access:
         assert challenge is not None  # noqa: S101 - nobody renews before a 401
         if challenge.scheme == "basic":
             if refused is None:
-                self._grants = [Grant(self._basic())]
+                self._grants = [Grant(self.login.basic())]
                 return self._grants[0]
             yield from self._check_basic(refused)
             return refused
@@ -147,18 +152,11 @@ class Access:
         for each in got:
             self._wanted.pop(each, None)
         until = now + token.lifetime * _USED
-        authorization = type(token.value)(f"Bearer {token.value.reveal()}")
+        authorization = Password(f"Bearer {token.value.reveal()}")
         grant = Grant(authorization, frozenset(got), until)
         fresh = [grant, *(each for each in self._grants if now < each.good_until)]
         self._grants = sorted(fresh, key=lambda each: len(each.scopes))
         return grant
-
-    def _basic(self) -> Password:
-        try:
-            return self.login.basic()
-        except BadCredentials as error:
-            self.refusal = error
-            raise
 
     def _check_basic(self, refused: Grant) -> Generator[Request, Response, None]:
         """Find out whether a refusal is the login's or just that image's."""
@@ -202,7 +200,7 @@ class Access:
             token = yield from self.login.fetch_token(challenge, scopes)
         except BadCredentials as error:
             yield from self._check_token(challenge, error)
-            raise RegistryDenied(error.message, hint=error.hint) from None
+            raise self.login.denied(scopes[0].split(":")[1]) from None
         return token, scopes
 
     def _check_token(

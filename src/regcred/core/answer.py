@@ -6,10 +6,15 @@ images wants a hundred answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regcred.core.credential import HIDDEN
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from regcred.core.problem import Reason
 
 
@@ -36,3 +41,21 @@ class Answer:
     media_type: str = ""
     platforms: tuple[str, ...] = ()
     chosen: str = ""
+
+    def without(self, secrets: Iterable[str]) -> Answer:
+        """The same without `secrets`, should a registry have put one where it gets shown.
+
+        Those of less than four characters are left: they are in any text, and no secret.
+        """
+        known = sorted((re.escape(each) for each in secrets if len(each) > 3), key=len)
+        if not known:
+            return self
+        # A host or a platform comes in lower case, whatever it was.
+        pattern = re.compile("|".join(reversed(known)), re.IGNORECASE)
+        return replace(
+            self,
+            message=pattern.sub(HIDDEN, self.message),
+            hint=pattern.sub(HIDDEN, self.hint),
+            media_type=pattern.sub(HIDDEN, self.media_type),
+            platforms=tuple(pattern.sub(HIDDEN, each) for each in self.platforms),
+        )

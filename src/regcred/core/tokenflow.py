@@ -28,6 +28,7 @@ from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
     RegistryBusy,
+    RegistryDenied,
     RegistryProtocolError,
     RegistryRefused,
 )
@@ -243,18 +244,31 @@ class Login:
                 f"{who} lets nobody in without a login{self.said(answer)}",
                 hint="give a user name and password",
             )
+        with_what = f"user {self.credential.username!r} with this password"
+        if self.identity_token:
+            with_what = "this identity token"
         by = "" if who in (self.host, self.hostname) else f" ({who})"
         return BadCredentials(
-            f"{self.host}{by} does not accept user {self.credential.username!r} "
-            f"with this password{self.said(answer)}",
+            f"{self.host}{by} does not accept {with_what}{self.said(answer)}",
             hint="check user name and password or token, and that the token may read packages",
+        )
+
+    def denied(self, path: str, said: str = "") -> RegistryDenied:
+        """The error where the login is right, and may not pull the repository `path`."""
+        user = self.credential.username if self.credential else ""
+        whose = f"user {user!r}" if user else "this login"
+        return RegistryDenied(
+            f"{self.host} lets {whose} in, but not pull {path}{said}",
+            hint="ask its owner for the right to pull; and check the name, since many registries "
+            "say the same of what does not exist",
         )
 
     def refused(self, who: str, answer: Response) -> RegistryRefused:
         """The error for any other failure; `who` answered."""
         if answer.status == 429:
             return RegistryBusy(
-                f"{who} takes no more requests for now{self.said(answer)}", hint="try again later"
+                f"{who} takes no more requests for now{self.said(answer)}",
+                hint=f"try again {_when(answer.retry_after)}",
             )
         hint = "try again later" if answer.status >= 500 else ""
         if answer.status == 400 and self.scheme == "http":
@@ -305,13 +319,17 @@ class Login:
     def _led_astray(self, url: str, why: str) -> RegistryProtocolError:
         return RegistryProtocolError(f"{self.host} leads to {one_line(url, limit=80)!r}: {why}")
 
+    def secrets(self) -> list[str]:
+        """What no message may hold: the password, as it is sent too, and the tokens."""
+        secrets = [token.reveal() for token in self._issued]
+        if self.credential is not None:
+            secrets.append(self.credential.password.reveal())
+            secrets.append(self.basic().reveal().removeprefix("Basic "))
+        return secrets
+
     def said(self, answer: Response) -> str:
         """``: `` and what the registry said, from the few fields where it is known to."""
-        hide = [token.reveal() for token in self._issued]
-        if self.credential is not None:
-            password = self.credential.password.reveal()
-            hide += [password, self.basic().reveal().removeprefix("Basic ")]
-        said = one_line(error_text(answer.json), hide=hide)
+        said = one_line(error_text(answer.json), hide=self.secrets())
         return f": {said}" if said else ""
 
 
@@ -320,6 +338,11 @@ def spelled(origin: tuple[str, str, int]) -> str:
     scheme, host, port = origin
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+def _when(retry_after: str) -> str:
+    is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 7
+    return f"in {retry_after} seconds" if is_number else "later"
 
 
 def _joined(scopes: Sequence[str]) -> list[tuple[str, str]]:
