@@ -119,7 +119,7 @@ class _Probe:
         self.login = access.login
         self.scope = scope_of(image)
         self.now = now
-        self.base = f"{self.login.registry}{api}/{image.path}/manifests/"
+        self.base = f"{self.login.registry}{api}/{image.path}"
         self.query = f"?ns={namespace}" if namespace else ""
         #: Where the last request ended, when that was not at the registry.
         self.elsewhere = ""
@@ -135,6 +135,8 @@ class _Probe:
         # 405: some do not know HEAD. And what a refusal says is in no answer to HEAD.
         if not 200 <= head.status < 300:
             head = yield from self.ask("GET", image.reference)
+            if head.status == 404 and not head.is_foreign:
+                return (yield from self.missing(head))
             if head.status != 200:
                 return self.refused(head)
             known = ""
@@ -196,15 +198,24 @@ class _Probe:
         return Answer(Reason.OK, message, "", digest, media_type, names, chosen)
 
     def ask(self, method: str, reference: str) -> _Part:
-        """Ask for a manifest, with whatever login it takes."""
-        url = f"{self.base}{reference}{self.query}"
+        """Ask for a manifest."""
+        return (yield from self.send(method, f"{self.base}/manifests/{reference}{self.query}"))
+
+    def send(self, method: str, url: str, *, manifest: bool = True) -> _Part:
+        """Make a request, with whatever login it takes."""
         grant = self.access.grant(self.scope, self.now)
         if grant is None and self.access.takes_tokens:
             grant = yield from self.renew(None, None)
         while True:
             authorization = grant.authorization if grant else None
-            keep = imagemanifest.LARGEST if method == "GET" else 0
-            request = Request(method, url, authorization, accept=imagemanifest.ACCEPT, keep=keep)
+            keep = imagemanifest.LARGEST if manifest and method == "GET" else 0
+            request = Request(
+                method,
+                url,
+                authorization,
+                accept=imagemanifest.ACCEPT if manifest else "",
+                keep=keep,
+            )
             answer = yield from self.follow(request)
             together = grant is not None and len(grant.scopes) > 1
             refused = answer.status == 401 or (together and answer.status in _REFUSED_TOGETHER)
@@ -265,20 +276,27 @@ class _Probe:
             )
         if answer.status in (401, 403):
             return failed(login.denied(image.path, said))
-        if answer.is_foreign or (answer.status == 404 and answer.content_type == "text/html"):
+        if answer.is_foreign:
             raise self.no_registry("it answers with a web page or some other text")
-        if answer.status == 404:
-            codes = error_codes(answer.json)
-            missing = f"no {self.what}"
-            if "NAME_UNKNOWN" in codes:
-                missing = f"no repository {image.path}"
-            elif "MANIFEST_UNKNOWN" in codes and image.digest is None:
-                missing = f"no tag {image.reference} in its repository {image.path}"
-            hint = "check the name, and that it has been pushed"
-            if login.credential is None:
-                hint += "; some registries say the same to whom is not logged in"
-            return Answer(Reason.NOT_FOUND, f"{login.host} has {missing}", hint)
         raise login.refused(self.elsewhere or login.host, answer)
+
+    def missing(self, answer: Response) -> Flow:
+        """The answer where it is not there: is it the tag or the repository?"""
+        login, image = self.login, self.image
+        codes = error_codes(answer.json)
+        what = f"no {self.what}"
+        if "MANIFEST_UNKNOWN" in codes and image.digest is None:
+            # The registry itself does not look whether there is a repository.
+            tags = yield from self.send("GET", f"{self.base}/tags/list?n=1", manifest=False)
+            codes |= error_codes(tags.json)
+            if tags.status == 200:
+                what = f"no tag {image.reference} in its repository {image.path}"
+        if "NAME_UNKNOWN" in codes:
+            what = f"no repository {image.path}"
+        hint = "check the name, and that it has been pushed"
+        if login.credential is None:
+            hint += "; some registries say the same to whom is not logged in"
+        return Answer(Reason.NOT_FOUND, f"{login.host} has {what}", hint)
 
     def no_registry(self, why: str) -> RegistryProtocolError:
         """The error for what is none."""

@@ -168,7 +168,8 @@ class Login:
         """The ``Authorization`` header for the credential."""
         if self.credential is None:
             raise BadCredentials(
-                f"{self.host} asks for a user name and password, and none is given"
+                f"{self.host} asks for a user name and password, and none is given",
+                hint="give a user name and password",
             )
         pair = f"{self.credential.username}:{self.credential.password.reveal()}"
         encoded = binascii.b2a_base64(pair.encode("utf-8", "surrogateescape"), newline=False)
