@@ -223,7 +223,7 @@ def _fail(
             within = within if namespace else ""
             hint = hint or f"regcred login {lookup.reference.domain}{within}"
     if len(done) > 1:
-        message = f"{message} (the last of {len(done)} that match, or the one that got furthest)"
+        message = f"{message} (none of the {len(done)} logins that match works)"
     elif lookup.problems:
         warnings = [*lookup.problems, *warnings]
     return Verdict(
