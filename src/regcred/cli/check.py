@@ -15,7 +15,7 @@ from regcred.cli.options import (
     split_names,
     split_namespaces,
 )
-from regcred.core.errors import InvalidKubeconfig, UsageError
+from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,18 +249,15 @@ def _offline(
 def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> ClusterConfig | None:
     """The cluster; None where none is needed, or nobody says that there is one."""
     from regcred.kube import config
+    from regcred.kube import kubeconfig as kubeconfigs
 
     if not asked.wants_cluster:
         return None
-    try:
-        return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
-    except InvalidKubeconfig:
-        if asked.needs_cluster or kubeconfig or context or os.environ.get("KUBECONFIG"):
-            raise
-        default = os.path.expanduser("~/.kube/config")  # noqa: PTH111 - as kubectl has it
-        if os.path.exists(default):  # noqa: PTH110
-            raise
-        return None
+    if not asked.live and not kubeconfig and not context:
+        merged = kubeconfigs.read(kubeconfigs.find_paths(None, os.environ), must_exist=False)
+        if merged.is_empty and "KUBERNETES_SERVICE_HOST" not in os.environ:
+            return None
+    return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
 
 
 def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, object]) -> Result:
@@ -276,9 +273,12 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, ob
         with Progress("reading", None) as progress:
             read = await checkinputs.read(asked, config, progress.step)
         wanted = list(questions(read.templates, read.lookups, read.platforms))
-        tells = not asked.own_logins
-        async with Prober(env=os.environ, **connection) as prober:  # type: ignore[arg-type]
-            checker = Checker(prober, datetime.now(UTC), tells=tells)
+        try:
+            prober = Prober(env=os.environ, **connection)  # type: ignore[arg-type]
+        except InvalidInput as error:
+            raise UsageError(error.message, hint=error.hint) from None
+        async with prober:
+            checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
             with Progress("checking", len(wanted)) as progress:
                 found = await checker.check(wanted, progress.step)
         return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)

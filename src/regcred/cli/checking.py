@@ -146,13 +146,13 @@ class Checker:
     Args:
         prober: asks registries.
         now: the time.
-        tells: whether hints may say how to log a namespace in.
+        secrets: whether the logins are those of pull Secrets, and not of this machine.
     """
 
-    def __init__(self, prober: Prober, now: datetime, *, tells: bool) -> None:
+    def __init__(self, prober: Prober, now: datetime, *, secrets: bool) -> None:
         self._prober = prober
         self._now = now
-        self._tells = tells
+        self._secrets = secrets
         self._asked: dict[tuple[str, str, str, str], asyncio.Task[Answer]] = {}
 
     async def check(
@@ -186,7 +186,9 @@ class Checker:
         verdicts = []
         for platform in question.platforms:
             answers = await self._answers(question.lookup, platform)
-            verdict = judge(question.lookup, answers, question.own, self._now, tells=self._tells)
+            verdict = judge(
+                question.lookup, answers, question.own, self._now, secrets=self._secrets
+            )
             verdicts.append(verdict)
             if verdict.outcome is not Outcome.OK:
                 break

@@ -74,11 +74,6 @@ class Asked:
         """Whether a cluster could tell something."""
         return self.live or not (self.own_logins and self.images)
 
-    @property
-    def needs_cluster(self) -> bool:
-        """Whether nothing can be said without one."""
-        return self.live
-
 
 @dataclass(slots=True)
 class Read:

@@ -76,7 +76,7 @@ def _narrow(groups: list[Group]) -> Table:
     made.add_column("VERDICT", no_wrap=True)
     made.add_column("IMAGE", overflow="fold", ratio=1)
     for group in groups:
-        cell = _text(group.first.container.image, "bold")
+        cell = Text().append_text(_text(group.first.container.image, "bold"))
         if group.said:
             cell.append(f"\n{output.printable(group.said)}", style="dim")
         made.add_row(_coloured(group), cell.append("\n").append_text(_why(group)))

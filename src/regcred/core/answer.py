@@ -47,11 +47,15 @@ class Answer:
 
         Those of less than four characters are left: they are in any text, and no secret.
         """
-        known = sorted((re.escape(each) for each in secrets if len(each) > 3), key=len)
+        everything = " ".join((self.message, self.hint, self.media_type, *self.platforms)).lower()
+        known = [each for each in secrets if len(each) > 3 and each.lower() in everything]
         if not known:
             return self
         # A host or a platform comes in lower case, whatever it was.
-        pattern = re.compile("|".join(reversed(known)), re.IGNORECASE)
+        pattern = re.compile(
+            "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True)),
+            re.IGNORECASE,
+        )
         return replace(
             self,
             message=pattern.sub(HIDDEN, self.message),

@@ -130,18 +130,16 @@ class _Probe:
         """The whole of it."""
         image = self.image
         head = yield from self.ask("HEAD", image.reference)
+        known, got = "", None
         if head.status in _BUSY:
             return self.refused(head)
-        # 405: some do not know HEAD. And what a refusal says is in no answer to HEAD.
-        if not 200 <= head.status < 300:
-            head = yield from self.ask("GET", image.reference)
-            if head.status == 404 and not head.is_foreign:
-                return (yield from self.missing(head))
-            if head.status != 200:
-                return self.refused(head)
-            known = ""
-        else:
+        if 200 <= head.status < 300:
             known = image.digest or head.digest
+        else:
+            # Some do not know HEAD. And what a refusal says is in no answer to HEAD.
+            head = got = yield from self.ask("GET", image.reference)
+            if got.status != 200:
+                return (yield from self.no(got))
         if head.content_type == "text/html":
             raise self.no_registry("it answers with a web page")
         try:
@@ -150,9 +148,10 @@ class _Probe:
                 raise NoImage("under a digest that is none")
             if (head.length or 0) > imagemanifest.LARGEST:
                 raise NoImage(f"{head.length} bytes large, and nodes take no such manifest")
-            got = (yield from self.ask("GET", known or image.reference)) if known else head
-            if got is not head and got.status != 200:
-                return self.refused(got)
+            if got is None:
+                got = yield from self.ask("GET", known or image.reference)
+            if got.status != 200:
+                return (yield from self.no(got))
             return self.judge(got, head.content_type, known or image.digest or "", platform)
         except NoImage as error:
             return Answer(
@@ -279,6 +278,12 @@ class _Probe:
         if answer.is_foreign:
             raise self.no_registry("it answers with a web page or some other text")
         raise login.refused(self.elsewhere or login.host, answer)
+
+    def no(self, answer: Response) -> Flow:
+        """The answer that a failure to GET is."""
+        if answer.status == 404 and not answer.is_foreign:
+            return (yield from self.missing(answer))
+        return self.refused(answer)
 
     def missing(self, answer: Response) -> Flow:
         """The answer where it is not there: is it the tag or the repository?"""

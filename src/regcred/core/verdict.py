@@ -41,6 +41,10 @@ _TELLING = (
 )
 #: Answers that another login could turn into a yes.
 _ABOUT_LOGIN = (Reason.EXPIRED, Reason.FORBIDDEN, Reason.UNAUTHORIZED)
+_FIND_OUT = (
+    "ask a cluster that has it (--context), put it into the manifests, or give the Secret that the "
+    "deploy will bring: --assume-secret FILE"
+)
 _PASSED_OVER = (Reason.SECRET_MISSING, Reason.WRONG_SECRET_TYPE)
 
 
@@ -105,7 +109,7 @@ def judge(
     own: Effective,
     now: datetime,
     *,
-    tells: bool = True,
+    secrets: bool = True,
 ) -> Verdict:
     """The verdict on one image for one platform.
 
@@ -114,7 +118,7 @@ def judge(
         answers: to `tries`, up to the first that is a yes.
         own: the pull Secrets that `lookup` was made with.
         now: the time.
-        tells: whether the hint may say how to log in; not for a login of this machine.
+        secrets: whether the logins are those of pull Secrets, and not of this machine.
     """
     warnings = _warnings(lookup, own)
     if lookup.failed:
@@ -126,14 +130,14 @@ def judge(
         if tried.reason is Reason.OK:
             return _ok(lookup, tried, warnings, now)
     worst = min(done, key=lambda tried: _TELLING.index(tried.reason))
-    fail = _fail(lookup, worst, done, warnings, tells=tells)
+    fail = _fail(lookup, worst, done, warnings, _Hints(lookup, own, secrets))
     if own.unknown and (worst.reason in _ABOUT_LOGIN or worst.reason is Reason.NOT_FOUND):
         return replace(
             fail,
             outcome=Outcome.UNKNOWN,
             reason=Reason.UNKNOWN,
-            message=f"{listed(own.unknown)} is not known, and without it: {fail.message}",
-            hint="--assume-secret FILE gives a Secret that the deploy will bring",
+            message=f"not known: {listed(own.unknown)}; without that: {fail.message}",
+            hint=_FIND_OUT,
         )
     return fail
 
@@ -202,14 +206,14 @@ def _ok(lookup: Lookup, tried: _Try, warnings: list[Problem], now: datetime) -> 
 
 
 def _fail(
-    lookup: Lookup, worst: _Try, done: list[_Try], warnings: list[Problem], *, tells: bool
+    lookup: Lookup, worst: _Try, done: list[_Try], warnings: list[Problem], hints: _Hints
 ) -> Verdict:
     answer, candidate = worst.answer, worst.candidate
     if lookup.problems and worst.reason in _ABOUT_LOGIN:
         # Nobody asked with a login, so the reason is why there is none.
         first, *others = lookup.problems
         said = f"{first.message}; {answer.message}"
-        fail = Verdict(Outcome.FAIL, first.reason, said, first.hint, candidate, answer.digest)
+        fail = Verdict(Outcome.FAIL, first.reason, said, hints.of(first), candidate, answer.digest)
         return replace(fail, warnings=(*others, *warnings))
     message, hint = answer.message, answer.hint
     if candidate:
@@ -217,11 +221,9 @@ def _fail(
         if worst.reason is Reason.EXPIRED:
             ends = expires(candidate.credential.password)
             message = f"{message}; the login expired on {ends:%Y-%m-%d %H:%M} UTC"
-        if worst.reason in _ABOUT_LOGIN and tells and lookup.reference:
-            namespace, _, _ = candidate.source.removeprefix("Secret ").rpartition("/")
-            within = f" -n {namespace}" if candidate.source.startswith("Secret ") else ""
-            within = within if namespace else ""
-            hint = hint or f"regcred login {lookup.reference.domain}{within}"
+            hint = hints.login
+        elif worst.reason in _ABOUT_LOGIN:
+            hint = hint or hints.login
     if len(done) > 1:
         message = f"{message} (none of the {len(done)} logins that match works)"
     elif lookup.problems:
@@ -236,6 +238,33 @@ def _fail(
         answer.platforms,
         tuple(warnings),
     )
+
+
+class _Hints:
+    """What to do about a login that is missing or wrong.
+
+    Args:
+        lookup: of the image.
+        own: the pull Secrets.
+        secrets: whether the logins are theirs, and not of this machine.
+    """
+
+    def __init__(self, lookup: Lookup, own: Effective, secrets: bool) -> None:
+        domain = lookup.reference.domain if lookup.reference else ""
+        namespace = own.account[0]
+        self._plain = f"regcred login {domain}"
+        self.login = f"{self._plain} -n {namespace}" if namespace else self._plain
+        if not secrets:
+            self.login = f"docker login {domain}"
+
+    def of(self, problem: Problem) -> str:
+        """The hint of a problem of the lookup, which knows nothing of where the Pod is."""
+        if problem.reason is Reason.SECRET_MISSING:
+            return f"{problem.hint}; --assume-secret FILE, where the deploy brings it"
+        command, comma, rest = problem.hint.partition(",")
+        if command.startswith(self._plain):
+            return f"{self.login}{comma}{rest}"
+        return problem.hint
 
 
 def _warnings(lookup: Lookup, own: Effective) -> list[Problem]:

@@ -31,13 +31,13 @@ def no(reason, **fields):
     return Answer(reason, f"it says {reason}", **fields)
 
 
-def verdict(*answers, secrets=(), image=IMAGE, unknown=(), cut_off=(), tells=True):
+def verdict(*answers, secrets=(), image=IMAGE, unknown=(), cut_off=(), machine=False):
     """The verdict where the registry gives these answers to what is tried, in order."""
     own = Effective(tuple(secrets), tuple(unknown), tuple(cut_off), ("n", "default"))
     lookup = look_up(Keyring.build(own.secrets), image)
     asked = tries(lookup)
     assert len(answers) <= len(asked)
-    made = judge(lookup, dict(zip(asked, answers, strict=False)), own, NOW, tells=tells)
+    made = judge(lookup, dict(zip(asked, answers, strict=False)), own, NOW, secrets=not machine)
     assert "hunter2" not in repr(made)
     return made
 
@@ -135,16 +135,24 @@ def test_a_login_that_does_not_do(reason):
     assert (made.outcome, made.reason) == (Outcome.FAIL, reason)
     assert made.message == f"'gcr.io' of Secret n/s: it says {reason}"
     assert made.hint == "regcred login gcr.io -n n"
-    assert verdict(no(reason), secrets=[secret(gcr_io=login())], tells=False).hint == ""
+    assert (
+        verdict(no(reason), secrets=[secret(gcr_io=login())], machine=True).hint
+        == "docker login gcr.io"
+    )
     made = verdict(no(reason, hint="do"), secrets=[secret(gcr_io=login())])
     assert made.hint == "do"
 
 
-def test_a_login_of_a_file():
-    config = json.dumps({"auths": {"gcr.io": login()}}).encode()
-    made = verdict(
-        no(Reason.UNAUTHORIZED), secrets=[PullSecret.of_docker_config(config, "/a/config.json")]
-    )
+def test_hints_name_the_namespace():
+    hint = "regcred login gcr.io -n n"
+    assert verdict(no(Reason.UNAUTHORIZED)).hint == hint
+    near = verdict(no(Reason.UNAUTHORIZED), secrets=[secret(**{"gcr.io:443": login()})])
+    assert near.hint == f"{hint}, or write gcr.io in place of 'gcr.io:443'"
+    assert verdict(no(Reason.UNAUTHORIZED), machine=True).hint == "docker login gcr.io"
+    gone = verdict(no(Reason.UNAUTHORIZED), secrets=[PullSecret("gone", "n")])
+    assert gone.hint.endswith("--assume-secret FILE, where the deploy brings it")
+    own = Effective(())
+    made = judge(look_up(Keyring.build(()), IMAGE), {None: no(Reason.UNAUTHORIZED)}, own, NOW)
     assert made.hint == "regcred login gcr.io"
 
 
@@ -185,8 +193,8 @@ def test_what_could_not_be_read(answer, outcome):
     assert str(made.outcome) == outcome
     if outcome == "unknown":
         assert made.reason is Reason.UNKNOWN
-        assert made.message.startswith("secret/a in n is not known, and without it: ")
-        assert made.hint.startswith("--assume-secret")
+        assert made.message.startswith("not known: secret/a in n; without that: ")
+        assert "--assume-secret FILE" in made.hint
 
 
 def test_what_could_not_be_read_does_not_mend_what_is_broken():
@@ -248,9 +256,3 @@ def test_several_platforms():
 def test_never_pulled():
     made = skipped()
     assert (made.outcome, made.reason) == (Outcome.SKIPPED, Reason.NEVER_PULLED)
-
-
-def test_a_secret_without_a_namespace():
-    data = {".dockerconfigjson": json.dumps({"auths": {"gcr.io": login()}}).encode()}
-    own = [PullSecret("s", "", "kubernetes.io/dockerconfigjson", data)]
-    assert verdict(no(Reason.UNAUTHORIZED), secrets=own).hint == "regcred login gcr.io"
