@@ -48,17 +48,14 @@ class PlainHTTP(RegistryUnreachable):
         self.host = host
 
 
-def open_session(
-    hostname: str, context: ssl.SSLContext, *, connections: int = 100
-) -> aiohttp.ClientSession:
+def open_session(hostname: str, context: ssl.SSLContext | None) -> aiohttp.ClientSession:
     """Make a pool of connections to one registry, and to where it leads.
 
     Args:
         hostname: of the registry, without port.
-        context: what to trust.
-        connections: how many at most.
+        context: what to trust; None for the system's store.
     """
-    connector = aiohttp.TCPConnector(ssl=context, resolver=_Resolver(hostname), limit=connections)
+    connector = aiohttp.TCPConnector(ssl=context or True, resolver=_Resolver(hostname))
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

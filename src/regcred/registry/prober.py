@@ -63,7 +63,7 @@ class Prober:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._ca_file = ca_file
-        self._trust = trust.as_a_node(trust.context(ca_file))
+        self._trust = trust.as_a_node(ca_file) if ca_file else trust.system_store()
         self._hosts = trust.Hosts(certs_dir) if certs_dir else None
         self._plain_http = plain_http
         self._timeout = timeout
@@ -132,7 +132,7 @@ class Prober:
         if self._hosts:
             config, folder = self._hosts.find(image.domain)
             if config.ca or config.clients or config.skip_verify:
-                context = trust.as_a_node(trust.context(self._ca_file))
+                context = trust.as_a_node(self._ca_file)
                 trust.configure(context, config, folder)
         plain = image.domain in self._plain_http or image.registry_host in self._plain_http
         url = config.server or f"{'http' if plain else 'https'}://{image.registry_host}"

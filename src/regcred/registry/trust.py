@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,25 @@ def context(ca_file: str | None) -> ssl.SSLContext:
     return made
 
 
-def as_a_node(made: ssl.SSLContext) -> ssl.SSLContext:
+def as_a_node(ca_file: str | None) -> ssl.SSLContext:
     """The same, but no stricter than Go, with which nodes pull.
 
     Python 3.13 refuses certificates without an authority key identifier.
+
+    Raises:
+        InvalidInput: `ca_file` cannot be used.
     """
+    made = context(ca_file)
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return made
+
+
+def system_store() -> ssl.SSLContext | None:
+    """What to trust where nothing is said; None for what aiohttp has made already.
+
+    To read the system's store takes OpenSSL longer than to ask for ten images.
+    """
+    return as_a_node(None) if sys.version_info >= (3, 13) else None
 
 
 class Hosts:

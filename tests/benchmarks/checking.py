@@ -1,0 +1,69 @@
+"""Will 100 images pull? Against ``skopeo inspect --raw``, one image after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster import Cluster
+from cluster.progress import Progress
+from tests.benchmarks import probing
+from tests.benchmarks.installation import environment
+from tests.benchmarks.rounds import Figure, in_turns, seconds
+
+if TYPE_CHECKING:
+    from cluster.registries import Registry
+    from tests.benchmarks.installation import Installation
+
+ROUNDS = 7
+IMAGES = 100
+
+
+def probe(installation: Installation, rounds: int) -> Figure:
+    """All images of one registry with a token service; each is another repository."""
+    with (
+        Cluster(registries=True, progress=Progress()) as cluster,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        bench = _Bench(cluster.registries["token"], installation, Path(folder))
+        measured = in_turns(bench.ours, bench.skopeo, rounds)
+    return Figure(f"probe {IMAGES} images", "skopeo inspect, a loop", *measured, goal=0.25)
+
+
+class _Bench:
+    """One registry, its images, and who looks at them."""
+
+    def __init__(self, registry: Registry, installation: Installation, folder: Path) -> None:
+        self._installation = installation
+        self._images = [registry.push(f"bench/app-{number:03}:1") for number in range(IMAGES)]
+        self._job, self._login = folder / "job.json", folder / "auth.json"
+        username, password = registry.username, registry.password
+        self._job.write_text(
+            json.dumps({"images": self._images, "username": username, "password": password})
+        )
+        auth = b64encode(f"{username}:{password}".encode()).decode()
+        self._login.write_text(json.dumps({"auths": {registry.address: {"auth": auth}}}))
+
+    def ours(self) -> float:
+        """Seconds that regcred takes, start-up and all."""
+        command = [self._installation.python, probing.__file__, self._job]
+        return seconds(lambda: subprocess.run(command, env=environment(), check=True))
+
+    def skopeo(self) -> float:
+        """Seconds that the loop takes."""
+        command = ["skopeo", "inspect", "--raw", "--tls-verify=false", "--authfile", self._login]
+
+        def loop() -> None:
+            for image in self._images:
+                subprocess.run(
+                    [*command, f"docker://{image}"],
+                    env=environment(),
+                    capture_output=True,
+                    check=True,
+                )
+
+        return seconds(loop)
