@@ -150,10 +150,7 @@ def check(
     regcred check -n team-a                       what runs in a namespace
     regcred check registry.example.com/app:1.2 --docker-config
     """
-    from regcred.cli import checkinputs
-    from regcred.core.manifestpath import parse_kind_path
     from regcred.core.names import check_name
-    from regcred.core.platform import Platform
 
     if not all(images):
         raise UsageError("an IMAGE is empty", hint='is a variable not set? regcred check "$IMAGE"')
@@ -163,6 +160,11 @@ def check(
     if offline:
         _offline(images, docker_config, secret_files, form)
         return
+
+    from regcred.cli import checkinputs
+    from regcred.core.manifestpath import parse_kind_path
+    from regcred.core.platform import Platform
+
     asked = checkinputs.Asked(
         images=images,
         files=files,
@@ -232,16 +234,16 @@ def _exclusions(
 def _offline(
     images: tuple[str, ...], docker_config: str | None, secret_files: tuple[str, ...], form: str
 ) -> None:
-    from regcred.cli import checked, checkinputs
+    from regcred.cli import checked, checklogins
     from regcred.core.keyring import Keyring
     from regcred.core.lookup import look_up
 
     if form not in ("table", "json"):
         raise UsageError("--offline gives no verdicts, so no junit and no github", hint="-o json")
     if docker_config is not None:
-        secrets = [checkinputs.docker_config_file(docker_config)]
+        secrets = [checklogins.docker_config_file(docker_config)]
     else:
-        secrets = checkinputs.secret_files(secret_files)
+        secrets = checklogins.secret_files(secret_files)
     keyring = Keyring.build(secrets)
     checked.show_lookups([look_up(keyring, image) for image in images], form)
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regcred.cli import inputs, output
+from regcred.cli import checklogins, inputs, output
 from regcred.cli.checking import Lookups, Platforms
 from regcred.core.effective import World, list_of
 from regcred.core.errors import (
     Forbidden,
-    InvalidDockerConfig,
-    InvalidImage,
-    InvalidInput,
-    InvalidRegistry,
     Unauthorized,
     Unreachable,
-    UsageError,
-    UselessDockerConfig,
 )
-from regcred.core.image import parse_image
 from regcred.core.keyring import Keyring
 from regcred.core.platform import Platform
 from regcred.core.podtemplate import Container, PodTemplate
 from regcred.core.problem import Problem, Reason
-from regcred.core.pullsecret import PullSecret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from regcred.core.manifestpath import KindPath
+    from regcred.core.pullsecret import PullSecret
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
     from regcred.manifests.gathering import Manifests
@@ -112,9 +104,9 @@ async def read(asked: Asked, config: ClusterConfig | None, step: Callable[[], No
     if asked.images:
         found = [_of_image(image, namespace, asked) for image in asked.images]
         if asked.given or config is None:
-            _give(world, found[0], secret_files(asked.given))
+            _give(world, found[0], checklogins.secret_files(asked.given))
     else:
-        for secret in secret_files(asked.assumed, option="--assume-secret"):
+        for secret in checklogins.secret_files(asked.assumed, option="--assume-secret"):
             _assume(world, secret)
     if asked.files:
         manifests = _manifests(asked, namespace)
@@ -141,48 +133,12 @@ async def read(asked: Asked, config: ClusterConfig | None, step: Callable[[], No
                 lost = True
     machine = None
     if asked.docker_config is not None:
-        machine = _machine_logins(asked, found)
+        images = [each.image for template in found for each in template.containers]
+        machine = checklogins.machine(asked.docker_config, images, timeout=asked.timeout)
     if not found and not unread:
         output.note("nothing is in there that pulls an image")
     platforms = Platforms(asked.platforms, nodes)
     return Read(found, Lookups(world, machine), platforms, unread, warnings, lost)
-
-
-def secret_files(files: Iterable[str], option: str = "--secret-file") -> list[PullSecret]:
-    """The Secrets in manifests, in order.
-
-    Raises:
-        UsageError: a file has none in it.
-        InvalidManifest: one cannot be read.
-    """
-    from regcred.manifests import gathering, sources
-
-    secrets: list[PullSecret] = []
-    for file in files:
-        found = gathering.gather(sources.find([file]))
-        if not found.secrets:
-            raise UsageError(
-                f"{option}: there is no Secret in {file}",
-                hint="kubectl get secret NAME -o yaml prints one, and regcred secret NAME "
-                "--dry-run=client -o yaml makes one",
-            )
-        secrets += found.secrets.values()
-    return secrets
-
-
-def docker_config_file(path: str) -> PullSecret:
-    """A ``config.json`` as the pull Secret that could be made of it.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    if not path:
-        folder = os.environ.get("DOCKER_CONFIG") or "~/.docker"
-        path = f"{folder}/config.json"
-    try:
-        return PullSecret.of_docker_config(inputs.read_file(path, "docker config"), path)
-    except InvalidInput as error:
-        raise UsageError(error.message, hint=error.hint) from None
 
 
 def _of_image(image: str, namespace: str, asked: Asked) -> PodTemplate:
@@ -267,40 +223,3 @@ async def _cluster(
         output.note("nodes may not be listed: images are looked for as linux/amd64")
         return ()
     return tuple(dict.fromkeys(Platform.normalized(*node) for node in nodes))
-
-
-def _machine_logins(asked: Asked, found: Iterable[PodTemplate]) -> PullSecret:
-    """The logins of this machine for the registries in question, as a pull Secret of them.
-
-    Raises:
-        UsageError: docker's configuration cannot be read.
-        CredentialHelperFailed: a credential helper failed.
-    """
-    from regcred import credhelper
-
-    try:
-        config = credhelper.load_client_config(asked.docker_config or None, os.environ)
-    except InvalidDockerConfig as error:
-        hint = "docker login REGISTRY writes it; --docker-config FILE names another"
-        raise UsageError(error.message, hint=hint) from None
-    document = config.auths
-    for registry, entry in config.auths.items():
-        if entry.useless:  # where a helper keeps the login, docker leaves an empty entry
-            document = document.without(registry)
-    domains: dict[str, None] = {}
-    for template in found:
-        for container in template.containers:
-            try:
-                domains[parse_image(container.image).domain] = None
-            except InvalidImage:
-                continue  # its verdict will be that
-    for domain in domains:
-        try:
-            helper, _ = config.helper(domain)
-            if not helper:
-                continue
-            (credential,) = credhelper.resolve(config, [domain], timeout=asked.timeout)
-        except (UselessDockerConfig, InvalidRegistry):
-            continue  # there is no login for it, and the verdict says so
-        document = document.with_credential(credential)
-    return PullSecret.of_docker_config(document.to_json(), config.source)
