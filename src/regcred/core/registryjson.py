@@ -76,11 +76,9 @@ def error_codes(body: Any) -> frozenset[str]:
         body: the decoded JSON, whatever it is.
     """
     errors = body.get("errors") if isinstance(body, dict) else None
-    codes = (
-        (error.get("code") for error in errors or () if isinstance(error, dict))
-        if isinstance(errors, list)
-        else ()
-    )
+    if not isinstance(errors, list):
+        return frozenset()
+    codes = (error.get("code") for error in errors if isinstance(error, dict))
     return frozenset(code for code in codes if isinstance(code, str))
 
 
