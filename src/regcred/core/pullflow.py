@@ -129,6 +129,8 @@ class _Probe:
     def run(self, platform: Platform | None) -> Flow:
         """The whole of it."""
         image = self.image
+        if self.access.refusal is not None:
+            raise self.access.refusal
         head = yield from self.ask("HEAD", image.reference)
         known, got = "", None
         if head.status in _BUSY:
@@ -152,7 +154,10 @@ class _Probe:
                 got = yield from self.ask("GET", known or image.reference)
             if got.status != 200:
                 return (yield from self.no(got))
-            return self.judge(got, head.content_type, known or image.digest or "", platform)
+            # Without a digest it is this answer that says what it is.
+            media_type = head.content_type if known else got.content_type
+            imagemanifest.check_kind(media_type)
+            return self.judge(got, media_type, known or image.digest or "", platform)
         except NoImage as error:
             return Answer(
                 Reason.NOT_FOUND,

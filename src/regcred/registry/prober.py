@@ -168,7 +168,7 @@ class Prober:
             except RegcredError as caught:
                 site.fails(caught)
                 answer = pullflow.failed(caught)
-        return answer.without(door.access.login.secrets())
+        return answer.without(site.secrets())
 
     async def _at_either(
         self, site: Site, door: Door, image: ImageReference, platform: Platform | None

@@ -84,6 +84,10 @@ class Site:
             self._doors[key] = Door(Access(self.url, credential))
         return self._doors[key]
 
+    def secrets(self) -> list[str]:
+        """What this registry may have seen of us, with whatever login."""
+        return [secret for door in self._doors.values() for secret in door.access.login.secrets()]
+
     def speaks_plain_http(self) -> None:
         """It does, on this machine: so it is asked from now on."""
         self.may_change = False
