@@ -64,7 +64,7 @@ class Asked:
     @property
     def wants_cluster(self) -> bool:
         """Whether a cluster could tell something."""
-        return self.live or not (self.own_logins and self.images)
+        return self.live or not (self.own_logins and self.platforms)
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ async def read(asked: Asked, config: ClusterConfig | None, step: Callable[[], No
     if config:
         from regcred.kube.client import Client
 
-        async with Client(config) as client:
+        async with Client(config, timeout=asked.timeout) as client:
             if asked.live:
                 found, unread = await _live(client, asked, step)
             try:
