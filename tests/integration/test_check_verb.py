@@ -157,6 +157,21 @@ def test_stream_goes_before_the_cluster(check, world, htpasswd_registry):
     }
 
 
+def test_a_serviceaccount_without_a_list_keeps_its_own(check, world, htpasswd_registry):
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}
+    brings = secret("a", htpasswd_registry)
+    user = pod("p", htpasswd_registry.image, serviceAccountName="builder")
+
+    def said(*flags, listed=account):
+        done = check("-f", "-", *flags, stdin=stream(user, brings, listed), check=None)
+        return images(done)[0]["reason"]
+
+    assert said() == said("--no-cluster") == "NoCredential"
+    world.with_list("builder", "a")
+    assert said() == "Ok"
+    assert said(listed=account | {"imagePullSecrets": []}) == "NoCredential"
+
+
 def test_a_secret_that_the_deploy_brings(check, world, htpasswd_registry, tmp_path):
     file = tmp_path / "secret.yaml"
     for namespace in ({}, {"namespace": world.namespace}):

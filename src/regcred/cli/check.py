@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from regcred.cli import output
 from regcred.cli.options import (
     cluster_options,
     namespaces_option,
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from regcred.cli.checked import Result
+    from regcred.cli.checking import Checked
     from regcred.cli.checkinputs import Asked
     from regcred.kube.config import ClusterConfig
+    from regcred.registry.prober import Prober
 
 
 @click.command(
@@ -283,6 +286,21 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, ob
             checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
             with Progress("checking", len(wanted)) as progress:
                 found = await checker.check(wanted, progress.step)
+            _tell_mirrors(prober, found)
         return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
 
     return asyncio.run(run())
+
+
+def _tell_mirrors(prober: Prober, found: list[Checked]) -> None:
+    """Say which registries a node asks elsewhere first: mirrors are none of our business."""
+    references = {
+        c.lookup.reference.domain: c.lookup.reference for c in found if c.lookup.reference
+    }
+    for domain, reference in references.items():
+        try:
+            mirrors = prober.mirrors(reference)
+        except InvalidInput:
+            continue  # the verdicts say so
+        if mirrors:
+            output.note(f"not asked: the mirrors of {domain} ({', '.join(mirrors)})")

@@ -112,8 +112,11 @@ async def read(asked: Asked, config: ClusterConfig | None, step: Callable[[], No
         manifests = _manifests(asked, namespace)
         found = manifests.templates
         world.accounts |= manifests.accounts
+        world.declared |= manifests.declared
         world.secrets |= manifests.secrets
         warnings = _malformed(manifests)
+    if config is None:
+        world.accounts |= dict.fromkeys(world.declared - world.accounts.keys(), ())
     nodes: tuple[Platform, ...] = ()
     lost = False
     if config:

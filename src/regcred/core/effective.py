@@ -28,6 +28,8 @@ class World:
 
     Args:
         accounts: ServiceAccounts → the names in their lists.
+        declared: ServiceAccounts that the deploy brings without a list: they keep the one that
+            they have, and where they do not exist yet it is empty.
         secrets: Secrets; those that are known not to exist have no data.
         assumed: Secrets, by name, that are taken to exist in every namespace.
         unknown_accounts: ServiceAccounts that could not be read → why, a clause.
@@ -35,6 +37,7 @@ class World:
     """
 
     accounts: dict[Place, tuple[str, ...]] = field(default_factory=dict)
+    declared: set[Place] = field(default_factory=set)
     secrets: dict[Place, PullSecret] = field(default_factory=dict)
     assumed: dict[str, PullSecret] = field(default_factory=dict)
     unknown_accounts: dict[Place, str] = field(default_factory=dict)

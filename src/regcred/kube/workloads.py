@@ -175,8 +175,8 @@ async def read_world(
         step()
         if isinstance(answer, dict):
             world.accounts[place] = tuple(dict.fromkeys(filter(None, attached_names(answer))))
-        elif isinstance(answer, NotFound) and place[1] == "default":
-            world.accounts[place] = ()  # it is made with its namespace, and its list is empty
+        elif isinstance(answer, NotFound) and (place[1] == "default" or place in world.declared):
+            world.accounts[place] = ()  # default is made with its namespace
         else:
             world.unknown_accounts[place] = _why(answer)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from regcred.core import documents, utf8
 from regcred.core.errors import InvalidInput, InvalidManifest
+from regcred.core.manifestpath import FIELD
 from regcred.core.plainobjects import Reader
 from regcred.core.podtemplate import PodTemplate, names, templates
 from regcred.core.pullsecret import PullSecret
@@ -28,11 +29,14 @@ class Manifests:
     Args:
         templates: Pods and templates of Pods.
         accounts: ServiceAccounts → the names in their lists.
+        declared: ServiceAccounts that have no list here: applying them leaves the one that they
+            have in the cluster.
         secrets: Secrets, in order.
     """
 
     templates: list[PodTemplate] = field(default_factory=list)
     accounts: dict[Place, tuple[str, ...]] = field(default_factory=dict)
+    declared: set[Place] = field(default_factory=set)
     secrets: dict[Place, PullSecret] = field(default_factory=dict)
 
 
@@ -89,8 +93,11 @@ def _add(
     where = str(metadata.get("namespace") or "") or namespace
     place = where, str(metadata.get("name") or "")
     if obj.kind == "ServiceAccount":
-        listed = obj.content.get("imagePullSecrets")
-        found.accounts[place] = tuple(names(listed, f"serviceaccount/{place[1]}"))
+        if FIELD in obj.content:
+            listed = names(obj.content[FIELD], f"serviceaccount/{place[1]}")
+            found.accounts[place] = tuple(listed)
+        else:
+            found.declared.add(place)
     elif obj.kind == "Secret":
         content = obj.content | {"metadata": {**metadata, "namespace": where}}
         found.secrets[place] = PullSecret.from_object(content)
