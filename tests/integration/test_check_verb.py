@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -470,3 +471,24 @@ def test_on_a_terminal(docker_config, htpasswd_registry, columns):
             assert "VERDICT" in table
             assert "NotFound" in table
         assert "3 images: 1 ok, 2 fail" in seen
+
+
+def test_a_bar_for_what_takes_long(docker_config, htpasswd_registry):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = f"127.0.0.1:{silent.getsockname()[1]}/team/app:1"
+        args = ("check", htpasswd_registry.image, slow, "--docker-config", docker_config)
+        with Terminal(*args, "--timeout", "2", env={"COLUMNS": "80"}) as terminal:
+            terminal.expect("checking")
+            assert terminal.finish() == 3
+            assert "does not answer within 2 s" in " ".join(terminal.seen.split())
+
+
+def test_mirrors_are_named_and_not_asked(regcred, docker_config, htpasswd_registry, tmp_path):
+    folder = tmp_path / "certs.d" / htpasswd_registry.address
+    folder.mkdir(parents=True)
+    mirror = '[host."http://mirror.invalid"]\n  capabilities = ["pull", "resolve"]\n'
+    (folder / "hosts.toml").write_text(f'server = "http://{htpasswd_registry.address}"\n{mirror}')
+    gate = ("check", htpasswd_registry.image, "--docker-config", docker_config)
+    done = regcred(*gate, "--certs-dir", str(folder.parent))
+    assert b"not asked: the mirrors of 127.0.0.1:" in done.stderr
+    assert b"http://mirror.invalid" in done.stderr
