@@ -223,7 +223,7 @@ def _fail(
             message = f"{message}; the login expired on {ends:%Y-%m-%d %H:%M} UTC"
             hint = hints.login
         elif worst.reason in _ABOUT_LOGIN:
-            hint = hint or hints.login
+            hint = "; ".join(filter(None, (hint, hints.login)))
     if len(done) > 1:
         message = f"{message} (none of the {len(done)} logins that match works)"
     elif lookup.problems:

@@ -140,7 +140,7 @@ def test_a_login_that_does_not_do(reason):
         == "docker login gcr.io"
     )
     made = verdict(no(reason, hint="do"), secrets=[secret(gcr_io=login())])
-    assert made.hint == "do"
+    assert made.hint == "do; regcred login gcr.io -n n"
 
 
 def test_hints_name_the_namespace():
