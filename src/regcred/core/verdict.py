@@ -41,6 +41,8 @@ _TELLING = (
 )
 #: Answers that another login could turn into a yes.
 _ABOUT_LOGIN = (Reason.EXPIRED, Reason.FORBIDDEN, Reason.UNAUTHORIZED)
+#: Answers that may hide from those who come without one.
+_PERHAPS_LOGIN = (Reason.NOT_FOUND, Reason.RATE_LIMITED)
 _FIND_OUT = (
     "ask a cluster that has it (--context), put it into the manifests, or give the Secret that the "
     "deploy will bring: --assume-secret FILE"
@@ -226,7 +228,7 @@ def _fail(
             hint = "; ".join(filter(None, (hint, hints.login)))
     if len(done) > 1:
         message = f"{message} (none of the {len(done)} logins that match works)"
-    elif lookup.problems:
+    elif worst.reason in _PERHAPS_LOGIN:
         warnings = [*lookup.problems, *warnings]
     return Verdict(
         Outcome.FAIL,

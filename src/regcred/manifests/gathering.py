@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from regcred.core.plainobjects import PlainObject
     from regcred.manifests.sources import Source
 
+_VERB = "check -f -"
+
 
 @dataclass(slots=True)
 class Manifests:
@@ -71,6 +73,8 @@ def gather(
         except InvalidManifest as error:
             if last:
                 wrong(last)
+            # What reads the bytes knows only of the verb that changes them.
+            error.hint = error.hint.replace("regcred inject --secret NAME", f"regcred {_VERB}")
             last = error
     if last:
         raise last
@@ -78,7 +82,7 @@ def gather(
 
 
 def _objects(source: Source, extra: tuple[KindPath, ...]) -> Iterator[tuple[Reader, PlainObject]]:
-    reader = Reader(source.name, extra, "check -f -")
+    reader = Reader(source.name, extra, _VERB)
     blocks = utf8.decode(sources.read(source), source.name)
     for document in documents.split(blocks, source.name):
         for obj in reader.read(document):

@@ -9,7 +9,8 @@ def template(*secrets, namespace="n", account="default", exists=False):
 
 def world(accounts=None, **secrets):
     made = {("n", name): PullSecret(name, "n", data=data) for name, data in secrets.items()}
-    return World({("n", name): names for name, names in (accounts or {}).items()}, made)
+    listed = {("n", name): names for name, names in (accounts or {}).items()}
+    return World(accounts=listed, secrets=made)
 
 
 def test_its_own_list():
