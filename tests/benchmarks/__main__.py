@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "inject-kustomize": (injecting.kustomize, injecting.ROUNDS),
     "inject-memory": (injecting.memory, injecting.ROUNDS),
     "inject-stream": (injecting.stream, injecting.ROUNDS),
-    "probe": (checking.probe, checking.ROUNDS),
+    "check": (checking.check, checking.ROUNDS),
 }
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from cluster import Cluster
 from cluster.progress import Progress
-from tests.benchmarks import probing
 from tests.benchmarks.installation import environment
 from tests.benchmarks.rounds import Figure, in_turns, seconds
 
@@ -23,15 +22,15 @@ ROUNDS = 7
 IMAGES = 100
 
 
-def probe(installation: Installation, rounds: int) -> Figure:
-    """All images of one registry with a token service; each is another repository."""
+def check(installation: Installation, rounds: int) -> Figure:
+    """``regcred check``: a hundred repositories of one registry with a token service."""
     with (
         Cluster(registries=True, progress=Progress()) as cluster,
         tempfile.TemporaryDirectory() as folder,
     ):
         bench = _Bench(cluster.registries["token"], installation, Path(folder))
         measured = in_turns(bench.ours, bench.skopeo, rounds)
-    return Figure(f"probe {IMAGES} images", "skopeo inspect, a loop", *measured, goal=0.25)
+    return Figure(f"check {IMAGES} images", "skopeo inspect, a loop", *measured, goal=0.25)
 
 
 class _Bench:
@@ -40,18 +39,21 @@ class _Bench:
     def __init__(self, registry: Registry, installation: Installation, folder: Path) -> None:
         self._installation = installation
         self._images = [registry.push(f"bench/app-{number:03}:1") for number in range(IMAGES)]
-        self._job, self._login = folder / "job.json", folder / "auth.json"
-        username, password = registry.username, registry.password
-        self._job.write_text(
-            json.dumps({"images": self._images, "username": username, "password": password})
-        )
-        auth = b64encode(f"{username}:{password}".encode()).decode()
+        self._login = folder / "auth.json"
+        auth = b64encode(f"{registry.username}:{registry.password}".encode()).decode()
         self._login.write_text(json.dumps({"auths": {registry.address: {"auth": auth}}}))
 
     def ours(self) -> float:
         """Seconds that regcred takes, start-up and all."""
-        command = [self._installation.python, probing.__file__, self._job]
-        return seconds(lambda: subprocess.run(command, env=environment(), check=True))
+        command = [self._installation.regcred, "check", "--docker-config", self._login]
+
+        def check() -> None:
+            answer = subprocess.run(
+                [*command, *self._images], env=environment(), capture_output=True, check=True
+            )
+            assert answer.stdout.count(b"ok ") == IMAGES, answer.stdout
+
+        return seconds(check)
 
     def skopeo(self) -> float:
         """Seconds that the loop takes."""
