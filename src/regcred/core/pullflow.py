@@ -75,6 +75,7 @@ def probe(
     *,
     api: str = "/v2",
     namespace: str = "",
+    head: bool = True,
 ) -> Flow:
     """Ask for the manifest of an image.
 
@@ -85,11 +86,13 @@ def probe(
         now: for `Access.grant`.
         api: where the registry's API begins: a path.
         namespace: the registry that the image names, where another answers in its place.
+        head: begin with HEAD. Where the registry has shown that it knows HEAD, GET alone says
+            all that the two do, and is checked as well.
 
     Raises:
         RegcredError: `failed` makes an answer of it.
     """
-    return (yield from _Probe(image, access, now, api, namespace).run(platform))
+    return (yield from _Probe(image, access, now, api, namespace).run(platform, head=head))
 
 
 def failed(error: RegcredError) -> Answer:
@@ -126,36 +129,36 @@ class _Probe:
         #: Whether the login has been renewed for this image alone.
         self.alone = False
 
-    def run(self, platform: Platform | None) -> Flow:
+    def run(self, platform: Platform | None, *, head: bool) -> Flow:
         """The whole of it."""
         image = self.image
         if self.access.refusal is not None:
             raise self.access.refusal
-        head = yield from self.ask("HEAD", image.reference)
-        known, got = "", None
-        if head.status in _BUSY:
-            return self.refused(head)
-        if 200 <= head.status < 300:
-            known = image.digest or head.digest
-        else:
+        told = got = None
+        if head:
+            told = yield from self.ask("HEAD", image.reference)
+            if told.status in _BUSY:
+                return self.refused(told)
+        if told is None or not 200 <= told.status < 300:
             # Some do not know HEAD. And what a refusal says is in no answer to HEAD.
-            head = got = yield from self.ask("GET", image.reference)
+            told = got = yield from self.ask("GET", image.reference)
             if got.status != 200:
                 return (yield from self.no(got))
-        if head.content_type == "text/html":
+        known = image.digest or told.digest
+        if told.content_type == "text/html":
             raise self.no_registry("it answers with a web page")
         try:
-            imagemanifest.check_kind(head.content_type)
+            imagemanifest.check_kind(told.content_type)
             if known and not imagemanifest.is_digest(known):
                 raise NoImage("under a digest that is none")
-            if (head.length or 0) > imagemanifest.LARGEST:
-                raise NoImage(f"{head.length} bytes large, and nodes take no such manifest")
+            if (told.length or 0) > imagemanifest.LARGEST:
+                raise NoImage(f"{told.length} bytes large, and nodes take no such manifest")
             if got is None:
                 got = yield from self.ask("GET", known or image.reference)
             if got.status != 200:
                 return (yield from self.no(got))
             # Without a digest it is this answer that says what it is.
-            media_type = head.content_type if known else got.content_type
+            media_type = told.content_type if known else got.content_type
             imagemanifest.check_kind(media_type)
             return self.judge(got, media_type, known or image.digest or "", platform)
         except NoImage as error:

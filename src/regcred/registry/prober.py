@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from regcred.core import backoff, pullflow
 from regcred.core.errors import RegcredError, RegistryBusy, RegistryUnreachable
 from regcred.core.hostsconfig import HostConfig
+from regcred.core.problem import Reason
 from regcred.core.pullflow import Renewal
 from regcred.core.registrykey import is_loopback
 from regcred.registry import trust
@@ -201,7 +202,13 @@ class Prober:
         """Drive one probe."""
         now = asyncio.get_running_loop().time()
         flow = pullflow.probe(
-            image, door.access, platform, now, api=site.api, namespace=site.namespace
+            image,
+            door.access,
+            platform,
+            now,
+            api=site.api,
+            namespace=site.namespace,
+            head=not door.knows_head,
         )
         step = next(flow)
         while True:
@@ -215,6 +222,7 @@ class Prober:
                 step = flow.send(reply)
             except StopIteration as done:
                 answer: Answer = done.value
+                door.knows_head |= answer.reason == Reason.OK
                 return answer
 
     async def _renew(self, site: Site, door: Door, needed: Renewal, deadline: float) -> Grant:

@@ -24,6 +24,7 @@ class Door:
         first: held by the first probe alone: what that learns, all others go by.
         renewing: held by who fetches a token.
         tried: whether the first is done.
+        knows_head: whether an image was found to be there, HEAD being asked first.
     """
 
     def __init__(self, access: Access) -> None:
@@ -31,6 +32,7 @@ class Door:
         self.first = asyncio.Lock()
         self.renewing = asyncio.Lock()
         self.tried = False
+        self.knows_head = False
 
 
 class Site:

@@ -181,6 +181,17 @@ def test_registry_need_not_know_head():
     assert [method for method, _, _ in drive.seen] == ["HEAD", "GET"]
 
 
+def test_head_may_be_left_out():
+    drive = Drive()
+    answer = drive.probe([got()], head=False)
+    assert (answer.reason, answer.digest) == (Reason.OK, digest(MANIFEST))
+    assert drive.seen == [("GET", f"{PATH}/1", None)]
+    answer = probe([got(b"{}", digest=digest(MANIFEST))], head=False)
+    assert "something else" in answer.message
+    answer = probe([says(404, "NAME_UNKNOWN")], head=False)
+    assert answer.message == f"{HOST} has no repository team/app"
+
+
 def test_platform_of_an_index():
     answer = probe([head(INDEX, OCI_INDEX), got(INDEX, OCI_INDEX)])
     assert answer.reason == Reason.OK

@@ -129,8 +129,8 @@ async def test_many_images_share_tokens_and_connections(serve):
     assert {answer.reason for answer in answers} == {Reason.OK}
     tokens = [path for _, path, _, _ in peer.requests if path.startswith("/token")]
     assert len(tokens) == 3
-    # One that learns that tokens are wanted, then two each.
-    assert len(peer.requests) == len(tokens) + 1 + 2 * len(names)
+    # One that learns that tokens are wanted, one that HEAD is known, then one each.
+    assert len(peer.requests) == len(tokens) + 2 + len(names)
     assert len(peers) <= 4
 
 
