@@ -2,7 +2,7 @@
 
 As containerd does it: HEAD for the reference, which tells digest and type; then GET of that
 digest, and what comes must be it. No layer, no configuration and no image of an index is
-fetched, so two requests do once a token is held. Mirrors are never asked.
+fetched, so two requests do once a token is held, or one. Mirrors are never asked.
 
 `probe` is a generator. It yields each `Request`, and is sent the `Response`; where it needs
 another login it yields a `Renewal`, and is sent the `Grant` that `Access.renew` returns. Who drives
