@@ -55,6 +55,10 @@ cluster: setup ## a one-node cluster with registries to play with; `make cluster
 bench: setup ## measure against kubectl and the floor, with the goal beside each figure
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 
+.PHONY: soak
+soak: setup ## property tests with 5,000 examples each in place of 50; most of an hour
+	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -m hypothesis --timeout 3600 -q $(ARGS)
+
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)
 	rm -rf .venv $(TOOLS) dist build .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

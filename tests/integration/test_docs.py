@@ -80,6 +80,22 @@ def test_the_rights_in_the_reference_are_enough(cluster, kubectl, namespace, htp
     assert kubectl("get", "secrets", "-n", namespace, "-o", "name").stdout == b""
 
 
+def test_what_the_reference_shows_of_inject(tmp_path):
+    text = (ROOT / "docs/reference.md").read_text()
+    block = re.search(r"<!-- inject:begin -->\n```console\n(.*?)```", text, re.DOTALL)[1]
+    shown = [part.partition("\n")[::2] for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    (first, content), *shown = shown
+    command, name = first.split()
+    assert command == "cat"
+    (tmp_path / name).write_text(content)
+    assert len(shown) > 2
+    for command, expected in shown:
+        program, *arguments = shlex.split(command)
+        assert program == "regcred"
+        done = run_regcred(*arguments, cwd=tmp_path, check=None)
+        assert (done.stdout + done.stderr).decode() == expected
+
+
 @pytest.mark.parametrize(
     "page",
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -18,6 +18,8 @@ def run_regcred(
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     check: int | None = 0,
+    module: str = "regcred",
+    wrapper: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ``regcred ARGS``.
 
@@ -27,11 +29,13 @@ def run_regcred(
         env: added to an environment that holds no setting of the person who runs the tests.
         cwd: where it runs.
         check: the exit code that is expected; None for any.
+        module: another program of ours.
+        wrapper: a program that runs it, such as ``prlimit --fsize=0``.
     """
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
     clean |= {"HOME": "/nonexistent", "REGCRED_DEBUG": "1"} | dict(env or {})
     done = subprocess.run(
-        [sys.executable, "-m", "regcred", *args],
+        [*wrapper, sys.executable, "-m", module, *args],
         input=stdin,
         env=clean,
         cwd=cwd,

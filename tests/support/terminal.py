@@ -31,9 +31,16 @@ class Terminal:
         args: the arguments.
         env: added to an environment without the tester's own settings.
         piped: keep stdout, stderr off the terminal.
+        cwd: where it runs.
     """
 
-    def __init__(self, *args: str, env: Mapping[str, str], piped: bool = False) -> None:
+    def __init__(
+        self,
+        *args: str,
+        env: Mapping[str, str],
+        piped: bool = False,
+        cwd: str | os.PathLike[str] | None = None,
+    ) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
         clean |= {"HOME": "/nonexistent", "TERM": "xterm", **env}
         clean.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
@@ -45,6 +52,7 @@ class Terminal:
             stdout=out,
             stderr=out,
             env=clean,
+            cwd=cwd,
             start_new_session=True,
             preexec_fn=_own_the_terminal,
         )

@@ -8,4 +8,7 @@ from hypothesis import settings
 # `make check` takes less than a minute; in CI too, where each run draws others.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=100)
-settings.load_profile("thorough" if os.environ.get("CI") == "true" else "quick")
+# `make soak`: as many as find what one in a thousand shows.
+settings.register_profile("soak", deadline=None, max_examples=5000)
+in_ci = os.environ.get("CI") == "true"
+settings.load_profile(os.environ.get("REGCRED_EXAMPLES") or ("thorough" if in_ci else "quick"))

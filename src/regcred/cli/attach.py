@@ -80,7 +80,7 @@ def attach(secret: str, **given: Any) -> None:
 
     \b
     regcred attach regcred -n team-a
-    regcred attach regcred -n team-a --serviceaccount 'build-*' --serviceaccount default
+    regcred attach regcred -n team-a --serviceaccount 'build-*',default
     regcred attach regcred -A --dry-run=server
     """
     from regcred.core.serviceaccount import attach as decide
@@ -137,7 +137,7 @@ def _selection(given: dict[str, Any], *, patience: float) -> Selection:
             "--namespace, --all-namespaces and --namespace-selector exclude each other",
             hint="give one of them",
         )
-    patterns = split_names(given["serviceaccounts"])
+    patterns = split_names(given["serviceaccounts"], '--serviceaccount "$NAME"')
     if given["everyone"] and patterns:
         raise UsageError("--all and --serviceaccount exclude each other", hint="give one of them")
     # A label selector alone means everything with these labels, not only `default`.

@@ -148,9 +148,9 @@ def check(
     its manifest with each of their logins. Nothing is downloaded, and nothing is written.
 
     \b
-    regcred check -f deploy/                      manifests, and the cluster they go to
+    regcred check -f deploy/           manifests, and the cluster they go to
     helm template web ./chart | regcred check -f -
-    regcred check -n team-a                       what runs in a namespace
+    regcred check -n team-a            what runs in a namespace
     regcred check registry.example.com/app:1.2 --docker-config
     """
     from regcred.core.names import check_name
@@ -179,14 +179,16 @@ def check(
         assumed=assumed,
         secret_files=secret_files,
         docker_config=docker_config,
-        platforms=tuple(Platform.parse(text) for text in split_names(platforms)),
+        platforms=tuple(
+            Platform.parse(text) for text in split_names(platforms, '--platform "$PLATFORM"')
+        ),
         timeout=timeout,
     )
     config = None if no_cluster else _config(asked, kubeconfig, context)
     connection = {
         "ca_file": ca_file,
         "certs_dir": certs_dir,
-        "plain_http": frozenset(split_names(plain_http)),
+        "plain_http": frozenset(split_names(plain_http, '--plain-http "$HOST"')),
         "timeout": timeout,
         "concurrency": concurrency,
     }

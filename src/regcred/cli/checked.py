@@ -162,18 +162,13 @@ def workflow_commands(result: Result) -> Iterable[str]:
     for checked in result.checked:
         verdict, where = checked.verdict, _where(checked)
         if verdict.outcome in _BAD:
-            yield _command("error", where, verdict.reason, f"{_of(checked)}{_said(verdict)}")
+            yield _command("error", where, verdict, _of(checked))
         for warning in verdict.warnings:
-            yield _command("warning", where, warning.reason, f"{_of(checked)}{_said(warning)}")
+            yield _command("warning", where, warning, _of(checked))
     for problem in result.unread:
-        yield _command("error", {}, problem.reason, f"{problem.source}: {_said(problem)}")
+        yield _command("error", {}, problem, f"{problem.source}: ")
     for problem in result.warnings:
-        yield _command("warning", {}, problem.reason, _said(problem))
-
-
-def _said(problem: Any) -> str:
-    hint = f"\nhint: {problem.hint}" if problem.hint else ""
-    return f"{problem.message}{hint}"
+        yield _command("warning", {}, problem)
 
 
 def _of(checked: Checked) -> str:
@@ -188,11 +183,21 @@ def _where(checked: Checked) -> dict[str, str]:
     return {"file": file, "line": str(line)} if line else {"file": file}
 
 
-def _command(word: str, where: dict[str, str], title: str, message: str) -> str:
+def _command(word: str, where: dict[str, str], problem: Any, of: str = "") -> str:
+    """The annotation for a verdict or a problem.
+
+    Args:
+        word: ``error`` or ``warning``.
+        where: file and line, where they are known.
+        problem: has reason, message and hint.
+        of: what it is about, to begin with.
+    """
     properties = ",".join(
-        f"{key}={_escaped(value, ':,')}" for key, value in {**where, "title": title}.items()
+        f"{key}={_escaped(value, ':,')}"
+        for key, value in {**where, "title": problem.reason}.items()
     )
-    return f"::{word} {properties}::{_escaped(output.printable(message))}"
+    hint = f"%0Ahint: {_escaped(output.printable(problem.hint))}" if problem.hint else ""
+    return f"::{word} {properties}::{_escaped(output.printable(of + problem.message))}{hint}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from regcred.cli import output
+from regcred.cli import inputs, output
 from regcred.cli.options import cluster_options, option, split_names
 from regcred.core import names
-from regcred.core.errors import NotFound, RegcredError, UsageError
+from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regcred.core.inject import Account, Request
     from regcred.kube.config import ClusterConfig
-    from regcred.manifests.injecting import Attached, Tally
+    from regcred.manifests.injecting import Attached
     from regcred.manifests.sources import Source
-
-#: Pods that a warning names.
-_NAMED = 10
 
 
 @click.command(
@@ -55,7 +52,7 @@ _NAMED = 10
     "images",
     metavar="GLOB",
     multiple=True,
-    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable.",
+    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable, or joined by commas.",
 )
 @option(
     "--path",
@@ -95,7 +92,7 @@ def inject(
     regcred inject --secret regcred -f 'k8s/**/*.yaml' --in-place
     helm template web ./chart | regcred inject --secret regcred
     """
-    from regcred.cli import injected
+    from regcred.cli import injected, remarks
     from regcred.cli.progress import Progress
     from regcred.manifests import injecting
     from regcred.manifests.spool import Spool
@@ -105,7 +102,12 @@ def inject(
             "--in-place writes, --diff and --check do not: they exclude each other",
             hint="first look, then write",
         )
-    request = _request(split_names(secrets), **given)
+    request = _request(split_names(secrets, '--secret "$NAME"'), **given)
+    if not live and any(map(inputs.on_command_line, ("context", "kubeconfig"))):
+        raise UsageError(
+            "--context and --kubeconfig name a cluster, which only --live asks",
+            hint="add --live, or leave them out",
+        )
     config = _config(kubeconfig, context) if live else None
     if config and not request.namespace:
         request = dataclasses.replace(request, namespace=config.namespace)
@@ -119,15 +121,16 @@ def inject(
             made = injected.Verdict(spool, injected.Diff(second) if diff else None)
         else:
             made = injected.Diff(spool) if diff else injected.Stream(spool, streams)
-        with Progress("injecting", None) as progress:
+        with Progress("injecting", None, "documents") as progress:
             hooks = injecting.Hooks(
                 lookup=partial(_lookup, config) if config else lambda _: {},
                 wrong=lambda error: output.error(error.message, error.hint),
                 step=progress.step,
             )
             tally = injecting.inject(streams, request, made, hooks)
+        remarks.refuse_short_paths(tally)
         made.finish()
-    _tell(tally, request)
+    remarks.tell(tally, request, live=live, in_place=in_place)
     if check and tally.changed:
         raise click.exceptions.Exit(1)
 
@@ -152,13 +155,11 @@ def _request(
     for name in secrets:
         names.check_name(name, "Secret")
     if namespace is not None:
-        names.check_name(namespace, "namespace")
-    if not all(images):
-        raise UsageError("an --image is empty", hint='is a variable not set? --image "$IMAGE"')
+        names.check_namespace(namespace)
     return Request(
         tuple(secrets),
         serviceaccounts=serviceaccounts,
-        images=images,
+        images=tuple(split_names(images, '--image "$IMAGE"')),
         paths=tuple(parse_kind_path(path) for path in paths),
         namespace=namespace or "",
         keep=keep,
@@ -187,67 +188,6 @@ def _config(kubeconfig: str | None, context: str | None) -> ClusterConfig:
 
 
 def _lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
-    """The lists that the cluster has; a ServiceAccount that is not there has none."""
-    import asyncio
+    from regcred.cli.livelists import lookup  # loads what speaks to clusters
 
-    from regcred.core.serviceaccount import attached_names
-    from regcred.kube.client import Client
-    from regcred.kube.fanout import each
-    from regcred.kube.resources import SERVICEACCOUNTS
-
-    async def run() -> dict[Account, tuple[str, ...]]:
-        found: dict[Account, tuple[str, ...]] = {}
-        async with Client(config) as client:
-
-            async def one(account: Account) -> dict[str, Any]:
-                return await client.get(SERVICEACCOUNTS, account[1], account[0])
-
-            async for account, answer in each(filter(_possible, accounts), one):
-                if isinstance(answer, NotFound):
-                    continue
-                if isinstance(answer, RegcredError):
-                    raise answer
-                found[account] = tuple(name for name in attached_names(answer) if name)
-        return found
-
-    return asyncio.run(run()) if accounts else {}
-
-
-def _possible(account: Account) -> bool:
-    """Whether a cluster can have this ServiceAccount: manifests may say anything."""
-    try:
-        names.check_name(account[0], "namespace")
-        names.check_name(account[1], "ServiceAccount")
-    except UsageError:
-        return False
-    return True
-
-
-def _tell(tally: Tally, request: Request) -> None:
-    """Say what is not to be seen in what was made."""
-    from regcred.cli.injected import describe
-
-    if not tally.found:
-        output.note("nothing is in there that has pull Secrets: no Pod, no Pod template")
-    elif tally.unmatched == tally.found:
-        output.note(f"no Pod uses an image that matches {', '.join(request.images)}")
-    lost = tally.lost(request.secrets)
-    if not lost:
-        return
-    output.warning(
-        "Pods that had no list of their own do not get that of their ServiceAccount any more:"
-    )
-    pods = sorted(
-        (number, stream, change, account)
-        for account in lost
-        for number, stream, change in tally.cut_off[account].first
-    )
-    for _, stream, change, account in pods[:_NAMED]:
-        output.note(
-            f"  {stream}:{change.line}: {describe(change)}: loses "
-            f"{', '.join(lost[account])} of serviceaccount/{account[1]}"
-        )
-    count = sum(tally.cut_off[account].count for account in lost)
-    if count > _NAMED:
-        output.note(f"  and {count - _NAMED:,} more")
-    output.tell_hint("--keep-serviceaccount-secrets carries them over")
+    return lookup(config, accounts)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from regcred.cli import output
-from regcred.core.errors import UsageError
+from regcred.core.errors import InvalidManifest, UsageError
 from regcred.manifests.injecting import Output
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class Stream:
         self._spool = spool
         self._json = all(stream.path.endswith(".json") for stream in streams)
         self._several = len(streams) > 1
+        self._name = ""
         self.clear()
 
     def clear(self) -> None:
         """Forget all."""
         self._spool.truncate(0)
+        self._open: tuple[str, Document] | None = None
         self._joiner: Joiner | None = None
         if self._several:
             from regcred.core.joining import Joiner
@@ -62,13 +65,26 @@ class Stream:
 
     def start(self, source: Source) -> None:
         """Documents of `source` follow."""
-        del source
+        self._name = source.name
         if self._joiner:
             self._joiner.next_file()
 
     def add(self, document: Document, injected: Injected) -> None:
-        """The next document."""
-        del document
+        """The next document.
+
+        Raises:
+            InvalidManifest: the file before this one ends where it would go on with this.
+        """
+        if self._open:
+            (name, last), self._open = self._open, None
+            line, column = last.locate(len(last.text))
+            raise InvalidManifest(
+                f"{name}:{line}:{column}: it ends in a block scalar without a line break: its "
+                f"last value would gain one, since {self._name} follows",
+                hint="end the file with a line break, or give the files one by one",
+            )
+        if injected.open_end:
+            self._open = self._name, document
         text = injected.text
         if self._joiner:
             text = self._joiner.add(text)
@@ -79,7 +95,7 @@ class Stream:
 
     def finish(self) -> None:
         """Print it."""
-        _print(self._spool, sys.stdout)
+        _print(self._spool, output.data())
 
 
 class InPlace:
@@ -141,13 +157,12 @@ class InPlace:
             output.note(f"{len(self._replacements)} of {len(self._streams)} files changed")
 
     def _tell_other_names(self) -> None:
-        for replacement in self._replacements:
-            before = replacement.source.before
-            if before and before.st_nlink > 1:
-                output.warning(
-                    f"{replacement.source.name} has other names (hard links), "
-                    "under which it stays as it was"
-                )
+        """Hard links part here: the new content is another file."""
+        replaced = [(r.source.name, r.source.before) for r in self._replacements]
+        names = Counter((before.st_dev, before.st_ino) for _, before in replaced if before)
+        for name, before in replaced:
+            if before and before.st_nlink > names[before.st_dev, before.st_ino]:
+                output.warning(f"{name} has other names (hard links): there it stays as it was")
 
 
 class Diff:
@@ -168,7 +183,7 @@ class Diff:
         """Documents of `source` follow."""
         from regcred.core.unifieddiff import UnifiedDiff
 
-        self._diff = UnifiedDiff(source.name, source.name)
+        self._diff = UnifiedDiff(*_diff_names(source))
 
     def add(self, document: Document, injected: Injected) -> None:
         """The next document."""
@@ -188,7 +203,17 @@ class Diff:
 
     def finish(self) -> None:
         """Print it."""
-        _print(self._spool, sys.stdout)
+        _print(self._spool, output.data())
+
+
+def _diff_names(source: Source) -> tuple[str, str]:
+    """The two names of a file, as git has them, so that ``patch -p1`` and ``git apply`` take it."""
+    if not source.path:
+        return source.name, source.name
+    name = source.name.lstrip("/")
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
+    return f"a/{name}", f"b/{name}"
 
 
 _DIFF_COLOURS = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}

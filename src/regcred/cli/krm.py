@@ -26,8 +26,9 @@ Settings are the functionConfig's: a ConfigMap with, in its data,
 or a regcred.dev/v1alpha1 RegcredInject with, in its spec,
   secrets, images, paths                                    lists
   namespace, serviceAccounts, keepServiceAccountSecrets
-What is not in there: REGCRED_SECRET, REGCRED_IMAGE, REGCRED_PATH, REGCRED_NAMESPACE,
-REGCRED_SERVICEACCOUNTS, REGCRED_KEEP_SERVICEACCOUNT_SECRETS.
+What is not in there: REGCRED_SECRET, REGCRED_IMAGE, REGCRED_PATH,
+REGCRED_NAMESPACE, REGCRED_SERVICEACCOUNTS,
+REGCRED_KEEP_SERVICEACCOUNT_SECRETS.
 """
 
 
@@ -67,8 +68,9 @@ def krm() -> int:
         say(str(result))
     if len(said) > _MAX_SAID:
         output.warning(f"{len(said) - _MAX_SAID:,} more, which stand in the results")
-    sys.stdout.buffer.write(answer.text.encode())
-    sys.stdout.buffer.flush()
+    stdout = output.data().buffer
+    stdout.write(answer.text.encode())
+    stdout.flush()
     return 1 if answer.failed else 0
 
 

@@ -144,7 +144,7 @@ def login(
         credentials=credentials,
         name=name,
         namespaces=split_namespaces(namespaces),
-        serviceaccounts=split_names(serviceaccounts) or ["default"],
+        serviceaccounts=split_names(serviceaccounts, '--serviceaccount "$NAME"') or ["default"],
         adopt=adopt,
         restart=restart,
         patience=timeout,
@@ -211,7 +211,7 @@ async def _verify(
 ) -> None:
     from regcred import registry
 
-    plain = set(split_names(plain_http))
+    plain = set(split_names(plain_http, '--plain-http "$REGISTRY"'))
     for credential, key in zip(credentials, keys, strict=True):
         verified = await registry.verify(
             credential,

@@ -37,7 +37,8 @@ _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 EPILOG = """\b
 Every flag is also an environment variable: --username is REGCRED_USERNAME.
-Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 cluster or registry not reachable.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage,
+            3 cluster or registry not reachable.
 """
 
 
@@ -73,8 +74,9 @@ def cli() -> None:
     """Private-registry image pulls on Kubernetes that just work.
 
     \b
-    regcred login REGISTRY -n NAMESPACE    verifies the credential, writes the Secret,
-                                           attaches it, names the Pods that still wait
+    regcred login REGISTRY -n NAMESPACE   verifies the credential, writes it into
+                                          the Secret, attaches that, and names
+                                          the Pods that still wait
     """
 
 
@@ -112,10 +114,10 @@ def run(args: list[str], command: click.Command = cli, program: str = "") -> int
         return error.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else program
-        output.error(error.format_message(), f"{path} --help")
+        output.error(_line(error), f"{path} --help")
         return 2
     except click.ClickException as error:
-        output.error(error.format_message())
+        output.error(_line(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         if sys.stderr.isatty():
@@ -143,6 +145,11 @@ def run(args: list[str], command: click.Command = cli, program: str = "") -> int
         )
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _line(error: click.ClickException) -> str:
+    """The message of `error` in one line: click lists choices in several."""
+    return " ".join(error.format_message().split())
 
 
 def _discard_stdout() -> None:

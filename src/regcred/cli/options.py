@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from regcred.core.errors import UsageError
-from regcred.core.names import check_name
+from regcred.core.names import check_namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +22,11 @@ class Option(click.Option):
         long = [o for o in self.opts if o.startswith("--")]
         if long and not self.envvar:
             self.envvar = "REGCRED_" + long[0].lstrip("-").replace("-", "_").upper()
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The variable; of several values blanks beside a comma do not count: ``a, b``."""
+        value = super().resolve_envvar_value(ctx)
+        return re.sub(r"\s*,\s*", ",", value) if value and self.multiple else value
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:
@@ -93,15 +99,19 @@ def source_options(command: F) -> F:
     return command
 
 
-def split_names(values: tuple[str, ...]) -> list[str]:
+def split_names(values: tuple[str, ...], example: str) -> list[str]:
     """Names given several times or joined by commas, once each, in order.
+
+    Args:
+        values: as they were given.
+        example: the option with a variable, for the hint: ``-n "$NS"``.
 
     Raises:
         UsageError: one is empty: a variable that is not set must not mean the default.
     """
     names = [n.strip() for value in values for n in value.split(",")]
     if not all(names):
-        raise UsageError("a name is empty", hint='is a variable not set? e.g. -n "$NS"')
+        raise UsageError("a name is empty", hint=f"is a variable not set? e.g. {example}")
     return list(dict.fromkeys(names))
 
 
@@ -111,7 +121,7 @@ def split_namespaces(values: tuple[str, ...]) -> list[str]:
     Raises:
         UsageError: one is empty, or no namespace can have that name.
     """
-    namespaces = split_names(values)
+    namespaces = split_names(values, '-n "$NS"')
     for namespace in namespaces:
-        check_name(namespace, "namespace")
+        check_namespace(namespace)
     return namespaces

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from regcred.core.errors import RegcredError
+
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
@@ -43,8 +45,24 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with control characters escaped: names come from others and end on a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    """`text` with control characters escaped: names come from others and end on a terminal.
+
+    Line breaks too, since a name must not pass for a line of ours.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def data() -> TextIO:
+    """Standard output, for what is lost if nobody takes it.
+
+    Raises:
+        RegcredError: it was closed when we started (``>&-``).
+    """
+    if sys.stdout.name == os.devnull:  # as `main` has replaced it
+        raise RegcredError(
+            "cannot write to standard output: it is closed", hint="send it somewhere: > FILE"
+        )
+    return sys.stdout
 
 
 def print_object(obj: dict[str, Any], form: str) -> None:

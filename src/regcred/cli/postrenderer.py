@@ -9,13 +9,42 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+import click
+
+import regcred
 from regcred.cli import main as entry
 from regcred.cli.inject import inject
+
+_PROGRAM = "regcred-post-renderer"
+
+_HELP = """Write pull Secrets into what Helm has rendered: a post-renderer.
+
+Reads manifests on standard input and writes them to standard output, as "regcred inject" does.
+REGCRED_SECRET names the pull Secrets; the other flags are variables too: --image is REGCRED_IMAGE.
+
+\b
+export REGCRED_SECRET=regcred
+helm install web ./chart --post-renderer regcred-post-renderer
+helm install web ./chart --post-renderer regcred-post-renderer \\
+  --post-renderer-args --secret=regcred
+"""
+
+post_renderer = click.version_option(
+    regcred.__version__, "--version", message=f"{_PROGRAM} %(version)s"
+)(
+    click.Command(
+        _PROGRAM,
+        callback=inject.callback,
+        params=list(inject.params),
+        help=_HELP,
+        context_settings=inject.context_settings,
+    )
+)
 
 
 def main() -> NoReturn:
     """Run as a program of its own."""
-    entry.main(inject, "regcred-post-renderer")
+    entry.main(post_renderer, _PROGRAM)
 
 
 if __name__ == "__main__":

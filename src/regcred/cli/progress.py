@@ -21,10 +21,11 @@ class Progress:
     Args:
         what: what is being done, e.g. ``attaching``.
         total: how many steps there are, or None while that is not known.
+        steps: what they are, to be said where their number is all that is known: ``documents``.
     """
 
-    def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._total = what, total
+    def __init__(self, what: str, total: int | None, steps: str = "") -> None:
+        self._what, self._total, self._steps = what, total, steps
         self._done = 0
         self._started = time.monotonic()
         self._bar: RichProgress | None = None
@@ -46,11 +47,13 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
+        count = [MofNCompleteColumn(), TimeRemainingColumn()]
+        if self._total is None:
+            count = [TextColumn(f"{{task.completed:,}} {self._steps}")]
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            *count,
             console=Console(stderr=True),
             transient=True,
             # Lines on the same terminal go above the bar; a pipe must stay as it is.

@@ -111,18 +111,20 @@ def secret(
     existing Secret is updated in place, and never when it is of another type.
 
     \b
-    regcred secret pull --docker-server=ghcr.io --docker-username=me --password-stdin < token
-    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json --dry-run=client -o yaml
+    regcred secret pull --docker-server=ghcr.io --docker-username=me \\
+      --password-stdin < token
+    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json \\
+      --dry-run=client -o yaml
     regcred secret pull --from-docker-config --registry ghcr.io -n team-a
     """
     names.check_name(name, "Secret")
     if namespace is not None:
-        names.check_name(namespace, "namespace")
+        names.check_namespace(namespace)
     flags = any((docker_username, docker_password, password_stdin)) or None
     source = inputs.choose_source(
         from_file=files or None, gcp_key=gcp_key, from_docker_config=from_docker_config
     )
-    chosen = split_names(registries)
+    chosen = split_names(registries, '--registry "$REGISTRY"')
     if chosen and docker_server != _DOCKER_HUB:
         raise UsageError(
             "--docker-server and --registry exclude each other",

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 128 * 1024 * 1024
 
 _BREAK = re.compile(r"[\r\n]")
-_MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_ALONE = r"(?![^ \t\r\n])"
+_MARKER = re.compile(rf"^(?:---|\.\.\.){_ALONE}", re.MULTILINE)
+_BLANK = r"[ \t]*(?:#[^\n\r\x85\u2028\u2029]*)?"
 #: Comments, and directives, which belong to the ``---`` that follows them.
-_PREAMBLE = re.compile(r"\ufeff?(?:[ \t]*(?:#.*)?\r?\n|%.*\n)*")
+_PREAMBLE = re.compile(rf"\ufeff?(?:{_BLANK}\r?\n|%.*\n)*+")
+#: Markers, comments and nothing else.
+_EMPTY = re.compile(
+    rf"\ufeff?(?:{_BLANK}\r?\n)*+(?:---{_ALONE}{_BLANK}(?:\r?\n|\Z))?"
+    rf"(?:{_BLANK}\r?\n)*+(?:\.\.\.{_ALONE}{_BLANK}(?:\r?\n|\Z))?{_BLANK}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,11 @@ class Document:
 
     text: str
     line: int = 1
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no content; ``...`` may then stand where libyaml expects some."""
+        return _EMPTY.fullmatch(self.text) is not None
 
     def locate(self, at: int) -> tuple[int, int]:
         """Line in the stream and column, both from 1, of the offset `at`."""

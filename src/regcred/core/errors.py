@@ -107,10 +107,19 @@ class InvalidKubeconfig(InvalidInput):
 class InvalidManifest(InvalidInput):
     """A manifest that is no YAML or JSON, or in which no right insertion can be made.
 
-    The message starts with ``FILE:LINE:COLUMN:``.
+    Args:
+        message: starts with ``FILE:LINE:COLUMN:``.
+        hint: as in `RegcredError`.
+        problem: the message without the place.
+        at: offset of the place in the document, in characters.
     """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", problem: str = "", at: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.problem = problem or message
+        self.at = at
 
 
 class CredentialHelperFailed(RegcredError):

@@ -10,6 +10,7 @@ plugin/pkg/admission/serviceaccount/admission.go of https://github.com/kubernete
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,17 +64,19 @@ class Change:
         namespace: its own, or the request's.
         line: where text was inserted, from 1; that of the stream.
         added: names, in order.
-        serviceaccount: whose list its Pods no longer get, since they had none of their own; None
-            where they had one, and for a ServiceAccount.
+        serviceaccounts: whose lists its Pods no longer get, since they had none of their own;
+            empty where they had one, and for a ServiceAccount.
         path: from the object to the mapping that holds the list: ``.spec.template.spec``.
+        at: offset of that text in the old document, in characters.
     """
 
     object: str
     namespace: str
     line: int
     added: tuple[str, ...]
-    serviceaccount: Account | None
+    serviceaccounts: tuple[Account, ...]
     path: str
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Injected:
         changes: what that means for the objects in it.
         found: Pod templates (and ServiceAccounts, where asked for) that are in it.
         unmatched: those that use no image that was asked for.
+        open_end: whether its last value, a block scalar, goes on with whatever follows.
     """
 
     text: str
@@ -93,6 +97,7 @@ class Injected:
     changes: tuple[Change, ...] = ()
     found: int = 0
     unmatched: int = 0
+    open_end: bool = False
 
 
 class _Added(NamedTuple):
@@ -122,19 +127,25 @@ class Injector:
             InvalidManifest: it cannot be read, or nothing right can be made of it; the message
                 starts with ``FILE:LINE:COLUMN:``.
         """
+        if document.empty:
+            return Injected(document.text)
         made: list[tuple[Insertion, manifest.Site, _Added]] = []
         found = unmatched = 0
+        open_end = False
         bom, text = manifestread.without_bom(document.text)
         try:
             for tree in manifestread.trees(text, self._finder.wanted):
+                open_end = tree.open_end
                 sites = self._finder.sites(tree)
                 matching = [site for site in sites if self._matches(site)]
                 uses = sum(len(site.uses) for site in sites)
                 found += uses
                 unmatched += uses - sum(len(site.uses) for site in matching)
-                shares = Shares(tree, matching)
-                for site in matching:
-                    change = self._change(text, tree, site, shares)
+                lists = [(site, _checked(site, *self._finder.listed(site))) for site in matching]
+                wanting = [each for each in lists if each[1] or not each[0].only_extend]
+                shares = Shares(tree, [site for site, _ in wanting])
+                for site, listed in wanting:
+                    change = self._change(text, tree, site, listed, shares)
                     if change is not None:
                         insertion, added = change
                         made.append((Insertion(insertion.at + bom, insertion.text), site, added))
@@ -143,7 +154,7 @@ class Injector:
                 document, error, bom, self._file, "inject --secret NAME"
             ) from None
         if not made:
-            return Injected(document.text, found=found, unmatched=unmatched)
+            return Injected(document.text, found=found, unmatched=unmatched, open_end=open_end)
         # Of lines at the same place the deeper ones belong to what stands before.
         made.sort(key=lambda change: (change[0].at, -change[0].indent))
         insertions = tuple(insertion for insertion, _, _ in made)
@@ -153,11 +164,12 @@ class Injector:
             insertions,
             tuple(
                 change
-                for line, (_, site, added) in zip(lines, made, strict=True)
-                for change in self._changes(site, line, added)
+                for line, (insertion, site, added) in zip(lines, made, strict=True)
+                for change in self._changes(site, line, added, insertion.at)
             ),
             found,
             unmatched,
+            open_end,
         )
 
     def serviceaccounts(self, document: Document) -> dict[Account, tuple[str, ...]]:
@@ -184,17 +196,14 @@ class Injector:
         globs = self._request.images
         uses = site.uses
         return not globs or any(
-            not use.account or any(image_matches(i, globs) for i in use.images) for use in uses
+            not use.accounts or any(image_matches(i, globs) for i in use.images) for use in uses
         )
 
     def _change(
-        self, text: str, tree: Tree, site: manifest.Site, shares: Shares
+        self, text: str, tree: Tree, site: manifest.Site, listed: list[str], shares: Shares
     ) -> tuple[Insertion, _Added] | None:
         """What to insert for `site`, and what that adds; None where nothing is missing."""
         value = manifest.own_list(site)
-        listed = _checked(site, *self._finder.listed(site))
-        if site.only_extend and not listed:
-            return None
         known = listed or (self._carried(site) if self._request.keep else [])
         added = _missing([*known, *self._request.secrets], listed)
         entries = manifest.resolve(value)
@@ -206,6 +215,7 @@ class Injector:
                 f"{FIELD} of {site.uses[0].object} is shared by an anchor with something that "
                 "does not get it: the one cannot be changed without the other",
                 other.start,
+                hint="write it out in place of the alias",
             )
         if value is None:
             # A list that a merge key brings in is hidden by one of its own: that says it all.
@@ -221,17 +231,18 @@ class Injector:
     def _carried(self, site: manifest.Site) -> list[str]:
         """Pull Secrets of the ServiceAccounts whose lists the Pods of `site` would lose."""
         attached = self._request.attached
-        accounts = (self._account(use) for use in site.uses)
-        return [name for account in accounts if account for name in attached.get(account, ())]
+        accounts = (account for use in site.uses for account in self._accounts(use))
+        return [name for account in accounts for name in attached.get(account, ())]
 
-    def _account(self, use: manifest.Use) -> Account | None:
-        return (use.namespace or self._request.namespace, use.account) if use.account else None
+    def _accounts(self, use: manifest.Use) -> tuple[Account, ...]:
+        namespace = use.namespace or self._request.namespace
+        return tuple((namespace, name) for name in use.accounts)
 
-    def _changes(self, site: manifest.Site, line: int, added: _Added) -> Iterable[Change]:
+    def _changes(self, site: manifest.Site, line: int, added: _Added, at: int) -> Iterable[Change]:
         for use in site.uses:
             namespace = use.namespace or self._request.namespace
-            account = self._account(use) if added.empty else None
-            yield Change(use.object, namespace, line, added.names, account, use.path)
+            accounts = self._accounts(use) if added.empty else ()
+            yield Change(use.object, namespace, line, added.names, accounts, use.path, at)
 
 
 def inject(document: Document, request: Request, file: str = "") -> Injected:
@@ -243,13 +254,14 @@ def image_matches(reference: str, globs: Iterable[str]) -> bool:
     """Whether one of `globs` matches the image `reference`, normalized or as written.
 
     ``registry.example.com/*`` matches every image of that registry, ``docker.io/library/nginx``
-    is what ``nginx`` means, and tags may be left out of a glob.
+    and ``docker.io/library/nginx:latest`` are what ``nginx`` means, and tags may be left out of a
+    glob. What is no reference, such as ``$IMAGE``, counts as it is written.
     """
-    try:
+    names = [reference]
+    with contextlib.suppress(InvalidImage):
         parsed = image.parse_image(reference)
-    except InvalidImage:
-        return False
-    names = (parsed.name, str(parsed), reference)
+        tagged = str(parsed) if parsed.digest else f"{parsed.name}:{parsed.reference}"
+        names += [parsed.name, str(parsed), tagged]
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
 
 

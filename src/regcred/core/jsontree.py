@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from regcred.core.manifesttree import (
     MAX_DEPTH,
     MAX_NODES,
-    Malformed,
     Mapping,
     Node,
     NotYAML,
@@ -31,6 +30,7 @@ from regcred.core.manifesttree import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BLANKS = " \t\r\n"
 _BLANK = re.compile(r"[ \t\r\n]*")
 _START = re.compile(r"(?:---[ \t]*\r?\n)?[ \t\r\n]*(?=[{\[])")
 
@@ -71,6 +71,8 @@ class _Reader:
 
     def blank(self, at: int) -> int:
         """Where the white space from `at` on ends."""
+        if self._text[at : at + 1] not in _BLANKS:
+            return at  # as nearly always in what a program wrote
         match = _BLANK.match(self._text, at)
         return match.end() if match else at
 
@@ -79,7 +81,11 @@ class _Reader:
         if wanted is not None:
             self._kept += 1
             if self._kept > MAX_NODES:
-                raise NotYAML(f"it has more than {MAX_NODES:,} places to look at", at)
+                raise NotYAML(
+                    f"it has more than {MAX_NODES:,} places to look at",
+                    at,
+                    hint="cut it into documents, with '---' between them",
+                )
         if depth > MAX_DEPTH:
             raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", at)
         character = self._text[at : at + 1]
@@ -98,13 +104,12 @@ class _Reader:
         self._duplicates.clear()
         try:
             value, end = self._decode(self._text, at)
-        except (JSONDecodeError, StopIteration) as error:
-            place = error.pos if isinstance(error, JSONDecodeError) else at
-            raise Malformed("it is not JSON", place) from None
+        except JSONDecodeError as error:
+            raise _not_json(error, error.pos if error.doc else at) from None
         except RecursionError:
             raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", at) from None
-        if self._duplicates:
-            self.tree.duplicate = self.tree.duplicate or (self._duplicates[0], at)
+        for name in self._duplicates:
+            self.tree.stands_twice(name, at)
         return (value if value is not None else "null"), end
 
     def _object(self, at: int, wanted: Wanted, depth: int) -> Mapping:
@@ -119,7 +124,7 @@ class _Reader:
             if node.first < 0:
                 node.first = place
             if name in seen:
-                self.tree.duplicate = self.tree.duplicate or (name, place)
+                self.tree.stands_twice(name, place)
             seen.add(name)
             colon = self._expect(":", end)
             below = wanted.below(name)
@@ -150,17 +155,17 @@ class _Reader:
 
     def _string(self, at: int) -> tuple[str, int]:
         if self._text[at : at + 1] != '"':
-            raise Malformed("a key in double quotes is missing", at)
+            raise NotYAML("a key in double quotes is missing", at)
         try:
             value, end = scanstring(self._text, at + 1, True)
         except JSONDecodeError as error:
-            raise Malformed("it is not JSON", error.pos) from None
+            raise _not_json(error, error.pos) from None
         return value, end
 
     def _expect(self, character: str, at: int) -> int:
         at = self.blank(at)
         if self._text[at : at + 1] != character:
-            raise Malformed(f"{character!r} is missing", at)
+            raise NotYAML(f"{character!r} is missing", at)
         return at + 1
 
     def _after(self, at: int, close: str) -> tuple[int, bool]:
@@ -170,7 +175,7 @@ class _Reader:
         if character == close:
             return at + 1, True
         if character != ",":
-            raise Malformed(f"',' or {close!r} is missing", at)
+            raise NotYAML(f"',' or {close!r} is missing", at)
         return self.blank(at + 1), False
 
     def _pairs(self, pairs: list[tuple[str, Any]]) -> None:
@@ -181,9 +186,13 @@ class _Reader:
             seen.add(name)
 
 
+def _not_json(error: JSONDecodeError, at: int) -> NotYAML:
+    return NotYAML(f"it is not JSON: {error.msg}", at)
+
+
 def _nothing(_: str) -> str:
     return ""
 
 
 def _refuse(constant: str) -> Any:
-    raise JSONDecodeError(f"{constant} is not JSON", "", 0)
+    raise JSONDecodeError(f"there is no {constant}", "", 0)

@@ -10,7 +10,6 @@ Source: https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -131,14 +130,15 @@ class _Teller:
         """What there is to say of one change."""
         plural = "s" if len(change.added) > 1 else ""
         yield self._result(change, f"pull Secret{plural} {', '.join(change.added)} added", "info")
-        account = change.serviceaccount
-        if account is None:
-            return
-        if account not in self._attached:
-            self._unknown.setdefault(account, []).append(change.object)
-            return
-        lost = [name for name in self._attached[account] if name not in change.added]
-        if lost:
+        for account in change.serviceaccounts:
+            if account not in self._attached:
+                named = self._unknown.setdefault(account, [])
+                if change.object not in named:
+                    named.append(change.object)
+                continue
+            lost = [name for name in self._attached[account] if name not in change.added]
+            if not lost:
+                continue
             yield self._result(
                 change,
                 f"its Pods no longer get {', '.join(lost)} from ServiceAccount {account[1]}, whose "
@@ -169,16 +169,11 @@ class _Teller:
 
     def _above(self, change: Change, named: list[Item]) -> Item | None:
         """The item of a change, by its place: of several that have its name, or a List."""
-        start = self._resources.offset(change.line)
-        above = [item for item in named or self._resources.items if item.start < start]
+        above = [item for item in named or self._resources.items if item.start < change.at]
         return above[-1] if above else None
 
 
 def _failure(resources: ResourceList, error: InvalidManifest) -> Result:
     """What went wrong, on which item; there the place in the whole says nothing to a person."""
-    found = re.match(r"the input:(\d+):(\d+): ", error.message)
-    assert found is not None  # noqa: S101 - inject promises it
-    item = resources.item_at(resources.offset(int(found[1]), int(found[2])))
-    if item is None:
-        return Result(error.message, "error")
-    return Result(error.message[found.end() :], "error", item)
+    item = resources.item_at(error.at)
+    return Result(error.problem if item else error.message, "error", item)

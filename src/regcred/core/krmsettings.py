@@ -16,7 +16,7 @@ from regcred.core.inject import Request
 from regcred.core.manifest import resolve
 from regcred.core.manifestpath import parse_kind_path
 from regcred.core.manifesttree import Mapping, Node, Scalar, Sequence
-from regcred.core.names import check_name
+from regcred.core.names import check_name, check_namespace
 from regcred.core.resourcelist import string
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def request(config: Node | None, env: MappingType[str, str]) -> Request:
             check_name(name, "Secret")
     with given.blamed(_NAMESPACE):
         if namespace:
-            check_name(namespace, "namespace")
+            check_namespace(namespace)
     with given.blamed(_PATHS):
         paths = tuple(parse_kind_path(path) for path in given.names(_PATHS))
     return Request(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 from regcred.core import podplaces
 from regcred.core.manifestpath import FIELD, KindPath, Path, show
 from regcred.core.manifesttree import (
+    DECIDING,
     MERGE,
     Alias,
     Mapping,
@@ -24,14 +25,19 @@ from regcred.core.manifesttree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-#: Steps of the search in one document: aliases can make it endless where the text is short.
-MAX_STEPS = 5_000_000
+#: Steps of the search in one document, beside one for each of its characters: aliases can make it
+#: endless where the text is short.
+MAX_STEPS = 50_000
 #: Aliases behind one another on the way to a place; one that holds itself has no end.
 MAX_ALIASES = 50
 
-_LISTS_OF_ANYTHING = {("v1", "List"), ("config.kubernetes.io/v1", "ResourceList")}
+_LISTS_OF_ANYTHING = {
+    ("v1", "List"),
+    ("config.kubernetes.io/v1", "ResourceList"),
+    ("config.kubernetes.io/v1beta1", "ResourceList"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,14 @@ class Use:
         namespace: as written; empty where it is not.
         path: from the object to the list: ``.spec.template.spec``.
         images: of its Pods, as written, as far as the object says.
-        account: the ServiceAccount of its Pods; empty for a ServiceAccount itself.
+        accounts: the ServiceAccounts of its Pods; none for a ServiceAccount itself.
     """
 
     object: str
     namespace: str
     path: str
     images: tuple[str, ...]
-    account: str
+    accounts: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +113,7 @@ class Finder:
             NotYAML: aliases lead on and on, readers differ about what it says, or it has no place
                 for pull Secrets.
         """
-        self._steps = 0
+        self._steps = -tree.root.end
         sites: dict[int, Site] = {}
         ours = False
         for obj in self._objects(_Way(tree.root), "", ""):
@@ -115,9 +121,11 @@ class Finder:
                 ours = True
                 for way in self._descend(obj.way, place.path):
                     self._add(sites, obj, place, way)
-        if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion", "items")):
+        if tree.duplicate and (ours or tree.duplicate[0] in DECIDING):
             key, at = tree.duplicate
-            raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
+            raise NotYAML(
+                f"the key {key!r} stands twice in one mapping", at, hint="take one of them out"
+            )
         return list(sites.values())
 
     def listed(self, site: Site) -> tuple[Node | None, list[str | None]]:
@@ -149,7 +157,7 @@ class Finder:
 
     def serviceaccounts(self, tree: Tree) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Namespace (as written), name and pull Secrets of each ServiceAccount in `tree`."""
-        self._steps = 0
+        self._steps = -tree.root.end
         for obj in self._objects(_Way(tree.root), "", ""):
             if (obj.kind, obj.api_version) == ("ServiceAccount", "v1"):
                 found = self._step(obj.way, FIELD)
@@ -223,22 +231,26 @@ class Finder:
     def _use(self, obj: _Object, place: podplaces.Place, base: _Way) -> Use:
         name = self._text(obj.way, ("metadata", "name"))
         name = name or self._text(obj.way, ("metadata", "generateName")) + "*"
-        images = [
-            self._scalar(image)
-            for path in place.images
-            for image in self._descend(base, path, exact=False)
-        ]
-        account = ""
-        if place.account:
-            account = self._text(base, place.account) or self._text(base, ("serviceAccount",))
-            account = account or "default"
         return Use(
             f"{obj.kind.lower()}/{name}",
             self._text(obj.way, ("metadata", "namespace")),
             show((*place.path, *place.below)),
-            tuple(image for image in images if image),
-            account,
+            self._strings(base, place.images),
+            self._accounts(base, place),
         )
+
+    def _accounts(self, base: _Way, place: podplaces.Place) -> tuple[str, ...]:
+        """The ServiceAccounts of the Pods of `place`, as far as the object says."""
+        if not place.accounts:
+            return ()
+        main, *others = place.accounts
+        name = self._text(base, main) or self._text(base, ("serviceAccount",)) or "default"
+        return tuple(dict.fromkeys((name, *self._strings(base, others))))
+
+    def _strings(self, base: _Way, paths: Iterable[Path]) -> tuple[str, ...]:
+        """The strings at `paths` that are not empty."""
+        ways = (way for path in paths for way in self._descend(base, path, exact=False))
+        return tuple(text for text in map(self._scalar, ways) if text)
 
     def _text(self, way: _Way, path: Path, *, exact: bool = False) -> str:
         """The string at `path`, which has no ``*``; empty where there is none."""
@@ -275,12 +287,8 @@ class Finder:
         node, aliases = way = self._resolve(way)
         if isinstance(node, Sequence):
             return [_Way(item, aliases) for item in node.items]
-        found: dict[str, _Way] = {}
-        for name in self._names(way):
-            below = self._step(way, name, exact=exact)
-            if below is not None:
-                found.setdefault(name, below)
-        return list(found.values())
+        names = dict.fromkeys(self._names(way))
+        return [below for name in names if (below := self._step(way, name, exact=exact))]
 
     def _names(self, way: _Way) -> Iterator[str]:
         """The keys of the mapping at `way`, and those that it merges, perhaps several times."""

@@ -43,7 +43,8 @@ def trees(text: str, wanted: Wanted) -> Iterator[Tree]:
 
 def without_bom(text: str) -> tuple[int, str]:
     """How many characters of a byte order mark `text` starts with, and the rest."""
-    return (1, text[1:]) if text.startswith("\ufeff") else (0, text)
+    bom = int(text.startswith("\ufeff"))
+    return bom, text[bom:]
 
 
 def invalid(document: Document, error: NotYAML, bom: int, file: str, verb: str) -> InvalidManifest:
@@ -66,4 +67,9 @@ def invalid(document: Document, error: NotYAML, bom: int, file: str, verb: str) 
             problem = f"this is the source of a template, not YAML: {problem}"
         else:
             hint = f"if this is the source of a template, {hint}"
-    return InvalidManifest(f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint)
+    return InvalidManifest(
+        f"{file or 'the input'}:{line}:{column}: {problem}",
+        hint=hint,
+        problem=problem,
+        at=error.at + bom,
+    )

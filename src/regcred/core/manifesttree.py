@@ -26,14 +26,25 @@ if TYPE_CHECKING:
 MAX_DEPTH = 200
 #: Nodes that are kept of one document, some 150 bytes each: far beyond any List that a cluster
 #: gives out, and a bound for input that is made to cost memory.
-MAX_NODES = 2_000_000
+MAX_NODES = 1_000_000
 
 MERGE = "<<"
 MERGE_TAG = "tag:yaml.org,2002:merge"
+#: Keys that decide what a document is.
+DECIDING = ("kind", "apiVersion", "items", MERGE)
 #: What ends a line in YAML 1.1.
 BREAKS = "\n\r\x85\u2028\u2029"
 #: Anchor and tag, and what may stand between them and the block that they belong to.
 _PROPERTIES = re.compile(rf"(?:[&!][^ \t{BREAKS}]*|[ \t{BREAKS}]+|#[^{BREAKS}]*)*")
+
+
+#: What libyaml says where something is open at the end of the text.
+_RUNS_OUT = ("found unexpected end of stream", "found unexpected document indicator")
+_HINTS = {
+    "found a tab character that violates indentation": "indent with spaces",
+    "found character that cannot start any token": "quote it, or is it a tab? indent with spaces",
+    "did not find expected <document start>": "put '---' between two documents",
+}
 
 
 class Wanted(dict[str, "Wanted"]):
@@ -160,7 +171,7 @@ class Tree:
         root: its node.
         json: whether it is JSON, so that what is inserted has to be JSON too.
         aliases: all aliases to nodes that were kept.
-        duplicate: key and offset of the first key that stands twice in a mapping.
+        duplicate: key and offset of a key that stands twice in a mapping.
         dash: how far dashes stand to the right of their key in this document.
         width: how far keys of a mapping stand to the right of the key that it belongs to.
         open_end: whether the text ends in a block scalar without a line break, so that a line
@@ -174,6 +185,11 @@ class Tree:
     dash: int | None = None
     width: int | None = None
     open_end: bool = False
+
+    def stands_twice(self, key: str, at: int) -> None:
+        """Note a duplicate `key`; the first that is found, but one that decides before others."""
+        if self.duplicate is None or (key in DECIDING and self.duplicate[0] not in DECIDING):
+            self.duplicate = key, at
 
 
 class NotYAML(Exception):
@@ -206,15 +222,21 @@ def read_yaml(text: str, wanted: Wanted) -> Iterator[Tree]:
     Raises:
         NotYAML: it is not well-formed, nested too deeply, or too large.
     """
+    if text.startswith("\ufeff"):
+        # libyaml passes over it without counting it. The first one of a text is not given here.
+        raise Malformed("a second byte order mark", 0, "take it out")
     try:
         reader = _Reader(text)
         while (tree := reader.document(wanted)) is not None:
             yield tree
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        # "while parsing a block mapping" helps only beside the line where that began.
         problem = error.problem or error.context or "it is not YAML"
-        raise Malformed(problem, mark.index if mark else 0) from None
+        if problem in _RUNS_OUT and error.context_mark:
+            # What was opened and never closed, and not the end of the file, is the place to mend.
+            mark, problem = error.context_mark, f"{problem} {error.context}"
+        hint = _HINTS.get(problem, "")
+        raise Malformed(problem, mark.index if mark else 0, hint) from None
     except yaml.reader.ReaderError as error:
         character = error.character if isinstance(error.character, int) else 0
         raise Malformed(
@@ -265,16 +287,18 @@ class _Reader:
             self._last = event
             if event.anchor not in self._anchors:
                 raise NotYAML(f"alias *{event.anchor} has no anchor before it", start)
-            alias = Alias(start, event.end_mark.index, self._anchors[event.anchor])
+            target = self._anchors[event.anchor]
+            if wanted is None and isinstance(target, Scalar):
+                return _SKIPPED
+            self._count(start)
+            alias = Alias(start, event.end_mark.index, target)
             self._tree.aliases.append(alias)
             return alias
         anchor = event.anchor
         if anchor is not None:
             wanted = ALL
         if wanted is not None:
-            self._kept += 1
-            if self._kept > MAX_NODES:
-                raise NotYAML(f"it has more than {MAX_NODES:,} places to look at", start)
+            self._count(start)
         if kind is ScalarEvent:
             self._last = event
             if wanted is None:
@@ -292,6 +316,15 @@ class _Reader:
         if kind is MappingStartEvent:
             return self._mapping(event, wanted, depth)
         return self._sequence(event, wanted, depth)
+
+    def _count(self, at: int) -> None:
+        self._kept += 1
+        if self._kept > MAX_NODES:
+            raise NotYAML(
+                f"it has more than {MAX_NODES:,} places to look at",
+                at,
+                hint="cut it into documents, with '---' between them",
+            )
 
     def _skip(self, event: Any, depth: int) -> None:
         """Read what nobody looks for, and begins with `event`, to its end.
@@ -313,7 +346,7 @@ class _Reader:
                     for_key = False
                     name = item.value
                     if name in keys:
-                        tree.duplicate = tree.duplicate or (name, item.start_mark.index)
+                        tree.stands_twice(name, item.start_mark.index)
                     keys.add(name)
                 else:
                     for_key = True
@@ -349,13 +382,9 @@ class _Reader:
         start, column, flow = mark.index, mark.column, event.flow_style
         tree, read = self._tree, self._next
         node = Mapping(start, start, flow, column)
-        if event.anchor is not None or event.tag is not None:
-            if event.anchor is not None:
-                self._anchors[event.anchor] = node
-            if not flow:
-                start, column = self._behind_properties(start)
-                node.column = column
-        if not flow:
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        if not flow and event.anchor is None and event.tag is None:
             node.first = start
         seen = set()
         previous: Any = None
@@ -380,9 +409,12 @@ class _Reader:
                 name = self._odd_key(event, key, depth)
             if node.first < 0:
                 node.first = key.start_mark.index
+                if not flow:
+                    # Behind its own anchor and tag, and before those of its first key.
+                    node.first, column = self._behind_properties(start, node.first)
+                    node.column = column
             if name in seen:
-                # YAML lets a merge key stand twice nowhere either.
-                tree.duplicate = tree.duplicate or (str(name), key.start_mark.index)
+                tree.stands_twice(str(name), key.start_mark.index)
             elif name is not None:
                 seen.add(name)
             previous, value = key, read()
@@ -410,7 +442,7 @@ class _Reader:
             if event.anchor is not None:
                 self._anchors[event.anchor] = node
             if not event.flow_style:
-                _, node.column = self._behind_properties(mark.index)
+                _, node.column = self._behind_properties(mark.index, len(self._text))
         below = wanted.below("*")
         while True:
             item = self._next()
@@ -420,9 +452,14 @@ class _Reader:
         self._close(event, item, node)
         return node
 
-    def _behind_properties(self, start: int) -> tuple[int, int]:
-        """Offset and column of the block whose anchor and tag start at the offset `start`."""
-        found = _PROPERTIES.match(self._text, start)
+    def _behind_properties(self, start: int, limit: int) -> tuple[int, int]:
+        """Offset and column of the block whose anchor and tag start at the offset `start`.
+
+        Args:
+            start: where they start.
+            limit: where its first key does, which may have an anchor or a tag itself.
+        """
+        found = _PROPERTIES.match(self._text, start, limit)
         line = at = found.end() if found else start
         while line > 0 and self._text[line - 1] not in BREAKS:
             line -= 1
@@ -437,8 +474,7 @@ class _Reader:
 
     def _odd_key(self, mapping: Any, key: Any, depth: int) -> str | None:
         """The name of a key that is no scalar: none, but through an alias."""
-        touching = mapping.end_mark.index == key.start_mark.index
-        if mapping.flow_style and touching and getattr(key, "flow_style", False):
+        if self._text.startswith("{{", mapping.end_mark.index - 1):
             raise IsTemplate("'{{' stands where YAML has a value", mapping.start_mark.index)
         node = self._node(key, ALL, depth + 1)
         target = node.target if isinstance(node, Alias) else None
@@ -451,9 +487,9 @@ class _Reader:
             return
         further = value.start_mark.column - column
         if type(value) is SequenceStartEvent:
-            if tree.dash is None:
+            if tree.dash is None and further >= 0:
                 tree.dash = further
-        elif tree.width is None:
+        elif tree.width is None and further > 0:
             tree.width = further
 
 

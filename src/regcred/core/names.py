@@ -13,6 +13,7 @@ from regcred.core.errors import UsageError
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAX = 253
+_MAX_LABEL = 63
 
 
 def check_name(name: str, what: str) -> None:
@@ -26,6 +27,20 @@ def check_name(name: str, what: str) -> None:
     raise UsageError(
         f"{name!r} cannot be the name of a {what}: lower-case letters, digits, '-' and '.', "
         f"at most {_MAX}, starting and ending with a letter or digit"
+    )
+
+
+def check_namespace(name: str) -> None:
+    """Make sure that `name` is a DNS label, as the names of namespaces must be.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if len(name) <= _MAX_LABEL and re.fullmatch(_LABEL, name):
+        return
+    raise UsageError(
+        f"{name!r} cannot be the name of a namespace: lower-case letters, digits and '-', "
+        f"at most {_MAX_LABEL}, starting and ending with a letter or digit"
     )
 
 

@@ -9,20 +9,22 @@ group, the types that its project publishes.
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from regcred.core.manifestpath import FIELD, KindPath, Path
 from regcred.core.manifesttree import ALL, Wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _POD_IMAGES: tuple[Path, ...] = (
     ("containers", "*", "image"),
     ("initContainers", "*", "image"),
     ("ephemeralContainers", "*", "image"),
 )
+
+
+#: Versions of the core group, which has no name. Nothing says that what has another is a Pod.
+_CORE_VERSION = re.compile(r"v1((alpha|beta)[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,34 @@ class Place:
         path: from the object to a mapping that must be there.
         below: keys from there to the mapping that holds the list; made where they are missing.
         images: from the end of `path` to the images of its Pods.
-        account: from the end of `path` to the name of their ServiceAccount.
+        accounts: from the end of `path` to the name of their ServiceAccount, and to those that
+            some of them have instead.
         only_extend: leave it alone where it has no list, since it then inherits another's.
     """
 
     path: Path
     below: Path = ()
     images: tuple[Path, ...] = _POD_IMAGES
-    account: Path = ("serviceAccountName",)
+    accounts: tuple[Path, ...] = (("serviceAccountName",),)
     only_extend: bool = False
 
 
-SERVICE_ACCOUNT = Place((), images=(), account=())
+SERVICE_ACCOUNT = Place((), images=(), accounts=())
 
 _POD = (Place(("spec",)),)
+_SERVING_RUNTIME = (*_POD, Place(("spec", "workerSpec")))
 _TEMPLATE = (Place(("spec", "template", "spec")),)
+_JOB_SET: Path = ("replicatedJobs", "*", "template", "spec", "template", "spec")
+_TRAINING_RUNTIME = (Place(("spec", "template", "spec", *_JOB_SET)),)
 _JOB_TEMPLATE = (Place(("spec", "jobTemplate", "spec", "template", "spec")),)
 _ARGO_IMAGES: tuple[Path, ...] = tuple(
     (*templates, *image)
-    for templates in (("templates", "*"), ("templateDefaults",))
+    for templates in (
+        ("templates", "*"),
+        ("templateDefaults",),
+        ("templates", "*", "dag", "tasks", "*", "inline"),
+        ("templates", "*", "steps", "*", "*", "inline"),
+    )
     for image in (
         ("container", "image"),
         ("script", "image"),
@@ -60,7 +71,12 @@ _ARGO_IMAGES: tuple[Path, ...] = tuple(
         ("containerSet", "containers", "*", "image"),
     )
 )
-_ARGO_WORKFLOW = (Place(("spec",), images=_ARGO_IMAGES),)
+_ARGO_ACCOUNTS: tuple[Path, ...] = (
+    ("serviceAccountName",),
+    ("templates", "*", "serviceAccountName"),
+    ("templateDefaults", "serviceAccountName"),
+)
+_ARGO_WORKFLOW = (Place(("spec",), images=_ARGO_IMAGES, accounts=_ARGO_ACCOUNTS),)
 _STEPS: tuple[Path, ...] = (
     ("steps", "*", "image"),
     ("sidecars", "*", "image"),
@@ -104,7 +120,9 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
     ("Workflow", "argoproj.io"): _ARGO_WORKFLOW,
     ("WorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
     ("ClusterWorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
-    ("CronWorkflow", "argoproj.io"): (Place(("spec", "workflowSpec"), images=_ARGO_IMAGES),),
+    ("CronWorkflow", "argoproj.io"): (
+        Place(("spec", "workflowSpec"), images=_ARGO_IMAGES, accounts=_ARGO_ACCOUNTS),
+    ),
     # https://knative.dev/docs/serving/reference/serving-api/
     ("Service", "serving.knative.dev"): _TEMPLATE,
     ("Configuration", "serving.knative.dev"): _TEMPLATE,
@@ -117,8 +135,8 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
         for worker in ((), ("workerSpec",))
         if component == "predictor" or not worker
     ),
-    ("ServingRuntime", "serving.kserve.io"): _POD,
-    ("ClusterServingRuntime", "serving.kserve.io"): _POD,
+    ("ServingRuntime", "serving.kserve.io"): _SERVING_RUNTIME,
+    ("ClusterServingRuntime", "serving.kserve.io"): _SERVING_RUNTIME,
     # https://www.kubeflow.org/docs/components/trainer/legacy-v1/reference/
     ("TFJob", "kubeflow.org"): _replicas("tfReplicaSpecs"),
     ("PyTorchJob", "kubeflow.org"): _replicas("pytorchReplicaSpecs"),
@@ -128,11 +146,19 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
     ("PaddleJob", "kubeflow.org"): _replicas("paddleReplicaSpecs"),
     ("JAXJob", "kubeflow.org"): _replicas("jaxReplicaSpecs"),
     ("Notebook", "kubeflow.org"): _TEMPLATE,
+    # https://www.kubeflow.org/docs/components/trainer/operator-guides/runtime/: a JobSet's template
+    ("TrainingRuntime", "trainer.kubeflow.org"): _TRAINING_RUNTIME,
+    ("ClusterTrainingRuntime", "trainer.kubeflow.org"): _TRAINING_RUNTIME,
     # https://tekton.dev/docs/pipelines/podtemplates/: a task's own template inherits the list of
     # the run where it has none.
     ("TaskRun", "tekton.dev"): (Place(("spec",), ("podTemplate",), _TASK_IMAGES),),
     ("PipelineRun", "tekton.dev/v1beta1"): (
-        Place(("spec",), ("podTemplate",), _PIPELINE_IMAGES),
+        Place(
+            ("spec",),
+            ("podTemplate",),
+            _PIPELINE_IMAGES,
+            (("serviceAccountName",), ("taskRunSpecs", "*", "taskServiceAccountName")),
+        ),
         Place(("spec", "taskRunSpecs", "*", "taskPodTemplate"), images=(), only_extend=True),
     ),
     ("PipelineRun", "tekton.dev"): (
@@ -140,21 +166,25 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
             ("spec",),
             ("taskRunTemplate", "podTemplate"),
             _PIPELINE_IMAGES,
-            ("taskRunTemplate", "serviceAccountName"),
+            (
+                ("taskRunTemplate", "serviceAccountName"),
+                ("taskRunSpecs", "*", "serviceAccountName"),
+            ),
         ),
         Place(("spec", "taskRunSpecs", "*", "podTemplate"), images=(), only_extend=True),
     ),
     # https://jobset.sigs.k8s.io/docs/reference/jobset.v1alpha2/
-    ("JobSet", "jobset.x-k8s.io"): (
-        Place(("spec", "replicatedJobs", "*", "template", "spec", "template", "spec")),
-    ),
+    ("JobSet", "jobset.x-k8s.io"): (Place(("spec", *_JOB_SET)),),
     # https://keda.sh/docs/latest/reference/scaledjob-spec/
     ("ScaledJob", "keda.sh"): (Place(("spec", "jobTargetRef", "template", "spec")),),
     # https://volcano.sh/en/docs/vcjob/
     ("Job", "batch.volcano.sh"): (Place(("spec", "tasks", "*", "template", "spec")),),
     # https://ray-project.github.io/kuberay/reference/api/
     ("RayCluster", "ray.io"): _ray(("spec",)),
-    ("RayJob", "ray.io"): _ray(("spec", "rayClusterSpec")),
+    ("RayJob", "ray.io"): (
+        *_ray(("spec", "rayClusterSpec")),
+        Place(("spec", "submitterPodTemplate", "spec")),
+    ),
     ("RayService", "ray.io"): _ray(("spec", "rayClusterConfig")),
     # https://docs.redhat.com/en/documentation/openshift_container_platform/ (DeploymentConfig)
     ("DeploymentConfig", "apps.openshift.io"): _TEMPLATE,
@@ -169,17 +199,20 @@ def places(kind: str, api_version: str, extra: tuple[KindPath, ...] = ()) -> tup
         api_version: of the object: ``v1``, ``apps/v1``.
         extra: from ``--path``.
     """
-    group, slash, _ = api_version.rpartition("/")
-    known = KINDS.get((kind, api_version)) or KINDS.get((kind, group if slash else ""), ())
+    group, slash, version = api_version.rpartition("/")
+    if not slash and not _CORE_VERSION.fullmatch(version):
+        return ()
+    known = KINDS.get((kind, api_version)) or KINDS.get((kind, group), ())
     added = tuple(Place(e.path) for e in extra if e.kind == kind and e.group in (None, group))
     return known + tuple(place for place in added if place not in known)
 
 
+@functools.cache
 def wanted(
     extra: tuple[KindPath, ...] = (),
     *,
-    pod: Iterable[Path] = (),
-    more: Iterable[Path] = (),
+    pod: tuple[Path, ...] = (),
+    more: tuple[Path, ...] = (),
 ) -> Wanted:
     """What has to be kept of a document to find all places in it.
 
@@ -196,7 +229,7 @@ def wanted(
     every = [SERVICE_ACCOUNT, *(place for known in KINDS.values() for place in known)]
     for place in (*every, *(Place(e.path) for e in extra)):
         _want(root, (*place.path, *place.below, FIELD))[FIELD] = ALL
-        for path in (*place.images, place.account, ("serviceAccount",), *pod):
+        for path in (*place.images, *place.accounts, ("serviceAccount",), *pod):
             _want(root, (*place.path, *path))
     for path in more:
         _want(root, path)[path[-1]] = ALL
@@ -209,8 +242,7 @@ def _want(root: Wanted, path: Path) -> Wanted:
     """Add `path` below `root`; the mapping that its last key is in."""
     for key in path[:-1]:
         root = root.setdefault(key, Wanted())
-    if path:
-        root.setdefault(path[-1], Wanted())
+    root.setdefault(path[-1], Wanted())
     return root
 
 

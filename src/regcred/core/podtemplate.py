@@ -132,8 +132,8 @@ def _secrets(spec: Any, place: podplaces.Place, what: str) -> list[str]:
 
 
 def _account(spec: Any, place: podplaces.Place) -> str:
-    for path in (place.account, ("serviceAccount",)):
-        if path and (found := next(_descend(spec, path), None)):
+    for path in (*place.accounts[:1], ("serviceAccount",)):
+        if found := next(_descend(spec, path), None):
             return str(found)
     return "default"
 

@@ -29,13 +29,16 @@ def one_line(text: str, *, hide: Iterable[str] = (), limit: int = 200) -> str:
 
     Args:
         text: what somebody else said.
-        hide: secrets that are known and must not appear.
+        hide: secrets that are known and must not appear; blanks alone are none.
         limit: length of the result in characters.
     """
-    for secret in sorted(filter(None, hide), key=len, reverse=True):
+    secrets = sorted((s for s in hide if s.strip()), key=len, reverse=True)
+    for secret in secrets:
         text = text.replace(secret, HIDDEN)
     printable = "".join(c if c.isprintable() else " " for c in text[:_MAX_INPUT])
     line = " ".join(printable.split())
+    for secret in secrets:  # What was spread over lines may be together only now.
+        line = line.replace(secret, HIDDEN)
     for pattern in _SECRETS:
         line = pattern.sub(lambda match: (match[1] if match.re.groups else "") + HIDDEN, line)
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 API_VERSION, KIND = "config.kubernetes.io/v1", "ResourceList"
+_KINDS = (f"{API_VERSION} {KIND}", f"{API_VERSION}beta1 {KIND}")
 
 #: Where an orchestrator says which file an item is from; the second is older.
 _PATH = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
@@ -149,11 +150,6 @@ class ResourceList:
         self.config = resolve(root.get("functionConfig"))
         if isinstance(self.config, Scalar) and self.config.null:
             self.config = None
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
-
-    def offset(self, line: int, column: int = 1) -> int:
-        """The offset of a place, both from 1."""
-        return self._lines[line - 1] + column - 1
 
     def config_item(self) -> Item | None:
         """The functionConfig as an object; None where there is none."""
@@ -223,7 +219,7 @@ def read(text: str) -> ResourceList:
         trees = _trees(text)
         root = resolve(trees[0].root) if len(trees) == 1 else None
         kind = f"{string(root, 'apiVersion')} {string(root, 'kind')}"
-        if not isinstance(root, Mapping) or kind != f"{API_VERSION} {KIND}":
+        if not isinstance(root, Mapping) or kind not in _KINDS:
             is_ = "nothing" if not trees else kind.strip() if root else f"{len(trees)} documents"
             raise NotYAML(f"a {API_VERSION} {KIND} is expected here, not {is_ or 'this'}", 0)
         seen: set[str] = set()

@@ -141,7 +141,8 @@ def _merged(merge: Node) -> Iterator[tuple[Mapping, _Way]]:
             open_.append((node.target, (*way, id(node))))
         elif isinstance(node, Sequence):
             open_ += [(item, way) for item in node.items]
-        elif isinstance(node, Mapping):
+        else:
+            assert isinstance(node, Mapping)  # noqa: S101 - the finder has refused all else
             yield node, way
             below = node.get(MERGE)
             if below is not None:

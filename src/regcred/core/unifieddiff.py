@@ -8,7 +8,6 @@ Source: https://www.gnu.org/software/diffutils/manual/html_node/Detailed-Unified
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,7 +22,6 @@ Line: TypeAlias = tuple[str, str]
 
 CONTEXT = 3
 
-_SPECIAL = re.compile(r'["\\\x00-\x1f\x7f]')
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -130,8 +128,12 @@ def _last(text: str) -> list[str]:
 
 
 def _quoted(name: str) -> str:
-    """`name` as GNU diff writes it, for patch to read."""
-    if _SPECIAL.search(name):
-        escaped = _SPECIAL.sub(lambda m: _ESCAPES.get(m[0]) or f"\\{ord(m[0]):03o}", name)
+    """`name` as git and GNU diff write it, for patch to read; a terminal obeys none of it."""
+    escaped = "".join(_ESCAPES.get(c) or (c if c.isprintable() else _octal(c)) for c in name)
+    if escaped != name:
         return f'"{escaped}"'
     return f"{name}\t" if " " in name else name
+
+
+def _octal(character: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -54,24 +54,21 @@ def decode(blocks: Iterable[bytes], file: str = "") -> Iterator[str]:
     for block in _beginning_whole(blocks):
         if line == column == 1:
             _check_magic(block, file)
+        bad, problem, hint = -1, "", ""
         try:
             text = decoder.decode(block, not block)
-            bad = text.find("\0")
-            problem = "a NUL byte, which no YAML and no JSON holds"
         except UnicodeDecodeError as error:
             text = error.object[: error.start].decode("utf-8")
-            bad = len(text)
-            problem = f"byte 0x{error.object[error.start]:02x} is no UTF-8"
-        if bad >= 0:
+            bad, problem = len(text), f"byte 0x{error.object[error.start]:02x} is no UTF-8"
+            hint = _hint("iconv -f WINDOWS-1252 -t UTF-8", file) + ", or from what it is in"
+        if "\0" in text:
+            bad, problem = text.find("\0"), "a NUL byte, which no YAML and no JSON holds"
+            hint = "manifests are text in UTF-8"
+        if problem:
             start = text.rfind("\n", 0, bad)
             line += text.count("\n", 0, bad)
             column = bad - start if start >= 0 else column + bad
-            hint = "manifests are text in UTF-8"
-            if problem.startswith("byte"):
-                hint = _hint("iconv -f WINDOWS-1252 -t UTF-8", file) + "; or from what it is in"
-            raise InvalidManifest(
-                f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint
-            ) from None
+            raise InvalidManifest(f"{file or 'the input'}:{line}:{column}: {problem}", hint=hint)
         if text:
             yield text
             line += text.count("\n")

@@ -179,7 +179,9 @@ def _lines(text: str, tree: Tree, at: int, lines: list[str]) -> Insertion:
         ends = _line_end(text)
         return Insertion(at, "".join(line + ends for line in lines))
     if tree.open_end:
-        raise NotYAML("it ends in a block scalar without a line break", at)
+        raise NotYAML(
+            "it ends in a block scalar without a line break", at, hint="end it with a line break"
+        )
     ends = _line_end(text)
     return Insertion(at, "".join(ends + line for line in lines))
 
@@ -193,7 +195,11 @@ def _into_braces(
     text: str, tree: Tree, holder: Mapping, keys: tuple[str, ...], names: Names[str]
 ) -> Insertion:
     if holder.brace < 0:
-        raise NotYAML("a mapping without braces has no place for another key", holder.start)
+        raise NotYAML(
+            "a mapping without braces has no place for another key",
+            holder.start,
+            hint="write the braces",
+        )
     quote = '"' if tree.json or text[holder.first : holder.first + 1] == '"' else ""
     colon, comma = _spacing(text, holder.first) if quote else (": ", ", ")
     opened = "".join(f"{quote}{key}{quote}{colon}{{" for key in keys[:-1])
@@ -208,9 +214,9 @@ def _into_braces(
     between = text[holder.brace + 1 : holder.first]
     if between.strip(" \t\r\n"):
         return Insertion(holder.brace + 1, flat + comma)  # a comment, or a '?'
-    start = text.rfind("\n", 0, holder.first) + 1
     if "\n" not in between:
         return Insertion(holder.first, flat + comma)
+    start = text.rfind("\n", 0, holder.first) + 1
     ends = "\r\n" if text[start - 2 : start] == "\r\n" else "\n"
     indent = text[start : holder.first]
     if not quote or len(keys) > 1:
@@ -234,8 +240,8 @@ def _into_brackets(text: str, tree: Tree, entries: Sequence, names: Names[str]) 
         colon, comma = (": ", ", ") if spaced else (":", ",")
         return Insertion(entries.brace + 1, _entries(names, quote, colon, comma))
     last = entries.items[-1]
-    start = text.rfind("\n", 0, last.start) + 1
-    own_line = not text[start : last.start].strip(" \t")
+    start = text.rfind("\n", entries.brace, last.start) + 1
+    own_line = start > 0 and not text[start : last.start].strip(" \t")
     quote, colon, comma = ('"', ": ", ", ") if tree.json else ("", ": ", ", ")
     before, after = "{", "}"
     if isinstance(last, Mapping) and last.first >= 0:
@@ -248,7 +254,7 @@ def _into_brackets(text: str, tree: Tree, entries: Sequence, names: Names[str]) 
             before, after = "{" + inside, closing[0] if closing else "}"
         elif inside and not inside.strip(" "):
             before, after = "{" + inside, inside + "}"
-    if own_line and start > 0:
+    if own_line:
         ends = "\r\n" if text[start - 2 : start] == "\r\n" else "\n"
         comma = f",{ends}{text[start : last.start]}"
     return Insertion(

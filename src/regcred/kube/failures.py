@@ -17,10 +17,12 @@ import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.errors import ClusterUnreachable
+from regcred.core.errors import ClusterUnreachable, Forbidden
 from regcred.kube import tls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from regcred.kube.auth import Proof
     from regcred.kube.config import ClusterConfig
 
@@ -31,6 +33,8 @@ _DENIED = re.compile(
 )
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 _NAMED_VERBS = ("get", "update", "patch", "delete")
+#: Objects that one message names.
+_NAMED = 10
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -94,6 +98,31 @@ def hint(
     if status == 400 and not answer and config.server.startswith("http://"):
         return "the server may want https:// in the kubeconfig"
     return ""
+
+
+def together(errors: Mapping[str, Forbidden]) -> Forbidden:
+    """One error for several objects of one kind and namespace that may not be had.
+
+    Their hints would each make a role of the same name.
+
+    Args:
+        errors: by the objects' names.
+    """
+    (first, error), *others = sorted(errors.items())
+    if not others:
+        return error
+    names = ", ".join(sorted(errors)[:_NAMED])
+    more = f" and {len(errors) - _NAMED:,} more" if len(errors) > _NAMED else ""
+    message = error.message.replace(f'"{first}" is forbidden: ', "is forbidden: ", 1)
+    only = f" --resource-name={shlex.quote(first)}"
+    every = "".join(f" --resource-name={shlex.quote(name)}" for name in sorted(errors))
+    return Forbidden(
+        message.replace(f"/{first} ", f"/{names}{more} ", 1),
+        hint=error.hint.replace(only, every),
+        status=error.status,
+        reason=error.reason,
+        causes=error.causes,
+    )
 
 
 def _why_unauthorized(config: ClusterConfig, proof: Proof, now: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from regcred.core import documents, utf8
 from regcred.core.errors import InvalidManifest
 from regcred.core.inject import Injector
+from regcred.core.misses import Misses
 from regcred.manifests import sources
 from regcred.manifests.spool import Spool
 
@@ -79,27 +80,34 @@ class Tally:
     """What there was in the streams.
 
     Args:
+        misses: settings that hit nothing.
         found: Pod templates, and ServiceAccounts where asked for.
         unmatched: those that use no image that was asked for.
         changed: those that gained something.
         cut_off: by ServiceAccount.
         attached: pull Secrets of the ServiceAccounts that are known.
+        unknown: ServiceAccounts of Pods that had no list, and of which no stream says whether they
+            have one.
     """
+
+    misses: Misses
 
     found: int = 0
     unmatched: int = 0
     changed: int = 0
     cut_off: dict[Account, CutOff] = field(default_factory=dict)
     attached: dict[Account, tuple[str, ...]] = field(default_factory=dict)
+    unknown: list[Account] = field(default_factory=list)
 
-    def add(self, source: Source, injected: Injected) -> None:
-        """Count what was done to a document of `source`."""
+    def add(self, source: Source, document: Document, injected: Injected) -> None:
+        """Count what was done to a `document` of `source`."""
+        self.misses.look(document, injected)
         self.found += injected.found
         self.unmatched += injected.unmatched
         for change in injected.changes:
             self.changed += 1
-            if change.serviceaccount:
-                cut_off = self.cut_off.setdefault(change.serviceaccount, CutOff())
+            for account in change.serviceaccounts:
+                cut_off = self.cut_off.setdefault(account, CutOff())
                 cut_off.count += 1
                 if cut_off.count <= REMEMBERED:
                     cut_off.first.append((self.changed, source.name, change))
@@ -143,11 +151,13 @@ def inject(
         first = dataclasses.replace(request, keep=False)
         tally = _pass(reader.read(), first, output, hooks)
         unknown = [account for account in tally.cut_off if not tally.attached.get(account)]
+        never_said = [account for account in unknown if account not in tally.attached]
         tally.attached |= hooks.lookup(unknown)
         if request.keep and tally.lost(request.secrets):
             output.clear()
             again = dataclasses.replace(request, attached=tally.attached)
             tally = _pass(reader.read_again(), again, output, hooks)
+        tally.unknown = never_said
         if request.keep:
             tally.cut_off.clear()
         return tally
@@ -194,7 +204,7 @@ def _pass(
     output: Output,
     hooks: Hooks,
 ) -> Tally:
-    tally = Tally()
+    tally = Tally(Misses(request))
     wrong: InvalidManifest | None = None
     for source, blocks in contents:
         injector = Injector(request, source.name)
@@ -203,7 +213,7 @@ def _pass(
             for document in documents.split(utf8.decode(blocks, source.name), source.name):
                 injected = injector.inject(document)
                 output.add(document, injected)
-                tally.add(source, injected)
+                tally.add(source, document, injected)
                 tally.attached.update(injector.serviceaccounts(document))
                 hooks.step()
         except InvalidManifest as error:

@@ -81,9 +81,19 @@ def check(source: Source) -> None:
             hint="without --in-place the result goes to standard output",
         )
     if not os.access(source.path, os.W_OK):
-        raise CannotReplace(
-            f"{source.name} may not be written", hint=f"chmod u+w {source.name}, or as its owner"
-        )
+        raise CannotReplace(f"{source.name} may not be written", hint=_to_be_writable(source))
+
+
+def _to_be_writable(source: Source) -> str:
+    """What makes a file writable that is not."""
+    assert source.before is not None  # noqa: S101 - regular files have it
+    if os.statvfs(source.path).f_flag & os.ST_RDONLY:
+        return _READ_ONLY.format(source.name)
+    if source.before.st_uid != os.geteuid():
+        return f"do it as somebody who may: ls -l {source.name}"
+    if source.before.st_mode & stat.S_IWUSR:
+        return f"it is not its mode that forbids it: lsattr {source.name}"
+    return f"chmod u+w {source.name}"
 
 
 def replace(replacements: Iterable[Replacement], done: Callable[[Source], None]) -> None:
@@ -222,7 +232,10 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
         status.st_ino,
         status.st_size,
         status.st_mtime_ns,
-        status.st_ctime_ns,
+        # And not ctime, which a hard link changes as it comes or goes.
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
     )
 
 
@@ -272,6 +285,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+_READ_ONLY = "its file system is mounted read-only: findmnt -T {}"
 _NONE = ": no file is changed"
 
 
@@ -284,4 +298,6 @@ def _failure(source: Source, error: OSError) -> CannotReplace:
     hint = f"it is made anew in its folder: ls -ld {folder}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         hint = f"there must be room for both versions: df {folder}"
+    if error.errno == errno.EROFS:
+        hint = _READ_ONLY.format(source.name)
     return CannotReplace(f"cannot write {source.name}: {error.strerror}{_NONE}", hint=hint)

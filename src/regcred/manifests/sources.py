@@ -109,6 +109,7 @@ def _expand(name: str, *, recursive: bool) -> list[str]:
         is_folder = os.path.isdir(match)  # noqa: PTH112
         files += _folder(match, recursive=recursive) if is_folder else [match]
     if not files:
+        _check_readable(name)
         raise UsageError(f"no file matches {name}", hint="'**/' in it stands for any folders")
     return files
 
@@ -124,13 +125,34 @@ def _folder(folder: str, *, recursive: bool) -> Iterator[str]:
             if entry.is_dir(follow_symlinks=False):
                 if recursive:
                     yield from _folder(entry.path, recursive=True)
-            # A link that leads nowhere is an error that is seen, not a file left out.
-            elif entry.name.endswith(_SUFFIXES) and (
-                entry.is_file() or not os.path.exists(entry.path)  # noqa: PTH110
-            ):
+            elif entry.name.endswith(_SUFFIXES) and _file_or_broken(entry):
                 yield entry.path
     except OSError as error:
         raise _unreadable(folder, error) from None
+
+
+def _file_or_broken(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link that leads nowhere: an error to be seen, no file left out."""
+    try:
+        return entry.is_file() or not os.path.exists(entry.path)  # noqa: PTH110
+    except OSError:  # links in a circle
+        return True
+
+
+def _check_readable(pattern: str) -> None:
+    """Make sure that the folders of a glob could be looked into, since globbing says nothing."""
+    import glob
+
+    folder = os.path.dirname(pattern)  # noqa: PTH120
+    if folder == pattern:
+        return
+    _check_readable(folder)
+    for match in glob.glob(folder, recursive=True) if folder else ():  # noqa: PTH207
+        if os.path.isdir(match):  # noqa: PTH112
+            try:
+                os.scandir(match).close()
+            except OSError as error:
+                raise _unreadable(match, error) from None
 
 
 def _stat(path: str) -> os.stat_result:

@@ -129,7 +129,7 @@ def test_workflow_commands_stay_one_line_each():
     lines = list(workflow_commands(Result([bad, checked(OK)], [UNREAD], [UNREAD])))
     assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::warning"]
     assert not any(set(line) & set("\n\r\x1b\x00") for line in lines)
-    assert lines[0].startswith("::error title=NotFound::a%25b,c:d%0A::error::x")
+    assert lines[0].startswith("::error title=NotFound::a%25b,c:d\\n::error::x")
     assert lines[0].endswith("%0Ahint: a hint")
     assert lines[1] == "::error title=Unknown::pods in 'n': no right%0Ahint: get it"
 

@@ -45,6 +45,18 @@ def test_a_check_without_network_loads_nothing_for_one(tmp_path):
         assert not {m for m in loaded if m.startswith(("regcred.kube", "regcred.registry"))}
 
 
+def test_inject_loads_what_reads_yaml_and_nothing_else_heavy(tmp_path):
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: {}\n")
+    loaded = modules(RUN, "inject", "--secret=pull", "-f", str(tmp_path / "a.yaml"))
+    assert loaded & HEAVY == {"yaml"}
+    assert not loaded & {"tempfile", "glob", "regcred.manifests.replace", "regcred.core.joining"}
+    assert not {m for m in loaded if m.startswith("regcred.kube")}
+
+
+def test_help_of_inject_loads_no_yaml():
+    assert not modules(RUN, "inject", "--help") & HEAVY
+
+
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_help_loads_no_verb(flag):
     ours = {m for m in modules(RUN, flag) if m.startswith("regcred")}

@@ -229,9 +229,20 @@ def test_objects_in_a_list_that_is_an_item():
         "message": "job/x: pull Secret regcred added",
         "severity": "info",
     }
-    # In one line nothing tells which item it is.
     result, _ = krm.run(json.dumps(loaded(resource_list(items))), SECRET).results
-    assert result.item is None
+    assert result.item is not None
+    assert result.item.kind == "List"
+
+
+def test_line_ends_of_all_kinds_in_front_of_what_is_wrong():
+    items = (
+        '- {apiVersion: v1, kind: Secret, stringData: {a: "x\ry\u2028z"}}\n'
+        "- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n"
+        "  spec: {imagePullSecrets: null}\n"
+    )
+    head = "apiVersion: config.kubernetes.io/v1beta1\nkind: ResourceList\nitems:\n"
+    (result,) = krm.run(head + items, SECRET).results
+    assert str(result) == "pod/a: imagePullSecrets of pod/a is null, not a list"
 
 
 def test_an_error_is_a_result_and_the_items_stay():

@@ -17,6 +17,17 @@ def test_bad_names(name):
         names.check_name(name, "Secret")
 
 
+@pytest.mark.parametrize("name", ["a", "team-a", "0", "a" * 63])
+def test_good_namespaces(name):
+    names.check_namespace(name)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "A", "-a", "a-", "a" * 64, "a\n"])
+def test_bad_namespaces(name):
+    with pytest.raises(UsageError, match="name of a namespace: lower-case letters, digits and '-'"):
+        names.check_namespace(name)
+
+
 def test_globs():
     assert not names.is_glob("default")
     assert all(map(names.is_glob, ["a*", "a?", "[ab]"]))

@@ -70,7 +70,17 @@ def test_length_is_limited():
     assert one_line("abcd", limit=3) == "ab…"
 
 
-@given(st.text(max_size=300), st.text(min_size=1, max_size=5), st.text(max_size=300))
+def test_blanks_are_no_secret():
+    assert one_line("a b", hide=[" "]) == "a b"
+
+
+def test_a_secret_that_line_breaks_were_in():
+    assert one_line("it is a\n b.", hide=["a b"]) == "it is ********."
+
+
+@given(
+    st.text(max_size=300), st.text(min_size=1, max_size=5).filter(str.strip), st.text(max_size=300)
+)
 def test_known_secret_never_shows(before, secret, after):
     line = one_line(f"{before}{secret}{after}", hide=[secret])
     assert len(line) <= 200

@@ -146,11 +146,11 @@ def test_a_functionconfig_that_is_no_object():
 
 
 def test_places():
-    found = resourcelist.read(HEAD + "items:\n- kind: Pod\n  x: y\n- kind: Pod\n")
+    text = HEAD + "items:\n- kind: Pod\n  x: y\n- kind: Pod\n"
+    found = resourcelist.read(text)
     first, second = found.items
-    assert found.offset(1) == 0
-    assert found.item_at(found.offset(5, 3)) == first
-    assert found.item_at(found.offset(6, 3)) == second
+    assert found.item_at(text.index("x: y")) == first
+    assert found.item_at(text.rindex("kind: Pod")) == second
     assert found.item_at(0) is None
 
 

@@ -130,6 +130,7 @@ def test_a_line_that_changes():
         ("back\\slash", '"back\\\\slash"'),
         ("tab\tline\nbell\a", '"tab\\tline\\nbell\\007"'),
         ("straße", "straße"),
+        ("right\u202eleft\udce9", '"right\\342\\200\\256left\\351"'),
     ],
 )
 def test_names_as_gnu_diff_writes_them(name, written):

@@ -56,6 +56,11 @@ def test_place_of_a_wrong_byte(before, wrong, size):
     assert "UTF-8" in hint
 
 
+def test_the_first_of_two_wrong_bytes():
+    assert refusal(b"a: \0\xff\n", 9)[0].startswith("a.yaml:1:4: a NUL")
+    assert refusal(b"a: \xff\0\n", 9)[0].startswith("a.yaml:1:4: byte 0xff")
+
+
 def test_surrogates_are_no_characters():
     assert refusal(b"a: \xed\xa0\x80\n")[0] == "a.yaml:1:4: byte 0xed is no UTF-8"
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from regcred.core.credential import Password
+from regcred.core.errors import Forbidden
 from regcred.kube import failures
 from regcred.kube.auth import Proof
 from regcred.kube.config import Auth, ClusterConfig
@@ -84,6 +85,29 @@ def test_a_missing_right_is_named_with_the_commands_that_check_and_grant_it(deni
     said = hint(403, denied)
     assert check in said
     assert said.endswith(cure)
+
+
+def test_several_rights_on_objects_of_one_kind_are_one():
+    denied = {
+        name: Forbidden(
+            f"cannot get serviceaccounts/{name} in 'team-a': {said}", hint=hint(403, said)
+        )
+        for name in (f"sa{n:02}" for n in range(12))
+        for said in [
+            f'serviceaccounts "{name}" is forbidden: User "ann" cannot get resource '
+            '"serviceaccounts" in API group "" in the namespace "team-a"'
+        ]
+    }
+    assert failures.together({"sa01": denied["sa01"]}) is denied["sa01"]
+    error = failures.together(denied)
+    named = ", ".join(f"sa{n:02}" for n in range(10))
+    assert error.message == (
+        f"cannot get serviceaccounts/{named} and 2 more in 'team-a': serviceaccounts is forbidden: "
+        'User "ann" cannot get resource "serviceaccounts" in API group "" in the namespace "team-a"'
+    )
+    every = " ".join(f"--resource-name=sa{n:02}" for n in range(12))
+    assert f"--resource=serviceaccounts {every} -n team-a &&" in error.hint
+    assert error.hint.count("kubectl create role ") == 1
 
 
 def test_other_refusals_have_no_such_cure():

@@ -107,6 +107,13 @@ def test_other_name_keeps_the_old_content(folder, tmp_path):
     assert (tmp_path / "other.yaml").read_text() == "old a.yaml\n"
 
 
+def test_both_names_of_a_file(folder):
+    os.link(folder / "a.yaml", folder / "d.yaml")
+    do(replacement(folder / "a.yaml"), replacement(folder / "d.yaml", b"two\n"))
+    assert contents(folder)["a.yaml"] == b"new\n"
+    assert contents(folder)["d.yaml"] == b"two\n"
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_rename_that_fails_undoes_the_ones_before(folder, monkeypatch, links):
     before = contents(folder)

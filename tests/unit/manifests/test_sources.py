@@ -121,6 +121,13 @@ def test_link_that_leads_nowhere(tree):
             find([given])
 
 
+def test_links_in_a_circle(tree):
+    (tree / "round.yaml").symlink_to("round.yaml")
+    for given in ("k/round.yaml", "k", "k/*.yaml"):
+        with pytest.raises(UsageError, match=r"cannot read k/round.yaml: Too many levels of symb"):
+            find([given])
+
+
 def test_read(tree):
     (source,) = find(["k/b.yaml"])
     assert b"".join(read(source)) == b"b.yaml"
