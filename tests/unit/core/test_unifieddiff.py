@@ -136,3 +136,15 @@ def test_a_line_that_changes():
 def test_names_as_gnu_diff_writes_them(name, written):
     made = diff([("a\n", [Insertion(0, "x\n")])], name)
     assert made.startswith(f"--- {written}\n+++ {written}\n")
+
+
+def test_changes_share_a_hunk_where_their_contexts_touch():
+    near = "".join(f"{number}\n" for number in range(9))
+    far = near + near
+    twice = (Insertion(2, "new\n"), Insertion(8, "new\n"))
+    assert diff([(near, twice)]).count("@@ ") == 1
+    apart = (Insertion(2, "new\n"), Insertion(near.index("8\n") + 2 + 6, "new\n"))
+    made = diff([(far, apart), ("end\n", ()), (near, ())])
+    assert made.count("@@ ") == 2
+    assert patched(far + "end\n" + near, made) == apply(far, apart) + "end\n" + near
+    assert diff([("a\n", ())]) == ""
