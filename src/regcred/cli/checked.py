@@ -70,10 +70,14 @@ class Result:
                 _print(junit(self))
             case "github":
                 _print("".join(line + "\n" for line in workflow_commands(self)))
-            case _:
+            case _ if sys.stdout.isatty():
                 from regcred.cli.checktable import table
 
                 _print(table(self))
+            case _:
+                from regcred.cli.checklines import lines
+
+                _print(lines(self))
         if form != "json":
             self._tell()
         return self.exit_code

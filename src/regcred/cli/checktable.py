@@ -1,4 +1,4 @@
-"""Verdicts as a table: as wide as the terminal, one line a row where there is none."""
+"""Verdicts as a table, as wide as the terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from regcred.cli import output
 from regcred.cli.checked import grouped
+from regcred.cli.checklines import details, word
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def table(result: Result) -> str:
     groups = grouped(result.checked)
     if not groups:
         return ""
-    if not sys.stdout.isatty():
-        return "".join(_line(group) for group in groups)
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     width = Console(file=sys.stdout).width
     made = io.StringIO()
@@ -50,12 +49,6 @@ def table(result: Result) -> str:
     )
     console.print(_wide(groups) if width >= _WIDE else _narrow(groups))
     return "".join(line.rstrip() + "\n" for line in made.getvalue().splitlines())
-
-
-def _line(group: Group) -> str:
-    """One row as one line, for grep and logs."""
-    said = [_word(group), group.first.container.image, group.said, *_details(group)]
-    return output.printable("  ".join(part.replace("\n", " ") for part in said if part)) + "\n"
 
 
 def _wide(groups: list[Group]) -> Table:
@@ -83,33 +76,16 @@ def _narrow(groups: list[Group]) -> Table:
     return made
 
 
-def _word(group: Group) -> str:
-    verdict = group.first.verdict
-    if verdict.outcome in (Outcome.OK, Outcome.SKIPPED):
-        return str(verdict.outcome)
-    return str(verdict.reason)
-
-
 def _coloured(group: Group) -> Text:
-    return Text(_word(group), style=_COLOURS[group.first.verdict.outcome])
-
-
-def _details(group: Group) -> list[str]:
-    verdict = group.first.verdict
-    platforms = f" ({', '.join(verdict.platforms)})" if verdict.platforms else ""
-    ok = verdict.outcome is Outcome.OK
-    said = [f"{verdict.message}{platforms}" if ok else verdict.message]
-    if verdict.hint:
-        said.append(f"hint: {verdict.hint}")
-    return [*said, *(f"{each.reason}: {each.message}" for each in verdict.warnings)]
+    return Text(word(group), style=_COLOURS[group.first.verdict.outcome])
 
 
 def _why(group: Group) -> Text:
-    message, *more = _details(group)
+    message, *more = details(group)
     text = _text(message)
     for line in more:
-        word, _, rest = line.partition(": ")
-        text.append(f"\n{word}: ", style="cyan" if word == "hint" else "yellow")
+        name, _, rest = line.partition(": ")
+        text.append(f"\n{name}: ", style="cyan" if name == "hint" else "yellow")
         text.append(output.printable(rest))
     return text
 
