@@ -168,13 +168,13 @@ class Task:
         return wanted
 
     def reports(self, text: str) -> list[tuple[Any, ...]]:
-        """What has to be said: object, namespace, names added, ServiceAccount that is cut off."""
+        """What has to be said: object, namespace, names added, ServiceAccounts that are cut off."""
         return sorted(
             (
                 f"{obj['kind'].lower()}/{_name(obj)}",
                 self._namespace(obj),
                 tuple(added),
-                None if names(holder) or holder is obj else self._account(obj, holder),
+                () if names(holder) or holder is obj else (self._account(obj, holder),),
             )
             for obj in objects(text)
             for holder, added in self._missing(obj)
@@ -243,7 +243,7 @@ def prove(text: str, name: str, task: Task) -> str:
     assert not any(after.insertions or after.changes for _, after in again), name
     # It says what it did, and where.
     changes = [change for _, after in made for change in after.changes]
-    said = [(c.object, c.namespace, c.added, c.serviceaccount) for c in changes]
+    said = [(c.object, c.namespace, c.added, c.serviceaccounts) for c in changes]
     assert sorted(said, key=str) == sorted(task.reports(text), key=str), name
     assert all(1 <= c.line <= text.count("\n") + 1 for c in changes), name
     return output

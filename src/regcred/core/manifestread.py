@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from regcred.core import jsontree, manifesttree
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from regcred.core.documents import Document
     from regcred.core.manifesttree import Tree, Wanted
+
+#: How what Helm (or Jinja) replaces begins.
+_TEMPLATE = re.compile(r"\{[{%]")
 
 
 def trees(text: str, wanted: Wanted) -> Iterator[Tree]:
@@ -60,10 +64,11 @@ def invalid(document: Document, error: NotYAML, bom: int, file: str, verb: str) 
     line, column = document.locate(error.at + bom)
     problem, hint = error.problem, error.hint
     if isinstance(error, manifesttree.IsTemplate) or (
-        isinstance(error, manifesttree.Malformed) and "{{" in document.text
+        isinstance(error, manifesttree.Malformed) and _TEMPLATE.search(document.text)
     ):
         hint = f"render it first: helm template … | regcred {verb}"
-        if isinstance(error, manifesttree.IsTemplate) or "{{" in document.line_at(error.at + bom):
+        line_itself = document.line_at(error.at + bom)
+        if isinstance(error, manifesttree.IsTemplate) or _TEMPLATE.search(line_itself):
             problem = f"this is the source of a template, not YAML: {problem}"
         else:
             hint = f"if this is the source of a template, {hint}"

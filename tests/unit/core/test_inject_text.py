@@ -480,6 +480,12 @@ REFUSED = {
         "5:13: this is the source of a template, not YAML: '{{' stands where YAML has a value",
         "render it first: helm template … | regcred inject --secret NAME",
     ),
+    "a template of Jinja": (
+        "{% set a = 1 %}\nkind: Pod\n",
+        "1:2: this is the source of a template, not YAML: found character that cannot start any "
+        "token",
+        "render it first: helm template … | regcred inject --secret NAME",
+    ),
     "a template's statement": (
         f"{DEPLOYMENT}spec:\n{{{{- if x }}}}\n",
         None,
