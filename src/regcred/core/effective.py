@@ -76,7 +76,7 @@ def needed_account(template: PodTemplate) -> Place | None:
 
 def list_of(template: PodTemplate, accounts: Mapping[Place, tuple[str, ...]]) -> tuple[str, ...]:
     """The names that a Pod of `template` ends up with, as far as is known."""
-    if template.secrets or template.exists:
+    if template.has_list or template.exists:
         return template.secrets
     return accounts.get((template.namespace, template.account), ())
 
@@ -86,7 +86,7 @@ def effective(template: PodTemplate, world: World) -> Effective:
     account = template.namespace, template.account
     unknown = []
     secrets = []
-    if not template.secrets and not template.exists and account not in world.accounts:
+    if not template.has_list and not template.exists and account not in world.accounts:
         unknown.append(
             f"serviceaccount/{template.account}{_in(template.namespace)}"
             f"{_why(world.unknown_accounts, account)}"
@@ -99,7 +99,7 @@ def effective(template: PodTemplate, world: World) -> Effective:
         else:
             secrets.append(secret)
     cut_off: tuple[str, ...] = ()
-    if template.secrets and not template.exists:
+    if template.has_list and not template.exists:
         theirs = world.accounts.get(account, ())
         cut_off = tuple(name for name in theirs if name not in template.secrets)
     return Effective(tuple(secrets), tuple(unknown), cut_off, account)

@@ -53,6 +53,7 @@ class PodTemplate:
         exists: it is a Pod that has been made, so its list is what admission made of it.
         os: that its nodes must have, from ``nodeSelector``; empty for any.
         architecture: likewise.
+        nameless: its own list has entries, none of which names a Secret.
     """
 
     object: str
@@ -65,6 +66,12 @@ class PodTemplate:
     exists: bool = False
     os: str = ""
     architecture: str = ""
+    nameless: bool = False
+
+    @property
+    def has_list(self) -> bool:
+        """Whether it has a list of its own: ServiceAccount admission counts entries, not names."""
+        return self.nameless or bool(self.secrets)
 
 
 def templates(
@@ -96,17 +103,20 @@ def templates(
             if not containers:
                 continue
             selector = _mapping(_mapping(spec).get("nodeSelector"))
+            listed = next(_descend(spec, (*place.below, FIELD)), None)
+            secrets = tuple(names(listed, f"{kind.lower()}/{name}"))
             yield PodTemplate(
                 f"{kind.lower()}/{name}",
                 str(metadata.get("namespace") or "") or namespace,
                 _account(spec, place),
-                tuple(_secrets(spec, place, f"{kind.lower()}/{name}")),
+                secrets,
                 containers,
                 show((*place.path, *place.below)),
                 file,
                 exists and kind == "Pod",
                 str(selector.get(_OS) or ""),
                 str(selector.get(_ARCH) or ""),
+                bool(listed) and not secrets,
             )
 
 
@@ -124,11 +134,6 @@ def names(listed: Any, what: str) -> list[str]:
         )
     found = (str(_mapping(entry).get("name") or "") for entry in listed)
     return list(dict.fromkeys(filter(None, found)))
-
-
-def _secrets(spec: Any, place: podplaces.Place, what: str) -> list[str]:
-    listed = next(_descend(spec, (*place.below, FIELD)), None)
-    return names(listed, what)
 
 
 def _account(spec: Any, place: podplaces.Place) -> str:

@@ -3,8 +3,8 @@ from regcred.core.podtemplate import PodTemplate
 from regcred.core.pullsecret import PullSecret
 
 
-def template(*secrets, namespace="n", account="default", exists=False):
-    return PodTemplate("pod/p", namespace, account, secrets, (), exists=exists)
+def template(*secrets, namespace="n", account="default", **fields):
+    return PodTemplate("pod/p", namespace, account, secrets, (), **fields)
 
 
 def world(accounts=None, **secrets):
@@ -31,6 +31,12 @@ def test_its_own_list_cuts_it_off():
     own = effective(template("b"), world({"default": ("a", "b")}, a={}, b={}))
     assert [secret.name for secret in own.secrets] == ["b"]
     assert own.cut_off == ("a",)
+
+
+def test_a_list_without_names_cuts_it_off_too():
+    own = effective(template(nameless=True), world({"default": ("a",)}, a={}))
+    assert (own.secrets, own.unknown, own.cut_off) == ((), (), ("a",))
+    assert effective(template(nameless=True), World()).unknown == ()
 
 
 def test_a_pod_that_exists_has_what_it_has():

@@ -71,6 +71,21 @@ def test_list_account_and_nodes():
     assert only(pod(serviceAccountName="", serviceAccount="old")).account == "old"
 
 
+@pytest.mark.parametrize(
+    ("listed", "has_list"),
+    [
+        (None, False),
+        ([], False),
+        ([{}], True),
+        ([None], True),
+        ([{"name": ""}], True),
+        ([{"name": "a"}, {}], True),
+    ],
+)
+def test_a_list_without_names_is_a_list(listed, has_list):
+    assert only(pod(imagePullSecrets=listed)).has_list is has_list
+
+
 def test_kinds_that_nest_deeper():
     run = {
         "kind": "TaskRun",
