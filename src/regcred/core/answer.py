@@ -11,11 +11,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regcred.core.credential import HIDDEN
+from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from regcred.core.problem import Reason
+#: The reasons that an answer can have.
+REASONS = frozenset(
+    {
+        Reason.OK,
+        Reason.UNAUTHORIZED,
+        Reason.FORBIDDEN,
+        Reason.NOT_FOUND,
+        Reason.PLATFORM_MISSING,
+        Reason.RATE_LIMITED,
+        Reason.UNREACHABLE,
+        Reason.BAD_REFERENCE,
+    }
+)
+
+#: Of how many platforms an answer keeps the names; registries may list thousands.
+MOST_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +39,16 @@ class Answer:
     """What came of asking a registry for an image's manifest with one credential.
 
     Args:
-        reason: ``Ok``, ``Unauthorized``, ``Forbidden``, ``NotFound``, ``PlatformMissing``,
-            ``RateLimited`` or ``Unreachable``.
+        reason: one of `REASONS`.
         message: what happened, one sentence; never a password or a token.
         hint: what to do about it; may be empty.
         digest: of what the reference stands for, index or manifest: ``sha256:…``.
         media_type: of the same.
-        platforms: those that an index has, ``linux/amd64``, in its order; empty for an image
-            that is no index, where the registry does not say without another request.
+        platforms: those that an index has, ``linux/amd64``, in its order, no more than
+            `MOST_NAMES`; empty for an image that is no index, where the registry does not say
+            without another request.
         chosen: the one of them that a node would take.
+        unnamed: how many more platforms the index has.
     """
 
     reason: Reason
@@ -41,6 +58,7 @@ class Answer:
     media_type: str = ""
     platforms: tuple[str, ...] = ()
     chosen: str = ""
+    unnamed: int = 0
 
     def without(self, secrets: Iterable[str]) -> Answer:
         """The same without `secrets`, should a registry have put one where it gets shown.

@@ -6,6 +6,7 @@ a closed list (`regcred.core.problem.Reason`), with what is odd although there i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from regcred.core.image import ImageReference
     from regcred.core.keyring import Candidate, Found, Keyring
 
+_PORT = re.compile(r":0*([0-9]+)$")
+_LARGEST_PORT = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -29,12 +33,12 @@ class Lookup:
 
     Args:
         image: as it stands in the Pod.
-        reference: the same, normalized; None where it is no image reference.
+        reference: the same, normalized; None where it is none that could be pulled.
         candidates: the credentials that kubelet tries, in its order.
         problems: why there is no login; empty exactly where a candidate has one. The first is
             the one to mend first.
         warnings: what is odd although there is a login.
-        failed: whether kubelet gives up before it asks the registry. Else it asks without a
+        failed: whether the pull ends before the registry is asked. Else kubelet asks without a
             login where there is no candidate, or with what the node knows by itself.
     """
 
@@ -70,8 +74,10 @@ def look_up(keyring: Keyring, image: str) -> Lookup:
     try:
         reference = parse_image(image)
     except InvalidImage as error:
-        problem = Problem(Reason.BAD_REFERENCE, error.message, error.hint)
-        return Lookup(image, None, problems=(problem,), failed=True)
+        return _bad_reference(image, error.message, error.hint)
+    if not _has_port(reference):
+        said = f"there is no such port as its registry has; the largest is {_LARGEST_PORT}"
+        return _bad_reference(image, said, "write the port that the registry listens on")
     found = keyring.find(reference)
     explain = _Explain(keyring, reference, found)
     usable = any(not candidate.useless for candidate in found.candidates)
@@ -88,6 +94,18 @@ def look_up(keyring: Keyring, image: str) -> Lookup:
 def report(lookups: Iterable[Lookup]) -> dict[str, Any]:
     """Lookups as the JSON document of ``regcred check --offline``."""
     return {"images": [lookup.to_dict() for lookup in lookups]}
+
+
+def _bad_reference(image: str, message: str, hint: str) -> Lookup:
+    problem = Problem(Reason.BAD_REFERENCE, message, hint)
+    return Lookup(image, None, problems=(problem,), failed=True)
+
+
+def _has_port(reference: ImageReference) -> bool:
+    """Whether its registry can be dialled: to the grammar of references any digits are a port."""
+    port = _PORT.search(reference.domain)
+    # Of very many digits Python makes no number.
+    return port is None or (len(port[1]) <= 5 and int(port[1]) <= _LARGEST_PORT)
 
 
 def _to_dict(problem: Problem) -> dict[str, Any]:

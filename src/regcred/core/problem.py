@@ -20,7 +20,8 @@ _LISTED = 3
 class Reason(StrEnum):
     """The word for a problem, in the style of Kubernetes' own reasons."""
 
-    #: Not an image reference; kubelet says InvalidImageName and asks nobody.
+    #: Not an image reference, for which kubelet says InvalidImageName, or one whose registry has
+    #: a port that there is not; nobody is asked.
     BAD_REFERENCE = "BadReference"
     #: No pull Secret holds a login that could be used; the pull goes out without one.
     NO_CREDENTIAL = "NoCredential"

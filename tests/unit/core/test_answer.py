@@ -1,4 +1,8 @@
-from regcred.core.answer import Answer
+import inspect
+import re
+
+from regcred.core import pullflow
+from regcred.core.answer import REASONS, Answer
 from regcred.core.problem import Reason
 
 
@@ -16,3 +20,8 @@ def test_secrets_are_taken_out_wherever_they_stand():
 def test_nothing_to_hide_changes_nothing():
     answer = Answer(Reason.OK, "all is well")
     assert answer.without(["hunter2", "all"]) is answer
+
+
+def test_the_reasons_are_those_that_a_pull_gives():
+    given = re.findall(r"\bReason\.([A-Z_]+)", inspect.getsource(pullflow))
+    assert {Reason[name] for name in given} == REASONS

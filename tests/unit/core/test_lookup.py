@@ -52,6 +52,20 @@ def test_no_image_reference():
     assert (found.reference, found.candidates, found.failed) == (None, (), True)
 
 
+@pytest.mark.parametrize("port", ["65536", "99999", "9" * 5000])
+def test_a_port_that_there_is_not(port):
+    found = lookup(f"gcr.io:{port}/x", secret(auths={"gcr.io": login()}))
+    problem = only(found.problems)
+    assert problem.reason == Reason.BAD_REFERENCE
+    assert "there is no such port" in problem.message
+    assert (found.reference, found.failed) == (None, True)
+
+
+@pytest.mark.parametrize("host", ["gcr.io:65535", "gcr.io:0065535", "[::99999]", "[::1]:5000"])
+def test_a_port_that_there_is(host):
+    assert not lookup(f"{host}/x").failed
+
+
 @pytest.mark.parametrize(
     ("secrets", "message", "hint"),
     [
