@@ -31,6 +31,7 @@ SOON = timedelta(days=1)
 
 #: Answers from the most to the least telling.
 _TELLING = (
+    Reason.BAD_REFERENCE,
     Reason.PLATFORM_MISSING,
     Reason.NOT_FOUND,
     Reason.RATE_LIMITED,
@@ -39,8 +40,10 @@ _TELLING = (
     Reason.UNAUTHORIZED,
     Reason.UNREACHABLE,
 )
+#: Answers that a login gets for having expired, among other things.
+_REFUSED = (Reason.FORBIDDEN, Reason.UNAUTHORIZED)
 #: Answers that another login could turn into a yes.
-_ABOUT_LOGIN = (Reason.EXPIRED, Reason.FORBIDDEN, Reason.UNAUTHORIZED)
+_ABOUT_LOGIN = (Reason.EXPIRED, *_REFUSED)
 #: Answers that may hide from those who come without one.
 _PERHAPS_LOGIN = (Reason.NOT_FOUND, Reason.RATE_LIMITED)
 _FIND_OUT = (
@@ -127,13 +130,16 @@ def judge(
         first, *others = lookup.problems
         fail = Verdict(Outcome.FAIL, first.reason, first.message, first.hint)
         return replace(fail, warnings=(*others, *warnings))
+    if own.unknown and not own.secrets:
+        # That no pull Secret is named is more than anybody knows.
+        lookup = replace(lookup, problems=())
     done = _tried(lookup, answers, now)
     for tried in done:
         if tried.reason is Reason.OK:
             return _ok(lookup, tried, warnings, now)
     worst = min(done, key=lambda tried: _TELLING.index(tried.reason))
     fail = _fail(lookup, worst, done, warnings, _Hints(lookup, own, secrets))
-    if own.unknown and (worst.reason in _ABOUT_LOGIN or worst.reason is Reason.NOT_FOUND):
+    if own.unknown and worst.reason in (*_ABOUT_LOGIN, *_PERHAPS_LOGIN):
         return replace(
             fail,
             outcome=Outcome.UNKNOWN,
@@ -171,7 +177,8 @@ def _tried(
             answer = answers[credential]
             reason = answer.reason
             ends = expires(credential.password) if credential else None
-            if reason is Reason.UNAUTHORIZED and ends and ends <= now:
+            # ECR says 403 to a login that has expired.
+            if reason in _REFUSED and ends and ends <= now:
                 reason = Reason.EXPIRED
             found.append(_Try(candidate, answer, reason))
     return found

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from regcred.core.answer import Answer
+from regcred.core.answer import REASONS, Answer
 from regcred.core.effective import Effective
 from regcred.core.keyring import Keyring
 from regcred.core.lookup import look_up
@@ -166,6 +166,13 @@ def test_the_most_telling_answer():
     assert made.candidate.source == "Secret n/1"
 
 
+@pytest.mark.parametrize("reason", sorted(REASONS - {Reason.OK}))
+def test_every_answer_makes_a_verdict(reason):
+    secrets = [secret(gcr_io=login("a")), secret("t", gcr_io=login("b"))]
+    made = verdict(no(reason), no(Reason.UNREACHABLE), secrets=secrets)
+    assert (made.outcome, made.reason) == (Outcome.FAIL, reason)
+
+
 @pytest.mark.parametrize(
     "reason",
     [Reason.NOT_FOUND, Reason.PLATFORM_MISSING, Reason.RATE_LIMITED, Reason.UNREACHABLE],
@@ -184,7 +191,9 @@ def test_answers_that_are_not_about_the_login(reason):
     [
         (OK, "ok"),
         (no(Reason.UNAUTHORIZED), "unknown"),
+        (no(Reason.FORBIDDEN), "unknown"),
         (no(Reason.NOT_FOUND), "unknown"),
+        (no(Reason.RATE_LIMITED), "unknown"),
         (no(Reason.UNREACHABLE), "fail"),
         (no(Reason.PLATFORM_MISSING), "fail"),
     ],
@@ -196,6 +205,14 @@ def test_what_could_not_be_read(answer, outcome):
         assert made.reason is Reason.UNKNOWN
         assert made.message.startswith("not known: secret/a in n; without that: ")
         assert "--assume-secret FILE" in made.hint
+    assert "is named" not in repr(made)
+
+
+def test_what_is_known_is_said_beside_what_could_not_be_read():
+    secrets = [secret(quay_io=login())]
+    made = verdict(no(Reason.UNAUTHORIZED), secrets=secrets, unknown=["secret/a in n"])
+    assert made.outcome is Outcome.UNKNOWN
+    assert "without that: no entry is for gcr.io" in made.message
 
 
 def test_what_could_not_be_read_does_not_mend_what_is_broken():
@@ -203,21 +220,23 @@ def test_what_could_not_be_read_does_not_mend_what_is_broken():
     assert verdict(secrets=[broken], unknown=["secret/a in n"]).outcome is Outcome.FAIL
 
 
-def test_a_login_that_has_expired():
+@pytest.mark.parametrize("reason", [Reason.UNAUTHORIZED, Reason.FORBIDDEN])
+def test_a_login_that_has_expired(reason):
     password = expiring(NOW - timedelta(hours=1))
     secrets = [secret(gcr_io=login(password=password))]
-    made = verdict(no(Reason.UNAUTHORIZED), secrets=secrets)
+    made = verdict(no(reason), secrets=secrets)
     assert made.reason is Reason.EXPIRED
     assert made.message.endswith("; the login expired on 2025-12-31 23:00 UTC")
     assert made.hint == "regcred login gcr.io -n n"
-    assert verdict(no(Reason.FORBIDDEN), secrets=secrets).reason is Reason.FORBIDDEN
+    assert verdict(no(Reason.NOT_FOUND), secrets=secrets).reason is Reason.NOT_FOUND
 
 
 @pytest.mark.parametrize(("hours", "warned"), [(23, ["ExpiresSoon"]), (25, [])])
 def test_a_login_that_will_expire(hours, warned):
     secrets = [secret(gcr_io=login(password=expiring(NOW + timedelta(hours=hours))))]
     assert reasons(verdict(OK, secrets=secrets).warnings) == warned
-    assert verdict(no(Reason.UNAUTHORIZED), secrets=secrets).reason is Reason.UNAUTHORIZED
+    for reason in (Reason.UNAUTHORIZED, Reason.FORBIDDEN):
+        assert verdict(no(reason), secrets=secrets).reason is reason
 
 
 @pytest.mark.parametrize(
