@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from regcred.core.image import ImageReference
     from regcred.core.keyring import Candidate, Found, Keyring
+    from regcred.core.nearmiss import NearMiss
 
 _PORT = re.compile(r":0*([0-9]+)$")
 _LARGEST_PORT = 65_535
@@ -140,11 +141,24 @@ class _Explain:
     def no_login(self) -> Iterator[Problem]:
         """Why no candidate is usable."""
         keyring = self._keyring
-        yield from keyring.passed_over
+        sources = {c.registry: c.source for filed in keyring.filed.values() for c in filed}
+        sources |= keyring.dropped
+        near = None if self._found.candidates else nearest(sources, self._image)
+        # A key that was meant for the image says more than a Secret of which nothing is known.
+        later = [p for p in keyring.passed_over if near and p.reason is Reason.SECRET_MISSING]
+        yield from (p for p in keyring.passed_over if p not in later)
         if self._found.candidates:
             yield self._useless()
-        elif keyring.filed or keyring.dropped:
-            yield self._no_match()
+        elif near:
+            yield self._near(near, sources[near.registry])
+            yield from later
+        elif sources:
+            yield Problem(
+                Reason.NO_MATCHING_REGISTRY,
+                f"no entry is for {self._image.domain}; there are "
+                f"{listed([display(registry) for registry in sources])}",
+                self._login,
+            )
         elif not keyring.passed_over and not keyring.broken:
             said = "no pull Secret is named"
             if keyring.sources:
@@ -199,18 +213,8 @@ class _Explain:
             candidate.source,
         )
 
-    def _no_match(self) -> Problem:
-        sources = {c.registry: c.source for filed in self._keyring.filed.values() for c in filed}
-        sources |= self._keyring.dropped
-        near = nearest(sources, self._image)
-        if near is None:
-            return Problem(
-                Reason.NO_MATCHING_REGISTRY,
-                f"no entry is for {self._image.domain}; there are "
-                f"{listed([display(registry) for registry in sources])}",
-                self._login,
-            )
-        source, shown = sources[near.registry], display(near.registry)
+    def _near(self, near: NearMiss, source: str) -> Problem:
+        shown = display(near.registry)
         return Problem(
             Reason.NO_MATCHING_REGISTRY,
             f"no entry matches {self._image.name}; the nearest is {shown} of {source}: {near.why}",

@@ -96,6 +96,14 @@ def test_a_missing_secret_is_the_reason_where_there_is_no_login():
     assert (found.problems, reasons(found.warnings)) == ((), ["SecretMissing"])
 
 
+def test_a_near_miss_is_the_reason_before_a_missing_secret():
+    wrong, near = PullSecret("w", "n", "Opaque", {}), secret(auths={"gcr.io:443": login()})
+    found = lookup("gcr.io/x", PullSecret("t", "n"), near, wrong)
+    assert reasons(found.problems) == ["WrongSecretType", "NoMatchingRegistry", "SecretMissing"]
+    found = lookup("gcr.io/x", PullSecret("t", "n"), near)
+    assert reasons(found.problems) == ["NoMatchingRegistry", "SecretMissing"]
+
+
 def test_the_other_types_form_is_a_wrong_type():
     flat = PullSecret(
         "t", "n", JSON, {".dockerconfigjson": json.dumps({"gcr.io": login()}).encode()}
