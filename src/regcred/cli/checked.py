@@ -265,3 +265,5 @@ def show_lookups(found: Sequence[Lookup], form: str) -> None:
         for problem in (*lookup.problems, *lookup.warnings):
             line = f"  {problem.reason}: {problem.message}"
             sys.stdout.write(f"{output.printable(line)}\n")
+            if problem.hint:
+                sys.stdout.write(f"    hint: {output.printable(problem.hint)}\n")

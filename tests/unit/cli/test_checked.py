@@ -2,10 +2,11 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
-from regcred.cli.checked import Result, grouped, workflow_commands
+from regcred.cli.checked import Result, grouped, show_lookups, workflow_commands
 from regcred.cli.checking import Checked, Platforms
 from regcred.cli.junit import junit
 from regcred.core.credential import Credential, Password
@@ -61,6 +62,19 @@ def result(*verdicts, **fields):
 )
 def test_exit_codes(made, code):
     assert made.exit_code == code
+
+
+def test_lookups_come_with_hints(capsys):
+    found = look_up(Keyring.build(()), "gcr.io/p/app:1")
+    other = replace(found, problems=(Problem(Reason.UNKNOWN, "why"),))
+    show_lookups([found, other], "table")
+    assert capsys.readouterr().out.splitlines() == [
+        "gcr.io/p/app:1",
+        "  NoCredential: no pull Secret is named",
+        "    hint: regcred login gcr.io",
+        "gcr.io/p/app:1",
+        "  Unknown: why",
+    ]
 
 
 def test_json():
