@@ -28,6 +28,8 @@ INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
 ACCEPT = ", ".join((DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX, "*/*"))
 #: The largest that containerd takes (``MaxManifestSize``), in bytes.
 LARGEST = 4 * 1048 * 1048
+#: No index is for more: what is beyond costs time and memory, and helps nobody.
+MOST_PLATFORMS = 10_000
 
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([a-f0-9]+)", re.ASCII)
 _LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -39,6 +41,10 @@ _SCHEMA_1 = frozenset(
         "text/plain",
     }
 )
+
+
+#: Operating system, architecture and variant as a registry spells them.
+Spelled = tuple[str, str, str]
 
 
 class NoImage(ValueError):
@@ -70,7 +76,7 @@ def check_kind(media_type: str) -> None:
         raise NoImage(f"{said}, which is no image's")
 
 
-def read(body: bytes, media_type: str) -> list[Platform | None]:
+def read(body: bytes, media_type: str) -> dict[Platform | None, Spelled]:
     """Read a manifest or an index.
 
     Args:
@@ -78,8 +84,9 @@ def read(body: bytes, media_type: str) -> list[Platform | None]:
         media_type: one that `check_kind` lets pass.
 
     Returns:
-        For an index, the platforms of its images, None where it does not say; those of its
-        attestations are left out. Empty for a manifest.
+        For an index, the platforms of its images in its order, each once, None where it does not
+        say; those of its attestations are left out. With each goes how it is spelled, which is
+        for `name_of`. Empty for a manifest.
 
     Raises:
         NoImage: it is not what it is said to be.
@@ -100,19 +107,42 @@ def read(body: bytes, media_type: str) -> list[Platform | None]:
     if not kind:
         if not isinstance(document.get("config"), dict):
             raise NoImage("an image without a configuration")
-        return []
+        return {}
     images = document.get("manifests")
     if not isinstance(images, list):
         raise NoImage("an index that lists no images")
-    found = [_platform(image) for image in images if isinstance(image, dict)]
-    return [platform for platform in found if platform is None or platform.os != "unknown"]
+    return _platforms(images)
 
 
-def _platform(image: dict[str, Any]) -> Platform | None:
+def name_of(spelled: Spelled) -> str:
+    """A platform's name, fit for a message."""
+    return str(Platform.normalized(*(one_line(part, limit=50) for part in spelled)))
+
+
+def _platforms(images: list[Any]) -> dict[Platform | None, Spelled]:
+    """The platforms of the entries of an index."""
+    spellings: dict[Spelled | None, None] = {}
+    for image in images:
+        if isinstance(image, dict):
+            spellings[_spelled(image)] = None
+            if len(spellings) > MOST_PLATFORMS:
+                raise NoImage(f"an index for more than {MOST_PLATFORMS} platforms")
+    found: dict[Platform | None, Spelled] = {}
+    for spelled in spellings:
+        platform = Platform.normalized(*spelled) if spelled else None
+        if platform is None or platform.os != "unknown":
+            found.setdefault(platform, spelled or ("", "", ""))
+    return found
+
+
+def _spelled(image: dict[str, Any]) -> Spelled | None:
     """The platform of an entry of an index; None where it does not say."""
     platform = image.get("platform")
     if not isinstance(platform, dict):
         return None
-    parts = (platform.get(name) for name in ("os", "architecture", "variant"))
-    shown = (one_line(part, limit=50) if isinstance(part, str) else "" for part in parts)
-    return Platform.normalized(*shown)
+    system, architecture, variant = map(platform.get, ("os", "architecture", "variant"))
+    return (
+        system if isinstance(system, str) else "",
+        architecture if isinstance(architecture, str) else "",
+        variant if isinstance(variant, str) else "",
+    )

@@ -103,8 +103,9 @@ class Platform:
 
     def choose(self, present: Sequence[Platform]) -> int | None:
         """Which of `present` a node of this platform takes: its index, or None for none."""
+        there = set(present)
         for wanted in self.takes():
-            if wanted in present:
+            if wanted in there:
                 return present.index(wanted)
         return None
 

@@ -93,7 +93,7 @@ class Problem:
     source: str = ""
 
 
-def listed(things: Sequence[str]) -> str:
-    """Some of `things` for a message, and how many more there are."""
-    more = f" and {len(things) - _LISTED} more" if len(things) > _LISTED else ""
-    return ", ".join(things[:_LISTED]) + more
+def listed(things: Sequence[str], unnamed: int = 0) -> str:
+    """Some of `things` for a message, and how many more there are, `unnamed` ones besides."""
+    more = max(0, len(things) - _LISTED) + unnamed
+    return ", ".join(things[:_LISTED]) + (f" and {more} more" if more else "")

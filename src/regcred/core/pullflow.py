@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from regcred.core import imagemanifest
 from regcred.core.access import Grant
-from regcred.core.answer import Answer
+from regcred.core.answer import MOST_NAMES, Answer
 from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
@@ -185,24 +186,28 @@ class _Probe:
             raise NoImage(f"something else: it should be {known}, and is {digest}")
         found = imagemanifest.read(got.body, media_type)
         present = [each for each in found if each is not None]
-        names = tuple(dict.fromkeys(map(str, present)))
+        spelled = islice((found[each] for each in present), MOST_NAMES)
+        names = tuple(dict.fromkeys(map(imagemanifest.name_of, spelled)))
+        unnamed = max(0, len(present) - MOST_NAMES)
         chosen = ""
         if found and platform is not None:
             at = platform.choose(present)
             if at is None and None not in found:
                 return Answer(
                     Reason.PLATFORM_MISSING,
-                    f"{self.what} is not there for {platform}, only for {listed(names)}",
+                    f"{self.what} is not there for {platform}, only for "
+                    f"{listed(names, unnamed)}",
                     f"build and push it for {platform} too, or let its Pods run elsewhere",
                     digest,
                     media_type,
                     names,
+                    unnamed=unnamed,
                 )
             chosen = "" if at is None else str(present[at])
         if not found and media_type in imagemanifest.INDEXES:
             raise NoImage("an index without an image in it")
         message = f"{self.what} is there" + (f" for {chosen}" if chosen else "")
-        return Answer(Reason.OK, message, "", digest, media_type, names, chosen)
+        return Answer(Reason.OK, message, "", digest, media_type, names, chosen, unnamed)
 
     def ask(self, method: str, reference: str) -> _Part:
         """Ask for a manifest."""

@@ -59,7 +59,7 @@ def test_digest_of_a_body():
 
 
 def test_image_has_no_platforms():
-    assert read(CONFIG, DOCKER_MANIFEST) == []
+    assert read(CONFIG, DOCKER_MANIFEST) == {}
 
 
 def test_platforms_of_an_index():
@@ -72,13 +72,37 @@ def test_platforms_of_an_index():
         {"platform": "linux/amd64"},
         "odd",
     ]
-    assert read({"manifests": images}) == [
+    assert list(read({"manifests": images})) == [
         Platform("linux", "amd64"),
         Platform("linux", "arm", "v6"),
         Platform("windows", ""),
         None,
-        None,
     ]
+
+
+def test_platforms_of_an_index_come_once():
+    images = [
+        entry(os="linux", architecture="x86_64"),
+        entry(os="Linux", architecture="AMD64", variant="v1"),
+        entry(os="Unknown"),
+    ]
+    found = read({"manifests": images * 20_000})
+    assert found == {Platform("linux", "amd64"): ("linux", "x86_64", "")}
+    assert list(read({"manifests": [entry()] * 20_000})) == [Platform("", "")]
+
+
+def test_index_for_more_platforms_than_there_are():
+    images = [entry(os="linux", architecture=f"a{n}") for n in range(10_001)]
+    assert len(read({"manifests": images[1:]})) == 10_000
+    with pytest.raises(imagemanifest.NoImage, match="more than 10000 platforms"):
+        read({"manifests": images})
+
+
+def test_name_of_a_platform_is_fit_for_a_message():
+    secret = "eyJhbGciOi"
+    assert imagemanifest.name_of(("Li\nnux", "x86_64", "v1")) == "li nux/amd64"
+    assert imagemanifest.name_of(("linux", secret, "")) == "linux/********"
+    assert len(imagemanifest.name_of(("linux", "x-" * 100, ""))) == len("linux/") + 50
 
 
 @pytest.mark.parametrize(

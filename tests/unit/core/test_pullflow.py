@@ -218,6 +218,23 @@ def test_missing_platform_lists_those_present():
     assert answer.digest == digest(INDEX)
 
 
+def test_platforms_without_end_are_counted_and_not_named(monkeypatch):
+    named = []
+    name_of = imagemanifest.name_of
+    monkeypatch.setattr(imagemanifest, "name_of", lambda s: named.append(s) or name_of(s))
+    images = [{"platform": {"os": "linux", "architecture": f"a{n}"}} for n in range(9_999)]
+    images.append({"platform": {"os": "linux", "architecture": "amd64"}})
+    body = json.dumps({"manifests": images}).encode()
+    said = [head(body, OCI_INDEX), got(body, OCI_INDEX)]
+    answer = probe(said)
+    assert (answer.reason, answer.chosen) == (Reason.OK, "linux/amd64")
+    assert (len(answer.platforms), answer.unnamed, len(named)) == (50, 9_950, 50)
+    answer = probe(said, platform=Platform("linux", "arm64"))
+    assert answer.reason == Reason.PLATFORM_MISSING
+    assert answer.message.endswith("only for linux/a0, linux/a1, linux/a2 and 9997 more")
+    assert (len(answer.platforms), answer.unnamed, len(named)) == (50, 9_950, 100)
+
+
 def test_index_may_not_say_the_platform():
     body = b'{"manifests":[{}]}'
     answer = probe([head(body, OCI_INDEX), got(body, OCI_INDEX)])
