@@ -21,6 +21,7 @@ The tree::
     │   ├── BadCredentials          it does not know this username and password
     │   ├── RegistryDenied          it knows the login, and that may not pull this
     │   ├── RegistryBusy            it takes no more requests for now
+    │   ├── RegistryFailing         it has failed itself
     │   └── RegistryProtocolError   it does not speak the Distribution protocol
     ├── TimedOut                    something awaited did not come in the time given
     └── APIError                    the Kubernetes API server answered with a failure Status
@@ -158,6 +159,10 @@ class RegistryDenied(RegistryRefused):
 
 class RegistryBusy(RegistryRefused):
     """The registry or its token service takes no more requests for now (429)."""
+
+
+class RegistryFailing(RegistryRefused):
+    """The registry or its token service has failed, or what stands before it (5xx)."""
 
 
 class RegistryProtocolError(RegistryRefused):

@@ -288,7 +288,8 @@ class _Probe:
             )
         if answer.status in (401, 403):
             return failed(login.denied(image.path, said))
-        if answer.is_foreign:
+        # A proxy before a registry that is down says so by a web page.
+        if answer.is_foreign and answer.status < 500:
             raise self.no_registry("it answers with a web page or some other text")
         raise login.refused(self.elsewhere or login.host, answer)
 

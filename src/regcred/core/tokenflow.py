@@ -29,6 +29,7 @@ from regcred.core.errors import (
     InvalidRegistry,
     RegistryBusy,
     RegistryDenied,
+    RegistryFailing,
     RegistryProtocolError,
     RegistryRefused,
 )
@@ -271,12 +272,13 @@ class Login:
                 f"{who} takes no more requests for now{self.said(answer)}",
                 hint=f"try again {_when(answer.retry_after)}",
             )
-        hint = "try again later" if answer.status >= 500 else ""
+        message = f"{who} answers with HTTP status {answer.status}{self.said(answer)}"
+        if answer.status >= 500:
+            return RegistryFailing(message, hint="try again later")
+        hint = ""
         if answer.status == 400 and self.scheme == "http":
             hint = "does it speak TLS? then leave out --plain-http"
-        return RegistryRefused(
-            f"{who} answers with HTTP status {answer.status}{self.said(answer)}", hint=hint
-        )
+        return RegistryRefused(message, hint=hint)
 
     def realm(self, challenge: Challenge) -> str:
         """The URL of the token service, if it may be asked."""

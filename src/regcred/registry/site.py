@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from regcred.core.access import Access
-from regcred.core.errors import RegistryUnreachable
+from regcred.core.errors import RegistryFailing, RegistryUnreachable
 
 if TYPE_CHECKING:
     import aiohttp
@@ -107,7 +107,7 @@ class Site:
 
     def fails(self, error: RegcredError) -> None:
         """A probe did not. Where none ever did, or many in a row, the rest is not tried."""
-        if not isinstance(error, RegistryUnreachable):
+        if not isinstance(error, RegistryUnreachable | RegistryFailing):
             return
         self._failures += 1
         if not self._answered or self._failures >= self._most_failures:

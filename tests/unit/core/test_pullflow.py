@@ -429,6 +429,12 @@ def test_failure_elsewhere_names_who_failed():
     assert "https://cdn.example.com answers with" in probe([away, Response(500)]).message
 
 
+def test_web_page_of_a_proxy_before_a_registry_that_is_down():
+    answer = probe([Response(502, content_type="text/html", is_foreign=True)])
+    assert (answer.reason, answer.hint) == (Reason.UNREACHABLE, "try again later")
+    assert answer.message == f"{HOST} answers with HTTP status 502"
+
+
 def test_registry_may_lie_elsewhere():
     drive = Drive(registry="https://mirror.example.com")
     drive.probe([head(), got()], api="/a/v2", namespace=HOST)

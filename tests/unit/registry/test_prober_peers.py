@@ -514,6 +514,29 @@ async def test_registry_that_falls_silent_is_given_up(serve):
     assert len(peer.requests) < 10
 
 
+async def test_registry_that_only_fails_is_given_up(serve):
+    async def fails(request):
+        return web.Response(status=501)
+
+    peer = await serve(fails)
+    names = [f"app-{number}" for number in range(60)]
+    answers = await probe_all(peer, names, concurrency=2)
+    assert {answer.reason for answer in answers} == {Reason.UNREACHABLE}
+    assert {answer.message for answer in answers} == {
+        f"{peer.address} answers with HTTP status 501"
+    }
+    assert len(peer.requests) < 10
+
+
+async def test_registry_that_fails_for_one_image_is_asked_for_the_others(serve):
+    async def fails(request):
+        return web.Response(status=501) if "app-1/" in request.path else manifest()
+
+    peer = await serve(fails)
+    answers = await probe_all(peer, [f"app-{number}" for number in range(9)], concurrency=2)
+    assert [answer.reason == Reason.OK for answer in answers] == [n != 1 for n in range(9)]
+
+
 async def test_certificate_that_is_not_trusted(serve, tls, ca_file):
     peer = await serve(has_all, tls("127.0.0.1"))
     answer = await probe(peer)
