@@ -195,8 +195,7 @@ class _Probe:
             if at is None and None not in found:
                 return Answer(
                     Reason.PLATFORM_MISSING,
-                    f"{self.what} is not there for {platform}, only for "
-                    f"{listed(names, unnamed)}",
+                    f"{self.what} is not there for {platform}, only for {listed(names, unnamed)}",
                     f"build and push it for {platform} too, or let its Pods run elsewhere",
                     digest,
                     media_type,

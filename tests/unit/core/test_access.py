@@ -10,8 +10,8 @@ from regcred.core.errors import (
     BadCredentials,
     RegistryBusy,
     RegistryDenied,
+    RegistryFailing,
     RegistryProtocolError,
-    RegistryRefused,
 )
 from regcred.core.httpmessage import Response
 
@@ -173,7 +173,7 @@ def test_nobody_is_refused_once():
 
 
 def test_token_service_that_fails_otherwise():
-    fails(RegistryRefused, Access(REGISTRY, ME), "a", asks(), [Response(500)])
+    fails(RegistryFailing, Access(REGISTRY, ME), "a", asks(), [Response(500)])
 
 
 def test_basic():
