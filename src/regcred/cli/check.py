@@ -287,7 +287,10 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, ob
         async with prober:
             checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
             with Progress("checking", len(wanted)) as progress:
-                found = await checker.check(wanted, progress.step)
+                try:
+                    found = await checker.check(wanted, progress.step)
+                except InvalidInput as error:
+                    raise UsageError(error.message, hint=error.hint) from None
             _tell_mirrors(prober, found)
         return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
 
@@ -303,6 +306,6 @@ def _tell_mirrors(prober: Prober, found: list[Checked]) -> None:
         try:
             mirrors = prober.mirrors(reference)
         except InvalidInput:
-            continue  # the verdicts say so
+            continue  # of a registry that did not have to be asked
         if mirrors:
             output.note(f"not asked: the mirrors of {domain} ({', '.join(mirrors)})")

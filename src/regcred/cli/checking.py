@@ -163,6 +163,9 @@ class Checker:
         Args:
             asked: the questions.
             step: one is answered.
+
+        Raises:
+            InvalidInput: a file of this machine, that says how to reach a registry, cannot be used.
         """
 
         async def one(question: Question) -> Checked:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from regcred.core import backoff, pullflow
-from regcred.core.errors import RegcredError, RegistryBusy, RegistryUnreachable
+from regcred.core.errors import InvalidRegistry, RegcredError, RegistryBusy, RegistryUnreachable
 from regcred.core.hostsconfig import HostConfig
 from regcred.core.problem import Reason
 from regcred.core.pullflow import Renewal
@@ -109,11 +109,14 @@ class Prober:
 
         Returns:
             What the registry says; failures are answers too, and no exceptions.
+
+        Raises:
+            InvalidInput: what `certs_dir` has for the registry cannot be used: no answer of its.
         """
         try:
             site = self._site(image)
             door = site.door(credential)
-        except RegcredError as error:
+        except InvalidRegistry as error:
             return pullflow.failed(error)
         door.access.want(pullflow.scope_of(image))
         if not door.tried:
