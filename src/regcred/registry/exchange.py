@@ -170,13 +170,17 @@ def _unreachable(
             )
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return RegistryUnreachable(f"{host} hangs up in the middle")
+        case aiohttp.InvalidURL():
+            return RegistryUnreachable(
+                f"{host} cannot be asked: it is neither a name nor an address as they are written"
+            )
         case aiohttp.ClientResponseError():
             hint = "does it speak TLS? then leave out --plain-http"
             return RegistryProtocolError(
                 f"{host} answers with something that is not HTTP",
                 hint=hint if parts.scheme == "http" else "",
             )
-    cause = getattr(error, "strerror", None) or type(error).__name__
+    cause = getattr(error, "strerror", None) or "no connection comes about"
     return RegistryUnreachable(f"{host} cannot be reached: {cause}")
 
 

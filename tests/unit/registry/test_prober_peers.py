@@ -461,6 +461,15 @@ async def test_name_that_resolves_to_a_metadata_service_is_not_asked(serve, name
     assert "no registry may lead to" in answer.message
 
 
+async def test_address_in_a_spelling_of_old_is_not_asked(serve):
+    async def sends_on(request):
+        return web.Response(status=307, headers={"Location": "http://2852039166/"})
+
+    answer = await probe(await serve(sends_on))
+    assert answer.reason == Reason.UNREACHABLE
+    assert answer.message.startswith("2852039166 cannot be asked: it is neither a name nor")
+
+
 async def test_plain_http_is_for_this_machine_or_on_request(serve, names):
     peer = await serve(behind_basic(has_all))
     names["registry.example.com"] = ("127.0.0.1", peer.port)
@@ -636,12 +645,11 @@ async def test_certs_d_says_where_the_registry_is(serve, tmp_path, names):
         ({"hosts.toml": 'client = "missing"'}, "No such file"),
     ],
 )
-async def test_certs_d_that_cannot_be_used_is_an_answer(tmp_path, files, why):
+async def test_certs_d_that_cannot_be_used_is_no_answer(tmp_path, files, why):
     folder = write(tmp_path, "registry.example.com", files)
-    answer = await probe("registry.example.com", certs_dir=folder)
-    assert answer.reason == Reason.UNREACHABLE
-    assert why in answer.message
-    assert str(tmp_path) in answer.message
+    with pytest.raises(InvalidInput, match=why) as caught:
+        await probe("registry.example.com", certs_dir=folder)
+    assert str(tmp_path) in caught.value.message
 
 
 def test_certs_d_must_be_a_folder(tmp_path):
