@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import attaching, injecting, startup
+from tests.benchmarks import attaching, checking, injecting, startup
 from tests.benchmarks.installation import Installation
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "inject-kustomize": (injecting.kustomize, injecting.ROUNDS),
     "inject-memory": (injecting.memory, injecting.ROUNDS),
     "inject-stream": (injecting.stream, injecting.ROUNDS),
+    "check": (checking.check, checking.ROUNDS),
 }
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 

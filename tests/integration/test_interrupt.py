@@ -13,8 +13,10 @@ def _default_interrupt():
 
 
 def start(kubeconfig, *args):
+    if args[0] == "login":
+        args += ("-u", "me", "--password-stdin")
     return subprocess.Popen(
-        [sys.executable, "-m", "regcred", *args, "-u", "me", "--password-stdin"],
+        [sys.executable, "-m", "regcred", *args],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -60,3 +62,16 @@ def test_while_a_serviceaccount_is_awaited(world, kubeconfig):
         child.send_signal(signal.SIGINT)
         ends_in_one_line(child)
     assert world.snapshot() == before
+
+
+def test_while_a_check_waits(kubeconfig, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"auths": {}}')
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        image = f"127.0.0.1:{silent.getsockname()[1]}/app:1"
+        args = ("check", image, "--docker-config", str(config), "--no-cluster")
+        with start(kubeconfig, *args) as child:
+            connection, _ = silent.accept()
+            child.send_signal(signal.SIGINT)
+            ends_in_one_line(child)
+            connection.close()

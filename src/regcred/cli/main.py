@@ -28,6 +28,7 @@ VERBS = {
     "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
     "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
+    "check": ("regcred.cli.check:check", "Say whether images will be pulled, before the deploy."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
 }
 
@@ -93,6 +94,8 @@ def main(command: click.Command = cli, program: str = "") -> NoReturn:
         # A terminal that cannot show a character is no reason to fail. And a line is said
         # when the thing is done, into a pipe too: what an interrupted run did is seen there.
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
+    # Work makes far more objects than cycles, so looking for these seldom is enough.
+    gc.set_threshold(50_000)
     code = run(sys.argv[1:], command, program)
     # As it ends, the interpreter looks through all objects for cycles: a tenth of a short run.
     # Nothing waits for that, since whatever must be closed has been by its owner.

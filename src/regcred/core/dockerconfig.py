@@ -215,8 +215,15 @@ def _members(member: Member, source: str, what: str) -> Iterator[Member]:
 
 
 def _entries(members: Iterable[Member], source: str) -> dict[str, Entry]:
-    # An entry that a later one of the same name replaces must decode all the same.
-    return {member.name: _parse_entry(member, source) for member in members}
+    entries: dict[str, Entry] = {}
+    for member in members:
+        # An entry that a later one of the same name replaces must decode all the same.
+        try:
+            entries[member.name] = _parse_entry(member, source)
+        except UndecodableDockerConfig as error:
+            error.registry = member.name
+            raise
+    return entries
 
 
 def _parse_entry(member: Member, source: str) -> Entry:

@@ -19,6 +19,9 @@ The tree::
     │   └── RegistryUnreachable
     ├── RegistryRefused             the registry answered, and the answer is no
     │   ├── BadCredentials          it does not know this username and password
+    │   ├── RegistryDenied          it knows the login, and that may not pull this
+    │   ├── RegistryBusy            it takes no more requests for now
+    │   ├── RegistryFailing         it has failed itself
     │   └── RegistryProtocolError   it does not speak the Distribution protocol
     ├── TimedOut                    something awaited did not come in the time given
     └── APIError                    the Kubernetes API server answered with a failure Status
@@ -83,7 +86,13 @@ class InvalidDockerConfig(InvalidInput):
 
 
 class UndecodableDockerConfig(InvalidDockerConfig):
-    """kubelet cannot decode it, and then finds no credentials at all for the Pod."""
+    """kubelet cannot decode it, and then finds no credentials at all for the Pod.
+
+    Attributes:
+        registry: the key of the entry that does not decode; None where it is the whole document.
+    """
+
+    registry: str | None = None
 
 
 class UselessDockerConfig(InvalidDockerConfig):
@@ -142,6 +151,18 @@ class RegistryRefused(RegcredError):
 
 class BadCredentials(RegistryRefused):
     """The registry does not accept this username and password."""
+
+
+class RegistryDenied(RegistryRefused):
+    """The registry accepts the login, and that may not pull what was asked for."""
+
+
+class RegistryBusy(RegistryRefused):
+    """The registry or its token service takes no more requests for now (429)."""
+
+
+class RegistryFailing(RegistryRefused):
+    """The registry or its token service has failed, or what stands before it (5xx)."""
 
 
 class RegistryProtocolError(RegistryRefused):

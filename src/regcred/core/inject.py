@@ -12,25 +12,21 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from regcred.core import image, jsontree, manifest, manifesttree, yamlsplice
-from regcred.core.errors import InvalidImage, InvalidManifest
+from regcred.core import image, manifest, manifestread, yamlsplice
+from regcred.core.errors import InvalidImage
 from regcred.core.manifestpath import FIELD, KindPath
 from regcred.core.manifesttree import Mapping, Node, NotYAML, Scalar, Sequence, Tree
 from regcred.core.shares import Shares
 from regcred.core.yamlsplice import Insertion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from collections.abc import Mapping as MappingType
 
     from regcred.core.documents import Document
-
-#: How what Helm (or Jinja) replaces begins.
-_TEMPLATE = re.compile(r"\{[{%]")
 
 #: Namespace and name of a ServiceAccount.
 Account = tuple[str, str]
@@ -136,9 +132,9 @@ class Injector:
         made: list[tuple[Insertion, manifest.Site, _Added]] = []
         found = unmatched = 0
         open_end = False
-        bom, text = _without_bom(document.text)
+        bom, text = manifestread.without_bom(document.text)
         try:
-            for tree in _trees(text, self._finder):
+            for tree in manifestread.trees(text, self._finder.wanted):
                 open_end = tree.open_end
                 sites = self._finder.sites(tree)
                 matching = [site for site in sites if self._matches(site)]
@@ -154,7 +150,9 @@ class Injector:
                         insertion, added = change
                         made.append((Insertion(insertion.at + bom, insertion.text), site, added))
         except NotYAML as error:
-            raise _invalid(document, error, bom, self._file) from None
+            raise manifestread.invalid(
+                document, error, bom, self._file, "inject --secret NAME"
+            ) from None
         if not made:
             return Injected(document.text, found=found, unmatched=unmatched, open_end=open_end)
         # Of lines at the same place the deeper ones belong to what stands before.
@@ -180,17 +178,19 @@ class Injector:
         Raises:
             InvalidManifest: it cannot be read.
         """
-        bom, text = _without_bom(document.text)
+        bom, text = manifestread.without_bom(document.text)
         if "ServiceAccount" not in text:
             return {}
         try:
             return {
                 (namespace or self._request.namespace, name): secrets
-                for tree in _trees(text, self._finder)
+                for tree in manifestread.trees(text, self._finder.wanted)
                 for namespace, name, secrets in self._finder.serviceaccounts(tree)
             }
         except NotYAML as error:
-            raise _invalid(document, error, bom, self._file) from None
+            raise manifestread.invalid(
+                document, error, bom, self._file, "inject --secret NAME"
+            ) from None
 
     def _matches(self, site: manifest.Site) -> bool:
         globs = self._request.images
@@ -265,29 +265,6 @@ def image_matches(reference: str, globs: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
 
 
-def _trees(text: str, finder: manifest.Finder) -> Iterator[Tree]:
-    if not jsontree.looks_like_json(text):
-        yield from manifesttree.read_yaml(text, finder.wanted)
-        return
-    try:
-        trees = list(jsontree.read_json(text, finder.wanted))
-    except NotYAML as problem:
-        # YAML in braces, perhaps; if it is no YAML either, text in quotes was meant as JSON.
-        try:
-            trees = list(manifesttree.read_yaml(text, finder.wanted))
-        except NotYAML as second:
-            if isinstance(second, manifesttree.IsTemplate) or '"' not in text[:100]:
-                raise
-            raise problem from None
-    yield from trees
-
-
-def _without_bom(text: str) -> tuple[int, str]:
-    """How many characters of a byte order mark `text` starts with, and the rest."""
-    bom = int(text.startswith("\ufeff"))
-    return bom, text[bom:]
-
-
 def _checked(site: manifest.Site, value: Node | None, names: list[str | None]) -> list[str]:
     """The `names` in the list `value` of `site`, which may be missing or empty.
 
@@ -329,23 +306,3 @@ def _left_out(value: Node) -> bool:
 def _missing(names: Iterable[str], present: list[str]) -> list[str]:
     """Those of `names` that are not `present`, once each, in order."""
     return [name for name in dict.fromkeys(names) if name not in present]
-
-
-def _invalid(document: Document, error: NotYAML, bom: int, file: str) -> InvalidManifest:
-    line, column = document.locate(error.at + bom)
-    problem, hint = error.problem, error.hint
-    if isinstance(error, manifesttree.IsTemplate) or (
-        isinstance(error, manifesttree.Malformed) and _TEMPLATE.search(document.text)
-    ):
-        hint = "render it first: helm template … | regcred inject --secret NAME"
-        line_itself = document.line_at(error.at + bom)
-        if isinstance(error, manifesttree.IsTemplate) or _TEMPLATE.search(line_itself):
-            problem = f"this is the source of a template, not YAML: {problem}"
-        else:
-            hint = f"if this is the source of a template, {hint}"
-    return InvalidManifest(
-        f"{file or 'the input'}:{line}:{column}: {problem}",
-        hint=hint,
-        problem=problem,
-        at=error.at + bom,
-    )

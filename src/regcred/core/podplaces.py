@@ -208,11 +208,18 @@ def places(kind: str, api_version: str, extra: tuple[KindPath, ...] = ()) -> tup
 
 
 @functools.cache
-def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
+def wanted(
+    extra: tuple[KindPath, ...] = (),
+    *,
+    pod: tuple[Path, ...] = (),
+    more: tuple[Path, ...] = (),
+) -> Wanted:
     """What has to be kept of a document to find all places in it.
 
     Args:
         extra: from ``--path``.
+        pod: more that is looked for, from every place.
+        more: likewise, from the object; all that is below.
     """
     root = Wanted()
     for key in ("apiVersion", "kind"):
@@ -222,8 +229,10 @@ def wanted(extra: tuple[KindPath, ...] = ()) -> Wanted:
     every = [SERVICE_ACCOUNT, *(place for known in KINDS.values() for place in known)]
     for place in (*every, *(Place(e.path) for e in extra)):
         _want(root, (*place.path, *place.below, FIELD))[FIELD] = ALL
-        for path in (*place.images, *place.accounts, ("serviceAccount",)):
+        for path in (*place.images, *place.accounts, ("serviceAccount",), *pod):
             _want(root, (*place.path, *path))
+    for path in more:
+        _want(root, path)[path[-1]] = ALL
     _spread(root)
     root["items"] = Wanted({"*": root})
     return root

@@ -69,6 +69,19 @@ def error_text(body: Any) -> str:
     return " ".join(word for word in words if isinstance(word, str))
 
 
+def error_codes(body: Any) -> frozenset[str]:
+    """The codes of an error in the Distribution form: ``NAME_UNKNOWN``.
+
+    Args:
+        body: the decoded JSON, whatever it is.
+    """
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list):
+        return frozenset()
+    codes = (error.get("code") for error in errors if isinstance(error, dict))
+    return frozenset(code for code in codes if isinstance(code, str))
+
+
 def _is_header_value(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from regcred.core.errors import InvalidImage, InvalidRegistry
 from regcred.core.gourl import BadURL, split_url
 from regcred.core.image import DOCKER_HUB, DOCKER_HUB_ENDPOINT, parse_image
+from regcred.core.urlmatch import place, split_port
 
 #: The key that ``docker login`` and kubectl write for Docker Hub.
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
-#: The one key that kubelet falls back to for images of Docker Hub that nothing else matched.
-_FALLBACK = "index.docker.io"
+#: What kubelet falls back to for images of Docker Hub that nothing else matched.
+FALLBACK = "index.docker.io"
 _HUB_WEBSITE = "hub.docker.com"
 _HUB_ENDPOINTS = frozenset({DOCKER_HUB_ENDPOINT, "registry.hub.docker.com"})
-_HUB_NAMES = _HUB_ENDPOINTS | {DOCKER_HUB, _FALLBACK, _HUB_WEBSITE}
+_HUB_NAMES = _HUB_ENDPOINTS | {DOCKER_HUB, FALLBACK, _HUB_WEBSITE}
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _USER = re.compile(r"(?s)^(https?://)?.*@(?!\w+:[0-9a-f]{32})")
@@ -79,20 +80,16 @@ def matches(key: RegistryKey | str, image_name: str) -> bool:
     """
     try:
         index = (_parse(key) if isinstance(key, str) else key).index
-        # kubelet parses the index a second time, so whatever was escaped twice is decoded here.
-        host, path = split_url(f"https://{index}")
-        image_host, image_path = split_url(f"https://{image_name}")
     except BadURL:
         return False
-    name, port = _split_port(host)
-    image_host, image_port = _split_port(image_host)
-    parts, image_parts = name.split("."), image_host.split(".")
-    return (
-        port == image_port
-        and len(parts) == len(image_parts)
-        and image_path.startswith(path)
-        and all(map(_part_matches, parts, image_parts))
-    )
+    return index_matches(index, image_name)
+
+
+def index_matches(index: str, image_name: str) -> bool:
+    """The same of what kubelet files a key under (`RegistryKey.index`)."""
+    # kubelet parses the index a second time, so whatever was escaped twice is decoded here.
+    theirs, image = place(index), place(image_name)
+    return theirs is not None and image is not None and theirs.covers(image)
 
 
 def never_matches(key: RegistryKey | str) -> str:
@@ -109,14 +106,14 @@ def never_matches(key: RegistryKey | str) -> str:
             key = _parse(key)
         except BadURL as error:
             return f"kubelet drops it, since {error}"
-    if _split_port(key.host)[0].lower() == _HUB_WEBSITE:
+    if split_port(key.host)[0].lower() == _HUB_WEBSITE:
         return f"{_HUB_WEBSITE} is a web site and no registry; write {DOCKER_HUB_KEY}"
     return "" if _example(key) else _reason(key)
 
 
 def warnings(key: RegistryKey) -> list[str]:
     """What is unusual about a key that can match, one clause each."""
-    name, port = _split_port(key.host)
+    name, port = split_port(key.host)
     said = []
     if "@" in key.text.partition("//")[2].partition("/")[0] or "@" in key.text.partition("/")[0]:
         said.append("kubelet ignores the user before the @")
@@ -186,19 +183,24 @@ def endpoint_host(key: RegistryKey) -> str:
             f"{display(key.text)} is a pattern, and no single host that could be asked",
             hint="add --skip-verify",
         )
-    if not _split_port(host)[0]:
+    if not split_port(host)[0]:
         raise InvalidRegistry(f"{display(key.text)} has no host")
     return DOCKER_HUB_ENDPOINT if host in _HUB_NAMES else host
 
 
 def is_docker_hub(key: RegistryKey) -> bool:
     """Whether the key's host is one of the names of Docker Hub."""
-    return key.host.lower() in _HUB_NAMES
+    return is_hub_name(key.host)
+
+
+def is_hub_name(host: str) -> bool:
+    """Whether `host` is one of the names of Docker Hub, its web site among them."""
+    return host.lower() in _HUB_NAMES
 
 
 def is_loopback(host: str) -> bool:
     """Whether `host` (with or without port) is this machine: such a registry may be plain HTTP."""
-    name = _split_port(host)[0].removeprefix("[").removesuffix("]")
+    name = split_port(host)[0].removeprefix("[").removesuffix("]")
     if name.lower() == "localhost":
         return True
     import ipaddress
@@ -211,8 +213,13 @@ def is_loopback(host: str) -> bool:
 
 def display(text: str) -> str:
     """A registry key for a message: quoted, without a password before the @, and not endless."""
-    shown = _USER.sub(r"\1***@", text)
+    shown = without_user(text)
     return repr(shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…")
+
+
+def without_user(text: str) -> str:
+    """A registry key with what stands before an @ hidden: a password may be there."""
+    return _USER.sub(r"\1***@", text)
 
 
 def _parse(text: str) -> RegistryKey:
@@ -222,49 +229,19 @@ def _parse(text: str) -> RegistryKey:
     return RegistryKey(text, host, "" if path == "/" else path)
 
 
-def _split_port(host: str) -> tuple[str, str]:
-    """Name and port as Go's ``net.SplitHostPort``; an IPv6 literal without port stays bracketed."""
-    name, colon, port = host.rpartition(":")
-    if name.startswith("[") and name.find("]") == len(name) - 1:
-        return name[1:-1], port
-    if not colon or ":" in name:
-        return host, ""
-    return name, port
-
-
-def _part_matches(glob: str, part: str) -> bool:
-    """Go's ``path.Match``, for the characters that a parsed host can have."""
-    if glob.startswith("["):
-        # An IPv6 address without port keeps its brackets, so kubelet takes it for a class of
-        # characters, which matches one of them and never the address.
-        return len(part) == 1 and part in glob[1:-1] and glob.endswith("]") and "%" not in glob
-    first, *middle = glob.split("*")
-    if not middle:
-        return part == first
-    *middle, last = middle
-    if len(part) < len(first) + len(last) or not part.startswith(first) or not part.endswith(last):
-        return False
-    rest = part[len(first) : len(part) - len(last)]
-    for piece in middle:
-        _, found, rest = rest.partition(piece) if piece else ("", "*", rest)
-        if not found:
-            return False
-    return True
-
-
 def _example(key: RegistryKey) -> str | None:
     """The name of an image that is pulled with this key, or None if there can be none.
 
     A ``*`` can always be one letter, and a path that is the beginning of some repository's is
     one itself, or is with a letter more; so a few candidates decide it.
     """
-    if key.index == _FALLBACK:
+    if key.index == FALLBACK:
         return f"{DOCKER_HUB}/library/x"
     try:
         host, path = split_url(f"https://{key.index}")
     except BadURL:
         return None
-    name, port = _split_port(host)
+    name, port = split_port(host)
     hosts = [name.replace("*", "x")]
     if "." not in name and not port:
         # Without dot and port only these are hosts, everything else is a Docker Hub user.
@@ -285,15 +262,15 @@ def _example(key: RegistryKey) -> str | None:
 
 def _reason(key: RegistryKey) -> str:
     """Why `_example` found no image."""
-    name, port = _split_port(key.host)
+    name, port = split_port(key.host)
     if not name:
         return "it has no host"
     if "%" in key.text:
         return "kubelet decodes % escapes, and no image has what they stand for in its name"
-    if name == _FALLBACK and not port:
+    if name == FALLBACK and not port:
         if key.path in ("/v1", "/v2"):
             return f"the slash at its end is missing; write {DOCKER_HUB_KEY}"
-        return f"kubelet knows {_FALLBACK} only without a path; write {DOCKER_HUB}{key.path}"
+        return f"kubelet knows {FALLBACK} only without a path; write {DOCKER_HUB}{key.path}"
     if "[" in name or "]" in name:
         return "kubelet takes an IPv6 address without a port for a pattern; add the port"
     if "." not in name and not port:

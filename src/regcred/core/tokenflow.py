@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin
 
 from regcred.core.challenge import Challenge, parse_challenges
@@ -27,9 +27,13 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
+    RegistryBusy,
+    RegistryDenied,
+    RegistryFailing,
     RegistryProtocolError,
     RegistryRefused,
 )
+from regcred.core.httpmessage import REDIRECTS, Request, Response
 from regcred.core.peers import (
     DEFAULT_PORTS,
     BadPeerURL,
@@ -42,49 +46,10 @@ from regcred.core.registryjson import Token, error_text, read_token
 from regcred.core.registrykey import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 _CLIENT_ID = "regcred"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request to be made.
-
-    Args:
-        method: ``GET`` or ``POST``.
-        url: absolute, http or https.
-        authorization: the value of the ``Authorization`` header, or None.
-        form: the body, encoded as ``application/x-www-form-urlencoded``, or None.
-    """
-
-    method: str
-    url: str
-    authorization: Password | None = None
-    form: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back.
-
-    Args:
-        status: HTTP status code.
-        challenges: the values of all ``WWW-Authenticate`` headers.
-        location: the ``Location`` header, or ``""``.
-        is_foreign: it is HTML or some other text, neither empty nor JSON, and no
-            ``Docker-Distribution-API-Version`` header says that it is a registry's all the same
-            (Quay's is HTML).
-        json: the decoded body, or None where it is not JSON or too large. Never shown.
-    """
-
-    status: int
-    challenges: Sequence[str] = ()
-    location: str = ""
-    is_foreign: bool = False
-    json: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +85,7 @@ def authenticate(registry: str, credential: Credential | None) -> Flow:
         RegistryRefused: it answered with another failure.
         InvalidRegistry: `registry` is no such URL.
     """
-    login = _Login(registry, credential)
+    login = Login(registry, credential)
     answer = yield from login.send(Request("GET", login.ping_url))
     if answer.status == 401:
         challenge = login.choose(answer)
@@ -144,7 +109,7 @@ def authenticate(registry: str, credential: Credential | None) -> Flow:
     return Outcome(asked=False)
 
 
-class _Login:
+class Login:
     """One login: the parts of the flow, and what they all need."""
 
     def __init__(self, registry: str, credential: Credential | None) -> None:
@@ -156,20 +121,23 @@ class _Login:
         self.host = registry.partition("://")[2]
         self.ping_url = f"{registry}/v2/"
         self.credential = credential
+        #: In place of the credential's password, where a docker config has one.
+        self.identity_token: Password | None = None
+        self._issued: list[Password] = []
 
     def send(self, request: Request) -> Generator[Request, Response, Response]:
         """Make a request and follow redirects within the same origin (scheme, host, port)."""
         for _ in range(_MAX_REDIRECTS + 1):
             answer = yield request
-            if answer.status not in _REDIRECTS or not answer.location:
+            if answer.status not in REDIRECTS or not answer.location:
                 return answer
-            url = self._join(request.url, answer.location)
-            here, there = self._origin(request.url), self._origin(url)
+            url = self.join(request.url, answer.location)
+            here, there = self.origin(request.url), self.origin(url)
             # Whoever answers elsewhere could name a realm of its own and so get the password,
             # even when the request that was redirected carried none.
             if here != there or request.method != "GET":
                 raise RegistryProtocolError(
-                    f"{_spelled(here)} sends the login on to {_spelled(there)}, "
+                    f"{spelled(here)} sends the login on to {spelled(there)}, "
                     "which must not get the password",
                     hint=f"if {there[1]} is the registry, log in there",
                 )
@@ -201,45 +169,65 @@ class _Login:
         """The ``Authorization`` header for the credential."""
         if self.credential is None:
             raise BadCredentials(
-                f"{self.host} asks for a user name and password, and none is given"
+                f"{self.host} asks for a user name and password, and none is given",
+                hint="give a user name and password",
             )
         pair = f"{self.credential.username}:{self.credential.password.reveal()}"
         encoded = binascii.b2a_base64(pair.encode("utf-8", "surrogateescape"), newline=False)
         return Password(f"Basic {encoded.decode('ascii')}")
 
-    def fetch_token(self, challenge: Challenge) -> Generator[Request, Response, Token]:
-        """Meet a Bearer challenge: ask the realm by GET, or by POST where it takes no GET."""
-        realm = self._realm(challenge)
-        fields = {
-            name: challenge.params[name]
-            for name in ("service", "scope")
-            if challenge.params.get(name)
-        }
-        account = {"account": self.credential.username} if self.credential else {}
-        separator = "&" if "?" in realm else "?"
-        url = realm + separator + _urlencode({**fields, **account}) if fields or account else realm
-        answer = yield from self.send(Request("GET", url, self.basic() if account else None))
-        if answer.status in (404, 405) and self.credential is not None:
-            form = {
-                "grant_type": "password",
-                "client_id": _CLIENT_ID,
-                **fields,
-                "username": self.credential.username,
-                "password": self.credential.password.reveal(),
-            }
-            answer = yield from self.send(Request("POST", realm, form=_urlencode(form).encode()))
-        service = self._origin(realm)[1]
+    def fetch_token(
+        self, challenge: Challenge, scopes: Sequence[str] | None = None
+    ) -> Generator[Request, Response, Token]:
+        """Meet a Bearer challenge: ask the realm by GET, or by POST where it takes no GET.
+
+        An identity token goes by POST only.
+
+        Args:
+            challenge: what the registry wants.
+            scopes: what to ask for; None for the challenge's own scope.
+        """
+        realm = self.realm(challenge)
+        service, scope = (challenge.params.get(name, "") for name in ("service", "scope"))
+        if scopes is None:
+            scopes = (scope,) if scope else ()
+        fields = [("service", service)] if service else []
+        if self.identity_token:
+            form = [("grant_type", "refresh_token"), *fields, *_joined(scopes)]
+            form.append(("refresh_token", self.identity_token.reveal()))
+            answer = yield from self._post(realm, form)
+        else:
+            query = [*fields, *(("scope", each) for each in scopes)]
+            if self.credential:
+                query.append(("account", self.credential.username))
+            separator = "&" if "?" in realm else "?"
+            url = realm + separator + _urlencode(query) if query else realm
+            basic = self.basic() if self.credential else None
+            answer = yield from self.send(Request("GET", url, basic))
+            if answer.status in (404, 405) and self.credential:
+                form = [("grant_type", "password"), *fields, *_joined(scopes)]
+                form.append(("username", self.credential.username))
+                form.append(("password", self.credential.password.reveal()))
+                answer = yield from self._post(realm, form)
+        service = self.origin(realm)[1]
         if answer.status in (401, 403):
             raise self.bad_credentials(service, answer)
         if answer.status != 200:
-            raise self._refused(service, answer)
+            raise self.refused(service, answer)
         token = read_token(answer.json)
         if token is None:
             raise RegistryProtocolError(
                 f"{service} answers without a token",
                 hint="is it the token service, and not a proxy or a web page in front of it?",
             )
+        self._issued.append(token.value)
         return token
+
+    def _post(
+        self, realm: str, form: list[tuple[str, str]]
+    ) -> Generator[Request, Response, Response]:
+        encoded = _urlencode([("client_id", _CLIENT_ID), *form]).encode()
+        return (yield from self.send(Request("POST", realm, form=encoded)))
 
     def require_registry(self, answer: Response) -> None:
         """Make sure that an answer of ``/v2/`` is that of a registry that lets us in."""
@@ -249,43 +237,58 @@ class _Login:
                 hint="check host and port; a web address is often not the registry's",
             )
         if not 200 <= answer.status < 300:
-            raise self._refused(self.host, answer)
+            raise self.refused(self.host, answer)
 
     def bad_credentials(self, who: str, answer: Response) -> BadCredentials:
         """The error for a refused login; `who` said no."""
         if self.credential is None:
             return BadCredentials(
-                f"{who} lets nobody in without a login{self._said(answer)}",
+                f"{who} lets nobody in without a login{self.said(answer)}",
                 hint="give a user name and password",
             )
+        with_what = f"user {self.credential.username!r} with this password"
+        if self.identity_token:
+            with_what = "this identity token"
         by = "" if who in (self.host, self.hostname) else f" ({who})"
         return BadCredentials(
-            f"{self.host}{by} does not accept user {self.credential.username!r} "
-            f"with this password{self._said(answer)}",
+            f"{self.host}{by} does not accept {with_what}{self.said(answer)}",
             hint="check user name and password or token, and that the token may read packages",
         )
 
-    def _refused(self, who: str, answer: Response) -> RegistryRefused:
-        if answer.status == 429:
-            return RegistryRefused(
-                f"{who} takes no more requests for now{self._said(answer)}", hint="try again later"
-            )
-        hint = "try again later" if answer.status >= 500 else ""
-        if answer.status == 400 and self.scheme == "http":
-            hint = "does it speak TLS? then leave out --plain-http"
-        return RegistryRefused(
-            f"{who} answers with HTTP status {answer.status}{self._said(answer)}", hint=hint
+    def denied(self, path: str, said: str = "") -> RegistryDenied:
+        """The error where the login is right, and may not pull the repository `path`."""
+        user = self.credential.username if self.credential else ""
+        whose = f"user {user!r}" if user else "this login"
+        return RegistryDenied(
+            f"{self.host} lets {whose} in, but not pull {path}{said}",
+            hint="ask its owner for the right to pull; and check the name, since many registries "
+            "say the same of what does not exist",
         )
 
-    def _realm(self, challenge: Challenge) -> str:
+    def refused(self, who: str, answer: Response) -> RegistryRefused:
+        """The error for any other failure; `who` answered."""
+        if answer.status == 429:
+            return RegistryBusy(
+                f"{who} takes no more requests for now{self.said(answer)}",
+                hint=f"try again {_when(answer.retry_after)}",
+            )
+        message = f"{who} answers with HTTP status {answer.status}{self.said(answer)}"
+        if answer.status >= 500:
+            return RegistryFailing(message, hint="try again later")
+        hint = ""
+        if answer.status == 400 and self.scheme == "http":
+            hint = "does it speak TLS? then leave out --plain-http"
+        return RegistryRefused(message, hint=hint)
+
+    def realm(self, challenge: Challenge) -> str:
         """The URL of the token service, if it may be asked."""
         realm = challenge.params.get("realm", "")
         if not realm:
             raise RegistryProtocolError(
                 f"{self.host} asks for a token and does not say where to get it (no realm)"
             )
-        url = self._join(self.ping_url, realm).partition("#")[0]
-        _, host, _ = self._origin(url)
+        url = self.join(self.ping_url, realm).partition("#")[0]
+        _, host, _ = self.origin(url)
         if is_loopback(host) and not is_loopback(self.hostname):
             raise RegistryProtocolError(
                 f"{self.host} leads to {host}, an address that no registry may lead to"
@@ -297,14 +300,14 @@ class _Login:
             )
         return url
 
-    def _join(self, base: str, reference: str) -> str:
+    def join(self, base: str, reference: str) -> str:
         """`reference`, which the registry sent, as an absolute URL."""
         try:
             return urljoin(base, reference)
         except ValueError:
             raise self._led_astray(reference, "it is no URL") from None
 
-    def _origin(self, url: str) -> tuple[str, str, int]:
+    def origin(self, url: str) -> tuple[str, str, int]:
         """Scheme, host and port, if the registry may lead us there."""
         try:
             there = origin(url)
@@ -319,21 +322,35 @@ class _Login:
     def _led_astray(self, url: str, why: str) -> RegistryProtocolError:
         return RegistryProtocolError(f"{self.host} leads to {one_line(url, limit=80)!r}: {why}")
 
-    def _said(self, answer: Response) -> str:
-        """``: `` and what the registry said, from the few fields where it is known to."""
-        hide = []
+    def secrets(self) -> list[str]:
+        """What no message may hold: the password, as it is sent too, and the tokens."""
+        secrets = [token.reveal() for token in self._issued]
         if self.credential is not None:
-            password = self.credential.password.reveal()
-            hide = [password, self.basic().reveal().removeprefix("Basic ")]
-        said = one_line(error_text(answer.json), hide=hide)
+            secrets.append(self.credential.password.reveal())
+            secrets.append(self.basic().reveal().removeprefix("Basic "))
+        return secrets
+
+    def said(self, answer: Response) -> str:
+        """``: `` and what the registry said, from the few fields where it is known to."""
+        said = one_line(error_text(answer.json), hide=self.secrets())
         return f": {said}" if said else ""
 
 
-def _spelled(origin: tuple[str, str, int]) -> str:
+def spelled(origin: tuple[str, str, int]) -> str:
+    """An origin as a person writes it."""
     scheme, host, port = origin
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
-def _urlencode(fields: Mapping[str, str]) -> str:
+def _when(retry_after: str) -> str:
+    is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 7
+    return f"in {retry_after} seconds" if is_number else "later"
+
+
+def _joined(scopes: Sequence[str]) -> list[tuple[str, str]]:
+    return [("scope", " ".join(scopes))] if scopes else []
+
+
+def _urlencode(fields: Sequence[tuple[str, str]]) -> str:
     return urlencode(fields, errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""Kubelet's own reading of images, registry keys and docker configs, to hold ours against.
+"""Kubelet's own reading of images, keys, docker configs and pull Secrets, to hold ours against.
 
 The program beside this file is linked with kubelet's packages, in the version that the cluster's
 go.mod pins; it is built once, into the cache.

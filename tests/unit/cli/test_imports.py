@@ -34,6 +34,17 @@ def test_secret_from_flags_loads_nothing_heavy(form):
     assert not {m for m in loaded if m.startswith("regcred.kube")}
 
 
+def test_a_check_without_network_loads_nothing_for_one(tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"auths": {"gcr.io": {"username": "me", "password": "hush"}}}')
+    offline = ("check", "--offline", "gcr.io/p/app:1", "--docker-config", str(config))
+    for form in ("table", "json"):
+        loaded = modules(RUN, *offline, "-o", form)
+        assert "regcred.core.keyring" in loaded
+        assert not loaded & HEAVY
+        assert not {m for m in loaded if m.startswith(("regcred.kube", "regcred.registry"))}
+
+
 def test_inject_loads_what_reads_yaml_and_nothing_else_heavy(tmp_path):
     (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: {}\n")
     loaded = modules(RUN, "inject", "--secret=pull", "-f", str(tmp_path / "a.yaml"))

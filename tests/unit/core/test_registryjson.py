@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regcred.core.credential import Password
-from regcred.core.registryjson import DEFAULT_LIFETIME, Token, error_text, read_token
+from regcred.core.registryjson import DEFAULT_LIFETIME, Token, error_codes, error_text, read_token
 
 
 @pytest.mark.parametrize("name", ["token", "access_token"])
@@ -96,3 +96,16 @@ def test_any_json_is_read(body):
     token = read_token(body)
     assert token is None or token.lifetime > 0
     assert isinstance(error_text(body), str)
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ({"errors": [{"code": "NAME_UNKNOWN"}, {"code": 3}, "x", {}]}, {"NAME_UNKNOWN"}),
+        ({"errors": {}}, set()),
+        ({}, set()),
+        (None, set()),
+    ],
+)
+def test_codes_of_an_error(body, codes):
+    assert error_codes(body) == codes

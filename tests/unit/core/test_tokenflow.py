@@ -9,6 +9,8 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
+    RegistryBusy,
+    RegistryFailing,
     RegistryProtocolError,
     RegistryRefused,
 )
@@ -222,21 +224,33 @@ def test_answer_without_a_token_is_refused(body):
 
 
 @pytest.mark.parametrize(
-    ("responses", "message", "hint"),
+    ("responses", "message"),
     [
-        ([Response(429)], "takes no more requests for now", "try again later"),
-        ([Response(503)], "answers with HTTP status 503", "try again later"),
-        ([Response(302)], "answers with HTTP status 302", ""),
-        ([Response(418, json=SAID)], "answers with HTTP status 418: UNAUTHORIZED no such", ""),
-        ([ASKS_BASIC, Response(500)], "answers with HTTP status 500", "try again later"),
-        ([ASKS_BEARER, Response(400)], "auth.example.com answers with HTTP status 400", ""),
-        ([ASKS_BEARER, Response(204)], "auth.example.com answers with HTTP status 204", ""),
+        ([Response(302)], "answers with HTTP status 302"),
+        ([Response(418, json=SAID)], "answers with HTTP status 418: UNAUTHORIZED no such"),
+        ([ASKS_BEARER, Response(400)], "auth.example.com answers with HTTP status 400"),
+        ([ASKS_BEARER, Response(204)], "auth.example.com answers with HTTP status 204"),
     ],
 )
-def test_other_answers_are_passed_on(responses, message, hint):
+def test_other_answers_are_passed_on(responses, message):
     error = fails(responses, RegistryRefused)
     assert message in error.message
-    assert error.hint == hint
+    assert error.hint == ""
+
+
+@pytest.mark.parametrize(
+    ("responses", "status"), [([Response(503)], 503), ([ASKS_BASIC, Response(500)], 500)]
+)
+def test_registry_that_fails_has_an_error_of_its_own(responses, status):
+    error = fails(responses, RegistryFailing)
+    assert error.message == f"registry.example.com answers with HTTP status {status}"
+    assert error.hint == "try again later"
+
+
+def test_busy_registry_has_an_error_of_its_own():
+    error = fails([Response(429)], RegistryBusy)
+    assert error.message == "registry.example.com takes no more requests for now"
+    assert error.hint == "try again later"
 
 
 def test_plain_http_to_a_tls_port_is_guessed():

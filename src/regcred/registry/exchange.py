@@ -1,37 +1,35 @@
-"""Ask a registry over the network: drives `regcred.core.tokenflow` with aiohttp.
+"""One request to a registry and its answer, over aiohttp; nothing of aiohttp leaves this module.
 
-What the flow must be able to rely on is kept here: redirects are handed to it and never followed,
-bodies are limited, no cookie and no ``~/.netrc`` adds a login that nobody asked for, and a name
-that the registry leads to may not resolve to an address that it must not lead to.
+What the flows must be able to rely on is kept here: redirects are handed to them and never
+followed, bodies are limited, no cookie and no ``~/.netrc`` adds a login that nobody asked for, and
+a name that a registry leads to may not resolve to an address that it must not lead to.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import socket
-import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
-from regcred.core import proxy, tokenflow
+from regcred.core import proxy
 from regcred.core.errors import InvalidInput, RegistryProtocolError, RegistryUnreachable
+from regcred.core.httpmessage import Request, Response
 from regcred.core.peers import is_off_limits
-from regcred.core.registrykey import endpoint_host, is_loopback, parse_registry
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
-
-    from regcred.core.credential import Credential
 
 #: No token and no error is larger.
 MAX_BODY = 1024 * 1024
+#: How long to wait for a connection, in seconds; the rest of a request is the caller's to bound.
+_CONNECT_SECONDS = 10.0
 
 # What OpenSSL says when it meets plain HTTP; the second since 3.2.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
@@ -42,22 +40,7 @@ _UNKNOWN_CA = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The registry lets the credential in.
-
-    Args:
-        registry: the key that was asked about.
-        host: host (with port) that was asked.
-        asked: whether it asked for a login. If not, a wrong password may have gone unnoticed.
-    """
-
-    registry: str
-    host: str
-    asked: bool
-
-
-class _PlainHTTP(RegistryUnreachable):
+class PlainHTTP(RegistryUnreachable):
     """What answers on the https port of `host` does not speak TLS."""
 
     def __init__(self, host: str) -> None:
@@ -65,82 +48,26 @@ class _PlainHTTP(RegistryUnreachable):
         self.host = host
 
 
-async def verify(
-    credential: Credential,
-    *,
-    plain_http: bool = False,
-    ca_file: str | None = None,
-    timeout: float = 30.0,  # noqa: ASYNC109 - for all requests together, and named in the error
-    env: Mapping[str, str] | None = None,
-) -> Verified:
-    """Log in at the registry's ``/v2/``, as a pull would begin.
-
-    A registry on this machine may speak plain HTTP: it is tried where https finds no TLS.
+def open_session(hostname: str, context: ssl.SSLContext | None) -> aiohttp.ClientSession:
+    """Make a pool of connections to one registry, and to where it leads.
 
     Args:
-        credential: whom to log in where.
-        plain_http: speak plain HTTP with it.
-        ca_file: PEM file of certificates to trust besides the system's.
-        timeout: seconds for all of it.
-        env: the environment, for the proxy variables; None for this process's.
-
-    Raises:
-        InvalidRegistry: the registry is none, or a pattern that names no single host.
-        InvalidInput: `ca_file`, or the proxy that the environment names, cannot be used.
-        RegistryUnreachable: it does not answer; the message says why.
-        BadCredentials: it does not accept the credential.
-        RegistryRefused: any other answer that is no yes.
+        hostname: of the registry, without port.
+        context: what to trust; None for the system's store.
     """
-    host = endpoint_host(parse_registry(credential.registry))
-    context = _tls(ca_file)
-    env = os.environ if env is None else env
-    try:
-        async with asyncio.timeout(timeout):
-            try:
-                scheme = "http" if plain_http else "https"
-                outcome = await _log_in(f"{scheme}://{host}", credential, context, env)
-            except _PlainHTTP as error:
-                if error.host != host:
-                    raise
-                if not is_loopback(host):
-                    error.hint = f"if that is meant and the network is trusted: --plain-http {host}"
-                    raise
-                outcome = await _log_in(f"http://{host}", credential, context, env)
-    except TimeoutError:
-        raise RegistryUnreachable(
-            f"{host} does not answer within {timeout:g} seconds",
-            hint="is a firewall or a proxy in between? --timeout waits longer",
-        ) from None
-    return Verified(credential.registry, host, outcome.asked)
-
-
-async def _log_in(
-    registry: str, credential: Credential, context: ssl.SSLContext, env: Mapping[str, str]
-) -> tokenflow.Outcome:
-    flow = tokenflow.authenticate(registry, credential)
-    connector = aiohttp.TCPConnector(
-        ssl=context, resolver=_Resolver(urlsplit(registry).hostname or "")
-    )
-    async with aiohttp.ClientSession(
+    connector = aiohttp.TCPConnector(ssl=context or True, resolver=_Resolver(hostname))
+    return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
         auto_decompress=False,
         headers={"User-Agent": "regcred", "Accept-Encoding": "identity"},
-    ) as session:
-        request = next(flow)
-        while True:
-            response = await _exchange(session, request, env)
-            try:
-                request = flow.send(response)
-            except StopIteration as done:
-                outcome: tokenflow.Outcome = done.value
-                return outcome
+    )
 
 
-async def _exchange(
-    session: aiohttp.ClientSession, request: tokenflow.Request, env: Mapping[str, str]
-) -> tokenflow.Response:
+async def exchange(
+    session: aiohttp.ClientSession, request: Request, env: Mapping[str, str]
+) -> Response:
     """Make one request of the flow.
 
     Raises:
@@ -151,50 +78,63 @@ async def _exchange(
     headers = {}
     if request.authorization is not None:
         headers["Authorization"] = request.authorization.reveal()
+    if request.accept:
+        headers["Accept"] = request.accept
     if request.form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
         async with session.request(
             request.method,
-            request.url,
+            URL(request.url, encoded=True),
             headers=headers,
             data=request.form,
             allow_redirects=False,
             proxy=_proxy(request.url, env),
         ) as answer:
-            body = await _read(answer)
-            decoded = _json(body)
-            is_page = answer.content_type == "text/html" or (body != b"" and decoded is None)
-            return tokenflow.Response(
+            keep = request.keep if 200 <= answer.status < 300 else 0
+            body = await _read(answer, keep or MAX_BODY)
+            decoded = None if keep or body is None else _json(body)
+            is_page = answer.content_type == "text/html" or (
+                not keep and body != b"" and decoded is None
+            )
+            return Response(
                 status=answer.status,
                 challenges=answer.headers.getall("WWW-Authenticate", []),
                 location=answer.headers.get("Location", ""),
                 is_foreign=is_page and "Docker-Distribution-API-Version" not in answer.headers,
                 json=decoded,
+                content_type=_content_type(answer),
+                digest=answer.headers.get("Docker-Content-Digest", ""),
+                length=answer.content_length,
+                retry_after=answer.headers.get("Retry-After", ""),
+                body=body if keep else b"",
             )
     except (aiohttp.ClientError, OSError) as error:
         raise _unreachable(request.url, error) from None
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The body, cut off where it is larger than anything that a registry has to say."""
+async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The body; None where it is larger than `limit`, and then its rest is not read."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > limit:
             answer.close()
-            break
+            return None
     return bytes(body)
 
 
 def _json(body: bytes) -> Any:
-    """The body, decoded; None where it is too large or no JSON."""
-    if len(body) > MAX_BODY:
-        return None
+    """The body, decoded; None where it is no JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _content_type(answer: aiohttp.ClientResponse) -> str:
+    """What the body is said to be; aiohttp would make something up where it is not said."""
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _unreachable(
@@ -209,7 +149,7 @@ def _unreachable(
         case aiohttp.ClientConnectorSSLError():
             reason = getattr(error.os_error, "reason", "") or "the handshake fails"
             if reason in _NOT_TLS:
-                return _PlainHTTP(host)
+                return PlainHTTP(host)
             return RegistryUnreachable(f"no TLS connection with {host}: {reason}")
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return RegistryUnreachable(
@@ -230,13 +170,17 @@ def _unreachable(
             )
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return RegistryUnreachable(f"{host} hangs up in the middle")
+        case aiohttp.InvalidURL():
+            return RegistryUnreachable(
+                f"{host} cannot be asked: it is neither a name nor an address as they are written"
+            )
         case aiohttp.ClientResponseError():
             hint = "does it speak TLS? then leave out --plain-http"
             return RegistryProtocolError(
                 f"{host} answers with something that is not HTTP",
                 hint=hint if parts.scheme == "http" else "",
             )
-    cause = getattr(error, "strerror", None) or type(error).__name__
+    cause = getattr(error, "strerror", None) or "no connection comes about"
     return RegistryUnreachable(f"{host} cannot be reached: {cause}")
 
 
@@ -246,21 +190,6 @@ def _bad_certificate(host: str, error: Exception) -> RegistryUnreachable:
     if why in _UNKNOWN_CA:
         hint = "--ca-file FILE trusts the CA that signed it"
     return RegistryUnreachable(f"{host} shows a certificate that is not trusted: {why}", hint=hint)
-
-
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    """The system's trust store, and `ca_file` besides."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except ssl.SSLError:
-            raise InvalidInput(
-                f"{ca_file} holds no certificate", hint="--ca-file takes a PEM file"
-            ) from None
-        except OSError as error:
-            raise InvalidInput(f"cannot read the CA file {ca_file}: {error.strerror}") from None
-    return context
 
 
 def _proxy(url: str, env: Mapping[str, str]) -> str | None:

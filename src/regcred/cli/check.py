@@ -1,0 +1,311 @@
+"""``regcred check``: will these images pull?"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from regcred.cli import output
+from regcred.cli.options import (
+    cluster_options,
+    namespaces_option,
+    option,
+    split_names,
+    split_namespaces,
+)
+from regcred.core.errors import InvalidInput, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from regcred.cli.checked import Result
+    from regcred.cli.checking import Checked
+    from regcred.cli.checkinputs import Asked
+    from regcred.kube.config import ClusterConfig
+    from regcred.registry.prober import Prober
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+@option(
+    "-f",
+    "--filename",
+    "files",
+    metavar="FILE|DIR|GLOB|-",
+    multiple=True,
+    help="Manifests; repeatable. '**/' in a quoted glob is any folders.",
+)
+@option("-R", "--recursive", is_flag=True, help="In folders of folders too.")
+@option(
+    "--path",
+    "paths",
+    metavar="KIND=PATH",
+    multiple=True,
+    help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
+)
+@namespaces_option
+@option("-A", "--all-namespaces", is_flag=True, help="What runs in every namespace.")
+@option(
+    "--serviceaccount",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Whose pull Secrets images given as arguments get.",
+)
+@option(
+    "--assume-secret",
+    "assumed",
+    metavar="FILE",
+    multiple=True,
+    help="A Secret that the deploy will bring; repeatable.",
+)
+@option(
+    "--secret-file",
+    "secret_files",
+    metavar="FILE",
+    multiple=True,
+    help="Check IMAGE with these Secrets and nothing else, in this order; repeatable.",
+)
+@option(
+    "--docker-config",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="",
+    help="Use the logins of this machine, credential helpers run, and no Secrets.",
+)
+@option("--offline", is_flag=True, help="Only say which logins match; ask nobody.")
+@option("--no-cluster", is_flag=True, help="Do not ask the cluster for what manifests lack.")
+@option(
+    "--platform",
+    "platforms",
+    metavar="OS/ARCH",
+    multiple=True,
+    help="The nodes' platform; repeatable. Default: the cluster's, else linux/amd64.",
+)
+@option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Probes of one registry at a time.",
+)
+@option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For one probe, retries included.",
+)
+@option("--ca-file", metavar="FILE", help="CA certificates to trust besides the system's.")
+@option("--certs-dir", metavar="DIR", help="CA certificates by host, laid out as containerd's.")
+@option(
+    "--plain-http",
+    metavar="HOST",
+    multiple=True,
+    help="Speak plain HTTP with this host; repeatable.",
+)
+@option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "junit", "github"]),
+    default="table",
+    help="How verdicts are printed.",
+)
+@cluster_options
+def check(
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    recursive: bool,
+    paths: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    all_namespaces: bool,
+    serviceaccount: str,
+    assumed: tuple[str, ...],
+    secret_files: tuple[str, ...],
+    docker_config: str | None,
+    offline: bool,
+    no_cluster: bool,
+    platforms: tuple[str, ...],
+    concurrency: int,
+    timeout: float,
+    ca_file: str | None,
+    certs_dir: str | None,
+    plain_http: tuple[str, ...],
+    form: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Say whether images will be pulled, before the deploy.
+
+    For each image the pull Secrets are found as kubelet finds them, and the registry is asked for
+    its manifest with each of their logins. Nothing is downloaded, and nothing is written.
+
+    \b
+    regcred check -f deploy/           manifests, and the cluster they go to
+    helm template web ./chart | regcred check -f -
+    regcred check -n team-a            what runs in a namespace
+    regcred check registry.example.com/app:1.2 --docker-config
+    """
+    from regcred.core.names import check_name
+
+    if not all(images):
+        raise UsageError("an IMAGE is empty", hint='is a variable not set? regcred check "$IMAGE"')
+    spaces = split_namespaces(namespaces)
+    _exclusions(images, files, spaces, secret_files, docker_config, offline, all_namespaces)
+    check_name(serviceaccount, "ServiceAccount")
+    if offline:
+        _offline(images, docker_config, secret_files, form)
+        return
+
+    from regcred.cli import checkinputs
+    from regcred.core.manifestpath import parse_kind_path
+    from regcred.core.platform import Platform
+
+    asked = checkinputs.Asked(
+        images=images,
+        files=files,
+        recursive=recursive,
+        paths=tuple(parse_kind_path(path) for path in paths),
+        namespaces=tuple(spaces),
+        all_namespaces=all_namespaces,
+        serviceaccount=serviceaccount,
+        assumed=assumed,
+        secret_files=secret_files,
+        docker_config=docker_config,
+        platforms=tuple(
+            Platform.parse(text) for text in split_names(platforms, '--platform "$PLATFORM"')
+        ),
+        timeout=timeout,
+    )
+    config = None if no_cluster else _config(asked, kubeconfig, context)
+    connection = {
+        "ca_file": ca_file,
+        "certs_dir": certs_dir,
+        "plain_http": frozenset(split_names(plain_http, '--plain-http "$HOST"')),
+        "timeout": timeout,
+        "concurrency": concurrency,
+    }
+    result = _run(asked, config, connection)
+    code = result.show(form)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _exclusions(
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    namespaces: list[str],
+    secret_files: tuple[str, ...],
+    docker_config: str | None,
+    offline: bool,
+    all_namespaces: bool,
+) -> None:
+    if images and files:
+        raise UsageError(
+            "images and manifests exclude each other", hint="check them one after the other"
+        )
+    if all_namespaces and (images or files or namespaces):
+        raise UsageError("-A is what runs in every namespace, and excludes images, -f and -n")
+    if (images or files) and len(namespaces) > 1:
+        raise UsageError("give one namespace: it is that of what names none")
+    if not (images or files or namespaces or all_namespaces):
+        said = "nothing is given to check"
+        if docker_config:
+            said = f"no IMAGE is given: {docker_config!r} was taken for the FILE of --docker-config"
+        raise UsageError(
+            said, hint="regcred check IMAGE, -f FILE, -n NAMESPACE for what runs there, or -A"
+        )
+    if secret_files and docker_config is not None:
+        raise UsageError("--secret-file and --docker-config exclude each other", hint="give one")
+    if secret_files and not images:
+        raise UsageError(
+            "--secret-file is for images that are given as arguments",
+            hint="--assume-secret FILE gives Secrets that manifests name",
+        )
+    if offline and (not images or (not secret_files and docker_config is None)):
+        raise UsageError(
+            "--offline needs images, and the logins to look among",
+            hint="regcred check --offline IMAGE --docker-config FILE, or --secret-file FILE",
+        )
+
+
+def _offline(
+    images: tuple[str, ...], docker_config: str | None, secret_files: tuple[str, ...], form: str
+) -> None:
+    from regcred.cli import checked, checklogins
+    from regcred.core.keyring import Keyring
+    from regcred.core.lookup import look_up
+
+    if form not in ("table", "json"):
+        raise UsageError("--offline gives no verdicts, so no junit and no github", hint="-o json")
+    if docker_config is not None:
+        secrets = [checklogins.docker_config_file(docker_config)]
+    else:
+        secrets = checklogins.secret_files(secret_files)
+    keyring = Keyring.build(secrets)
+    checked.show_lookups([look_up(keyring, image) for image in images], form)
+
+
+def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> ClusterConfig | None:
+    """The cluster; None where none is needed, or nobody says that there is one."""
+    from regcred.kube import config
+    from regcred.kube import kubeconfig as kubeconfigs
+
+    if not asked.wants_cluster:
+        return None
+    if not asked.live and not kubeconfig and not context:
+        merged = kubeconfigs.read(kubeconfigs.find_paths(None, os.environ), must_exist=False)
+        if merged.is_empty and "KUBERNETES_SERVICE_HOST" not in os.environ:
+            return None
+    return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
+
+
+def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, object]) -> Result:
+    import asyncio
+
+    from regcred.cli import checkinputs
+    from regcred.cli.checked import Result
+    from regcred.cli.checking import Checker, questions
+    from regcred.cli.progress import Progress
+    from regcred.registry.prober import Prober
+
+    async def run() -> Result:
+        with Progress("reading", None) as progress:
+            read = await checkinputs.read(asked, config, progress.step)
+        wanted = list(questions(read.templates, read.lookups, read.platforms))
+        try:
+            prober = Prober(env=os.environ, **connection)  # type: ignore[arg-type]
+        except InvalidInput as error:
+            raise UsageError(error.message, hint=error.hint) from None
+        async with prober:
+            checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
+            with Progress("checking", len(wanted)) as progress:
+                try:
+                    found = await checker.check(wanted, progress.step)
+                except InvalidInput as error:
+                    raise UsageError(error.message, hint=error.hint) from None
+            _tell_mirrors(prober, found)
+        return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
+
+    return asyncio.run(run())
+
+
+def _tell_mirrors(prober: Prober, found: list[Checked]) -> None:
+    """Say which registries a node asks elsewhere first: mirrors are none of our business."""
+    references = {
+        c.lookup.reference.domain: c.lookup.reference for c in found if c.lookup.reference
+    }
+    for domain, reference in references.items():
+        try:
+            mirrors = prober.mirrors(reference)
+        except InvalidInput:
+            continue  # of a registry that did not have to be asked
+        if mirrors:
+            output.note(f"not asked: the mirrors of {domain} ({', '.join(mirrors)})")

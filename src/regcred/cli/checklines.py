@@ -1,0 +1,44 @@
+"""Verdicts as lines for grep and logs, where there is no terminal; and what a row says.
+
+Without rich, which takes longer to load than many a check.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regcred.cli import output
+from regcred.cli.checked import grouped
+from regcred.core.verdict import Outcome
+
+if TYPE_CHECKING:
+    from regcred.cli.checked import Group, Result
+
+
+def lines(result: Result) -> str:
+    """A line for each image and verdict."""
+    return "".join(_line(group) for group in grouped(result.checked))
+
+
+def _line(group: Group) -> str:
+    said = [word(group), group.first.container.image, group.said, *details(group)]
+    return output.printable("  ".join(part.replace("\n", " ") for part in said if part)) + "\n"
+
+
+def word(group: Group) -> str:
+    """The verdict, or why it is a bad one."""
+    verdict = group.first.verdict
+    if verdict.outcome in (Outcome.OK, Outcome.SKIPPED):
+        return str(verdict.outcome)
+    return str(verdict.reason)
+
+
+def details(group: Group) -> list[str]:
+    """The message, the hint and the warnings."""
+    verdict = group.first.verdict
+    platforms = f" ({', '.join(verdict.platforms)})" if verdict.platforms else ""
+    ok = verdict.outcome is Outcome.OK
+    said = [f"{verdict.message}{platforms}" if ok else verdict.message]
+    if verdict.hint:
+        said.append(f"hint: {verdict.hint}")
+    return [*said, *(f"{each.reason}: {each.message}" for each in verdict.warnings)]

@@ -1,0 +1,99 @@
+"""Logins that come with ``regcred check``: Secrets in files, and those of this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from regcred.cli import inputs
+from regcred.core.errors import (
+    InvalidDockerConfig,
+    InvalidImage,
+    InvalidInput,
+    InvalidRegistry,
+    UsageError,
+    UselessDockerConfig,
+)
+from regcred.core.image import parse_image
+from regcred.core.pullsecret import PullSecret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def secret_files(files: Iterable[str], option: str = "--secret-file") -> list[PullSecret]:
+    """The Secrets in manifests, in order.
+
+    Raises:
+        UsageError: a file has none in it.
+        InvalidManifest: one cannot be read.
+    """
+    from regcred.manifests import gathering, sources
+
+    secrets: list[PullSecret] = []
+    for file in files:
+        found = gathering.gather(sources.find([file]))
+        if not found.secrets:
+            raise UsageError(
+                f"{option}: there is no Secret in {file}",
+                hint="kubectl get secret NAME -o yaml prints one, and regcred secret NAME "
+                "--dry-run=client -o yaml makes one",
+            )
+        secrets += found.secrets.values()
+    return secrets
+
+
+def docker_config_file(path: str) -> PullSecret:
+    """A ``config.json`` as the pull Secret that could be made of it.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if not path:
+        folder = os.environ.get("DOCKER_CONFIG") or "~/.docker"
+        path = f"{folder}/config.json"
+    try:
+        return PullSecret.of_docker_config(inputs.read_file(path, "docker config"), path)
+    except InvalidInput as error:
+        raise UsageError(error.message, hint=error.hint) from None
+
+
+def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullSecret:
+    """The logins of this machine for some images, as a pull Secret of them would be.
+
+    Args:
+        path: docker's configuration; empty for where docker has it.
+        images: as written.
+        timeout: seconds for each call of a credential helper.
+
+    Raises:
+        UsageError: docker's configuration cannot be read.
+        CredentialHelperFailed: a credential helper failed.
+    """
+    from regcred import credhelper
+
+    try:
+        config = credhelper.load_client_config(path or None, os.environ)
+    except InvalidDockerConfig as error:
+        hint = "docker login REGISTRY writes it; --docker-config FILE names another"
+        raise UsageError(error.message, hint=hint) from None
+    document = config.auths
+    for registry, entry in config.auths.items():
+        if entry.useless:  # where a helper keeps the login, docker leaves an empty entry
+            document = document.without(registry)
+    domains: dict[str, None] = {}
+    for image in dict.fromkeys(images):
+        try:
+            domains[parse_image(image).domain] = None
+        except InvalidImage:
+            continue  # its verdict will be that
+    for domain in domains:
+        try:
+            helper, _ = config.helper(domain)
+            if not helper:
+                continue
+            (credential,) = credhelper.resolve(config, [domain], timeout=timeout)
+        except (UselessDockerConfig, InvalidRegistry):
+            continue  # there is no login for it, and the verdict says so
+        document = document.with_credential(credential)
+    return PullSecret.of_docker_config(document.to_json(), config.source)

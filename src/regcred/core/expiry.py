@@ -1,0 +1,48 @@
+"""When a password expires, where it says so itself.
+
+Two kinds do: JSON Web Tokens (Azure, GitLab, and others), and the tokens of Amazon ECR, which are
+the base64 of a JSON object with an ``expiration``. Nothing is verified: the registry does that,
+and this only explains its answer.
+
+Specification: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regcred.core.credential import Password
+
+_MAX_LENGTH = 64 * 1024
+
+
+def expires(password: Password) -> datetime | None:
+    """When `password` expires; None where it does not say."""
+    text = password.reveal()
+    if len(text) > _MAX_LENGTH:
+        return None
+    parts = text.split(".")
+    if len(parts) == 3:
+        return _moment(_decoded(parts[1].replace("-", "+").replace("_", "/")), "exp")
+    return _moment(_decoded(text), "expiration")
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _moment(claims: Any, name: str) -> datetime | None:
+    seconds = claims.get(name) if isinstance(claims, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

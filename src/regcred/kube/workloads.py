@@ -1,0 +1,237 @@
+"""What runs in a cluster, and what decides about its pulls: read with as few rights as there are.
+
+What may not be read is named, so that nobody takes it for missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import names
+from regcred.core.effective import list_of, needed_account
+from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
+from regcred.core.podtemplate import PodTemplate, templates
+from regcred.core.pullsecret import PullSecret
+from regcred.core.serviceaccount import attached_names
+from regcred.core.stuck import controller
+from regcred.kube.fanout import each
+from regcred.kube.resources import (
+    CRONJOBS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    STATEFULSETS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from regcred.core.effective import Place, World
+    from regcred.kube.client import Client
+    from regcred.kube.resources import Resource
+
+KINDS = (
+    DEPLOYMENTS,
+    STATEFULSETS,
+    DAEMONSETS,
+    CRONJOBS,
+    JOBS,
+    REPLICASETS,
+    REPLICATIONCONTROLLERS,
+    PODS,
+)
+
+_MIRROR = "kubernetes.io/config.mirror"
+_DONE = ("Succeeded", "Failed")
+
+
+@dataclass(slots=True)
+class Workloads:
+    """What makes Pods.
+
+    Args:
+        templates: of the objects that no other one here controls.
+        unread: what could not be listed: what it is, and the error.
+    """
+
+    templates: list[PodTemplate] = field(default_factory=list)
+    unread: list[tuple[str, RegcredError]] = field(default_factory=list)
+
+
+async def find(
+    client: Client, namespaces: Sequence[str] | None, step: Callable[[], None] = lambda: None
+) -> Workloads:
+    """The workloads of namespaces, each once: of a Deployment and its Pods, the Deployment.
+
+    Pods that are done, and Jobs, are left out: nothing is pulled for them any more. So are mirror
+    Pods, which can have no pull Secrets.
+
+    Args:
+        client: the API server.
+        namespaces: their names; None for all.
+        step: a list has come.
+
+    Raises:
+        APIError: not one kind may be listed.
+    """
+    scopes: Sequence[str | None] = namespaces or (None,)
+    places = [(resource, scope) for scope in scopes for resource in KINDS]
+    listed: dict[tuple[Resource, str | None], list[_Owned]] = {}
+    found = Workloads()
+
+    async def one(place: tuple[Resource, str | None]) -> list[_Owned]:
+        resource, namespace = place
+        return [
+            owned
+            async for page in client.list_pages(resource, namespace)
+            for item in page.get("items") or ()
+            if (owned := _owned(item, resource))
+        ]
+
+    async for place, answer in each(places, one):
+        step()
+        if isinstance(answer, RegcredError):
+            if not isinstance(answer, Forbidden | NotFound):
+                raise answer
+            found.unread.append((place[0].describe(place[1]), answer))
+        else:
+            listed[place] = answer
+    if not listed and found.unread:
+        raise found.unread[0][1]
+    uids = {owned.uid for every in listed.values() for owned in every}
+    for place in places:
+        for owned in listed.get(place, []):
+            if owned.needed and owned.controller not in uids:
+                found.templates += owned.templates
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    uid: str
+    controller: str
+    needed: bool
+    templates: tuple[PodTemplate, ...]
+
+
+def _owned(item: dict[str, Any], resource: Resource) -> _Owned | None:
+    metadata = item["metadata"]
+    if metadata.get("deletionTimestamp") or _MIRROR in (metadata.get("annotations") or {}):
+        return None
+    obj = {"kind": resource.kind, "apiVersion": resource.api_version, **item}
+    owner = next(
+        (ref["uid"] for ref in metadata.get("ownerReferences") or [] if ref.get("controller")), ""
+    )
+    needed = not _is_done(item, resource)
+    if controller(obj) and resource is REPLICASETS and not item["spec"].get("replicas"):
+        needed = False  # an old revision of what a custom controller rolls out
+    found = tuple(templates(obj, exists=True)) if needed else ()
+    return _Owned(metadata["uid"], owner, needed, found)
+
+
+def _is_done(item: dict[str, Any], resource: Resource) -> bool:
+    status = item.get("status") or {}
+    if resource is PODS:
+        return status.get("phase") in _DONE
+    if resource is JOBS:
+        return any(
+            condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
+            for condition in status.get("conditions") or []
+        )
+    return False
+
+
+async def read_world(
+    client: Client,
+    world: World,
+    wanted: Iterable[PodTemplate],
+    step: Callable[[], None] = lambda: None,
+) -> None:
+    """Add to `world` what the Pod templates need and it lacks, as far as it may be read.
+
+    Args:
+        client: the API server.
+        world: what is known; it goes before what the cluster has.
+        wanted: the Pod templates.
+        step: an object has come.
+    """
+    wanted = list(wanted)
+    accounts = dict.fromkeys(
+        account for template in wanted if (account := needed_account(template)) is not None
+    )
+    missing = [account for account in accounts if account not in world.accounts]
+
+    async def account_of(place: Place) -> dict[str, Any]:
+        return await _get(client, SERVICEACCOUNTS, place)
+
+    async for place, answer in each(missing, account_of):
+        step()
+        if isinstance(answer, dict):
+            world.accounts[place] = tuple(dict.fromkeys(filter(None, attached_names(answer))))
+        elif isinstance(answer, NotFound) and (place[1] == "default" or place in world.declared):
+            world.accounts[place] = ()  # default is made with its namespace
+        else:
+            world.unknown_accounts[place] = _why(answer)
+
+    secrets = dict.fromkeys(
+        (template.namespace, name)
+        for template in wanted
+        for name in list_of(template, world.accounts)
+    )
+    absent = [place for place in secrets if world.secret(*place) is None]
+
+    async def secret_of(place: Place) -> dict[str, Any]:
+        return await _get(client, SECRETS, place)
+
+    async for place, answer in each(absent, secret_of):
+        step()
+        if isinstance(answer, dict):
+            try:
+                world.secrets[place] = PullSecret.from_object(answer)
+            except InvalidInput as error:  # the API server lets no such Secret in
+                world.unknown_secrets[place] = error.message
+        elif isinstance(answer, NotFound):
+            world.secrets[place] = PullSecret(place[1], place[0])
+        else:
+            world.unknown_secrets[place] = _why(answer)
+
+
+async def _get(client: Client, resource: Resource, place: Place) -> dict[str, Any]:
+    namespace, name = place
+    # Manifests may say anything, and what they say becomes part of a URL.
+    names.check_name(namespace, "namespace")
+    names.check_name(name, resource.kind)
+    return await client.get(resource, name, namespace)
+
+
+def _why(error: RegcredError) -> str:
+    match error:
+        case Forbidden():
+            return "no right to read it"
+        case NotFound():
+            return "it does not exist yet"
+        case UsageError():
+            return "that is no name"
+    return error.message
+
+
+async def architectures(client: Client) -> list[tuple[str, str]]:
+    """Operating system and architecture of the nodes, once each, the most frequent first.
+
+    Raises:
+        Forbidden: nodes may not be listed.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    for node in await client.list(NODES):
+        info = (node.get("status") or {}).get("nodeInfo") or {}
+        if info.get("operatingSystem") and info.get("architecture"):
+            kind = info["operatingSystem"], info["architecture"]
+            counts[kind] = counts.get(kind, 0) + 1
+    return sorted(counts, key=lambda kind: (-counts[kind], kind))

@@ -1,0 +1,494 @@
+"""``regcred check``: real registries, a real API server, and what may not be read there."""
+
+import base64
+import json
+import os
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.support.platforms import push_platforms
+from tests.support.terminal import Terminal
+
+JSON = "kubernetes.io/dockerconfigjson"
+
+
+def images(done):
+    return json.loads(done.stdout)["images"]
+
+
+def verdicts(done):
+    return {(each.get("object", ""), each["image"]): each["reason"] for each in images(done)}
+
+
+def config(registry, password=None):
+    entry = {"username": registry.username, "password": password or registry.password}
+    return json.dumps({"auths": {registry.address: entry}})
+
+
+def secret(name, registry, **metadata):
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, **metadata},
+        "type": JSON,
+        "stringData": {".dockerconfigjson": config(registry)},
+    }
+
+
+def pod(name, image, *secrets, **spec):
+    spec["containers"] = [{"name": "app", "image": image}]
+    if secrets:
+        spec["imagePullSecrets"] = [{"name": each} for each in secrets]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def controlled(kind, name, image, **fields):
+    """A workload; ``replicas: 0``, so that nothing runs."""
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod("", image)["spec"]}
+    spec = {"selector": {"matchLabels": labels}, "template": template, **fields}
+    api = "apps/v1"
+    if kind in ("Job", "CronJob"):
+        template["spec"]["restartPolicy"] = "Never"
+        spec, api = {"template": template, "suspend": True}, "batch/v1"
+    if kind == "CronJob":
+        spec = {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": spec}}
+        del spec["jobTemplate"]["spec"]["suspend"]
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def stream(*objects):
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}).encode()
+
+
+@pytest.fixture
+def check(regcred, world):
+    """Check in the test's namespace."""
+
+    def run(*args, **options):
+        return regcred("check", "-n", world.namespace, "-o", "json", *args, **options)
+
+    return run
+
+
+@pytest.fixture
+def docker_config(tmp_path, htpasswd_registry):
+    path = tmp_path / "config.json"
+    path.write_text(config(htpasswd_registry))
+    return str(path)
+
+
+class Peer:
+    """A registry that has every image, and remembers who asked for what."""
+
+    def __init__(self, status=200, headers=()):
+        self.requests = []
+        peer = self
+        body = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": {"mediaType": "a", "digest": f"sha256:{'0' * 64}", "size": 1},
+                "layers": [],
+            }
+        ).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                sent = self.headers.get("Authorization")
+                peer.requests.append((self.command, self.path, sent))
+                code = status if sent else 401
+                self.send_response(code)
+                self.send_header("WWW-Authenticate", 'Basic realm="x"')
+                self.send_header("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+                self.send_header("Content-Length", str(len(body)))
+                for header in headers:
+                    self.send_header(*header)
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+        self.username, self.password = "me", "hush"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def peer():
+    made = Peer()
+    yield made
+    made.close()
+
+
+def test_stream_goes_before_the_cluster(check, world, htpasswd_registry):
+    image = htpasswd_registry.image
+    world.create("secrets", "a", type="Opaque", stringData={"x": "y"})
+    world.with_list("builder", "gone")
+    objects = [
+        pod("own", image, "a"),
+        pod("account", image, serviceAccountName="builder"),
+        secret("a", htpasswd_registry),
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "builder"},
+            "imagePullSecrets": [{"name": "a"}],
+        },
+    ]
+    assert set(verdicts(check("-f", "-", stdin=stream(*objects))).values()) == {"Ok"}
+    alone = check("-f", "-", stdin=stream(*objects[:2]), check=1)
+    assert verdicts(alone) == {
+        ("pod/own", image): "WrongSecretType",
+        ("pod/account", image): "SecretMissing",
+    }
+
+
+def test_a_serviceaccount_without_a_list_keeps_its_own(check, world, htpasswd_registry):
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}
+    brings = secret("a", htpasswd_registry)
+    user = pod("p", htpasswd_registry.image, serviceAccountName="builder")
+
+    def said(*flags, listed=account):
+        done = check("-f", "-", *flags, stdin=stream(user, brings, listed), check=None)
+        return images(done)[0]["reason"]
+
+    assert said() == said("--no-cluster") == "NoCredential"
+    world.with_list("builder", "a")
+    assert said() == "Ok"
+    assert said(listed=account | {"imagePullSecrets": []}) == "NoCredential"
+
+
+def test_a_secret_that_the_deploy_brings(check, world, htpasswd_registry, tmp_path):
+    file = tmp_path / "secret.yaml"
+    for namespace in ({}, {"namespace": world.namespace}):
+        file.write_text(json.dumps(secret("a", htpasswd_registry, **namespace)))
+        gate = ("-f", "-", "--assume-secret", str(file))
+        (found,) = images(check(*gate, stdin=stream(pod("p", htpasswd_registry.image, "a"))))
+        assert (found["verdict"], found["source"]) == ("ok", f"Secret {world.namespace}/a")
+        assert found["username"] == "puller"
+        assert found["digest"].startswith("sha256:")
+    file.write_text("kind: ConfigMap\napiVersion: v1\n")
+    done = check(*gate, stdin=stream(), check=2)
+    assert b"--assume-secret: there is no Secret in" in done.stderr
+
+
+def test_what_may_not_be_read_is_unknown(check, world, htpasswd_registry):
+    image = htpasswd_registry.image
+    manifest = stream(pod("own", image, "a"), pod("account", image))
+    env = {"KUBECONFIG": str(world.user({"serviceaccounts": ("get",)}))}
+    world.create("secrets", "a", type="Opaque", stringData={"x": "y"})
+    done = check("-f", "-", stdin=manifest, env=env, check=1)
+    own, account = images(done)
+    assert (own["verdict"], own["reason"]) == ("unknown", "Unknown")
+    assert f"secret/a in {world.namespace} (no right to read it)" in own["message"]
+    assert account["reason"] == "NoCredential"
+    assert b"nodes may not be listed: images are looked for as linux/amd64" in done.stderr
+
+    env = {"KUBECONFIG": str(world.user({"secrets": ("get",)}))}
+    own, account = images(check("-f", "-", stdin=manifest, env=env, check=1))
+    assert own["reason"] == "WrongSecretType"
+    assert account["verdict"] == "unknown"
+    assert "serviceaccount/default" in account["message"]
+
+
+def test_without_a_cluster(regcred, htpasswd_registry, tmp_path):
+    manifest = stream(pod("p", htpasswd_registry.image, "a"))
+    for flags, env in ((("--no-cluster",), {}), ((), {"KUBECONFIG": os.devnull})):
+        done = regcred("check", "-f", "-", "-o", "json", *flags, stdin=manifest, env=env, check=1)
+        (found,) = images(done)
+        assert (found["verdict"], "namespace" in found) == ("unknown", False)
+    with_secret = stream(pod("p", htpasswd_registry.image, "a"), secret("a", htpasswd_registry))
+    regcred("check", "-f", "-", "--no-cluster", stdin=with_secret)
+
+
+def test_a_cluster_that_does_not_answer(regcred, htpasswd_registry, docker_config, tmp_path):
+    broken = tmp_path / "kubeconfig"
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": ""}}
+    broken.write_text(
+        json.dumps({"clusters": [cluster], "contexts": [context], "current-context": "c"})
+    )
+    env = {"KUBECONFIG": str(broken)}
+    manifest = stream(pod("p", htpasswd_registry.image, "a"))
+    done = regcred("check", "-f", "-", stdin=manifest, env=env, check=3)
+    assert b"what only the cluster knows is unknown" in done.stderr
+    assert done.stdout.startswith(b"Unknown  ")
+    regcred("check", "-n", "default", env=env, check=3)
+    # Then only the nodes' platform is missing, and there is a default.
+    gate = ("check", htpasswd_registry.image, "--docker-config", docker_config)
+    assert b"what only the cluster knows is unknown" in regcred(*gate, env=env).stderr
+    assert regcred(*gate, "--platform", "linux/amd64", env=env).stderr == b"1 image: 1 ok\n"
+
+
+def test_what_runs_each_once(check, world, cluster, htpasswd_registry):
+    image = htpasswd_registry.image
+    kinds = ("Deployment", "StatefulSet", "ReplicaSet", "Job", "CronJob")
+    for kind in kinds:
+        zero = {"replicas": 1 if kind in ("Deployment", "ReplicaSet") else 0}
+        made = controlled(kind, kind.lower(), image, **({} if "Job" in kind else zero))
+        where = ("create", "-n", world.namespace, "-f", "-")
+        cluster.kubectl(*where, stdin=json.dumps(made).encode())
+    cluster.kubectl(*where, stdin=json.dumps(pod("alone", image)).encode())
+    cluster.kubectl(
+        "wait", "-n", world.namespace, "deployment/deployment", "--timeout=60s",
+        "--for=jsonpath={.status.unavailableReplicas}=1",
+    )  # fmt: skip
+    done = check(check=1)
+    expected = {f"{kind.lower()}/{kind.lower()}" for kind in kinds} | {"pod/alone"}
+    assert {name for name, _ in verdicts(done)} == expected
+    assert len(images(done)) == len(expected)
+    everywhere = json.loads(cluster_wide(check, world).stdout)["images"]
+    mine = [each["object"] for each in everywhere if each["namespace"] == world.namespace]
+    assert sorted(mine) == sorted(expected)
+
+
+def cluster_wide(check, world):
+    from tests.support.cli import run_regcred
+
+    env = {"KUBECONFIG": str(world.cluster.kubeconfig)}
+    return run_regcred("check", "-A", "-o", "json", "--timeout", "5", env=env, check=None)
+
+
+def test_kinds_that_may_not_be_listed_are_named(check, world, htpasswd_registry):
+    rights = {"pods": ("list",), "serviceaccounts": ("get",), "secrets": ("get",)}
+    env = {"KUBECONFIG": str(world.user(rights))}
+    done = check(env=env, check=1)
+    unread = json.loads(done.stdout)["unread"]
+    assert f"deployments in {world.namespace!r}" in {each["source"] for each in unread}
+    assert all(each["reason"] == "Unknown" and each["hint"] for each in unread)
+    assert b"deployments" in check("-o", "table", env=env, check=1).stderr
+    env = {"KUBECONFIG": str(world.user({"secrets": ("get",)}))}
+    assert b"cannot list" in check(env=env, check=1).stderr
+
+
+def test_an_empty_namespace(check, world):
+    done = check()
+    assert json.loads(done.stdout)["images"] == []
+    assert b"nothing is in there that pulls an image" in done.stderr
+
+
+def test_images_with_the_login_of_a_serviceaccount(check, world, htpasswd_registry):
+    image = htpasswd_registry.image
+    assert verdicts(check(image, check=1)) == {("", image): "NoCredential"}
+    world.create(
+        "secrets", "a", type=JSON, stringData={".dockerconfigjson": config(htpasswd_registry)}
+    )
+    world.with_list("builder", "a")
+    assert verdicts(check(image, "--serviceaccount", "builder")) == {("", image): "Ok"}
+
+
+def test_logins_of_this_machine(
+    regcred, htpasswd_registry, token_registry, docker_config, tmp_path
+):
+    image = htpasswd_registry.image
+    regcred("check", image, "--docker-config", docker_config)
+    regcred("check", image, "--docker-config", env={"DOCKER_CONFIG": str(tmp_path)})
+    manifest = stream(pod("p", image, "gone"))
+    regcred("check", "-f", "-", "--docker-config", docker_config, stdin=manifest)
+    done = regcred("check", token_registry.image, "--docker-config", docker_config, check=1)
+    assert f"hint: docker login {token_registry.address}".encode() in done.stdout
+
+
+def test_credential_helpers_are_run(regcred, htpasswd_registry, tmp_path):
+    registry = htpasswd_registry
+    answer = {"Username": registry.username, "Secret": registry.password}
+    helper = tmp_path / "docker-credential-mine"
+    helper.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{json.dumps(answer)}'\n")
+    helper.chmod(0o755)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"auths": {registry.address: {}}, "credsStore": "mine"}))
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = regcred("check", registry.image, "--docker-config", str(path), env=env)
+    assert b"user puller" in done.stdout
+    helper.write_text("#!/bin/sh\necho broken >&2; exit 1\n")
+    done = regcred("check", registry.image, "--docker-config", str(path), env=env, check=1)
+    assert b"broken" in done.stderr
+
+
+def test_secrets_in_files(regcred, htpasswd_registry, tmp_path):
+    files = []
+    for name, password in (("a", "wrong"), ("b", None)):
+        made = secret(name, htpasswd_registry)
+        made["stringData"] = {".dockerconfigjson": config(htpasswd_registry, password)}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps(made))
+    flags = [flag for file in files for flag in ("--secret-file", str(file))]
+    done = regcred("check", htpasswd_registry.image, *flags, "-o", "json")
+    (found,) = images(done)
+    assert found["source"] == "Secret b"
+    offline = regcred("check", "--offline", htpasswd_registry.image, *flags, "-o", "json")
+    (found,) = json.loads(offline.stdout)["images"]
+    assert found["candidates"] == [
+        {"registry": htpasswd_registry.address, "username": "puller", "source": f"Secret {name}"}
+        for name in ("a", "b")
+    ]
+    assert found["problems"] == []
+    assert htpasswd_registry.password.encode() not in done.stdout + offline.stdout
+
+
+def test_platforms(regcred, htpasswd_registry, docker_config, tmp_path):
+    image = push_platforms(htpasswd_registry, "team/two:1", ["arm64", "s390x"], tmp_path / "i")
+    gate = ("check", image, "--docker-config", docker_config, "-o", "json")
+    (found,) = images(regcred(*gate, "--platform", "linux/arm64"))
+    assert found["platforms"] == ["linux/arm64"]
+    (found,) = images(regcred(*gate, "--platform", "linux/arm64,linux/s390x"))
+    assert found["platforms"] == ["linux/arm64", "linux/s390x"]
+    (found,) = images(regcred(*gate, "--platform", "linux/arm64,linux/riscv64", check=1))
+    assert found["reason"] == "PlatformMissing"
+    assert "linux/s390x" in found["message"]
+    (found,) = images(regcred(*gate, check=1))
+    assert found["reason"] == "PlatformMissing"
+    manifest = stream(pod("p", image, nodeSelector={"kubernetes.io/arch": "arm64"}))
+    flags = ("-f", "-", "--docker-config", docker_config)
+    regcred("check", *flags, stdin=manifest)
+
+
+def test_tls(regcred, tls_registry, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(config(tls_registry))
+    gate = ("check", tls_registry.image, "--docker-config", str(path))
+    done = regcred(*gate, check=3)
+    assert done.stdout.startswith(b"Unreachable  ")
+    regcred(*gate, "--ca-file", str(tls_registry.ca_file))
+    done = regcred(*gate, "--ca-file", str(path), check=2)
+    assert b"holds no certificate" in done.stderr
+
+
+def test_each_question_is_asked_once(check, world, peer):
+    image = f"{peer.address}/team/app:1"
+    config_json = json.dumps({"auths": {peer.address: {"username": "me", "password": "hush"}}})
+    for name in ("a", "b"):
+        world.create("secrets", name, type=JSON, stringData={".dockerconfigjson": config_json})
+    pods = [pod(f"p{number}", image, "ab"[number % 2]) for number in range(20)]
+    never = pod("never", f"{peer.address}/team/never:1", "a")
+    never["spec"]["containers"][0]["imagePullPolicy"] = "Never"
+    done = check("-f", "-", stdin=stream(*pods, never))
+    assert len(images(done)) == 21
+    assert not any("never" in path for _, path, _ in peer.requests)
+    with_login = [method for method, path, sent in peer.requests if sent and "manifests" in path]
+    assert len(with_login) == len(set(with_login)) <= 2
+    basic = base64.b64encode(b"me:hush").decode()
+    assert {sent for _, _, sent in peer.requests if sent} == {f"Basic {basic}"}
+    assert b"hush" not in done.stdout + done.stderr
+
+
+def test_a_registry_that_takes_no_more(check):
+    peer = Peer(status=429, headers=[("Retry-After", "3600")])
+    try:
+        image = f"{peer.address}/team/app:1"
+        manifest = stream(pod("p", image, "a"), secret("a", peer))
+        (found,) = images(check("-f", "-", "--timeout", "3", stdin=manifest, check=1))
+        assert found["reason"] == "RateLimited"
+    finally:
+        peer.close()
+
+
+def test_secrets_that_spoil_whoever_names_them(regcred):
+    broken = {"auths": {"quay.io": {"auth": "no base64!"}}}
+    spoilt = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "a"},
+        "type": JSON,
+        "stringData": {".dockerconfigjson": json.dumps(broken)},
+    }
+    done = regcred("check", "-f", "-", "--no-cluster", stdin=stream(spoilt))
+    assert b"warning: Secret a: entry 'quay.io': auth is not" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "nothing is given to check"),
+        (["x", "-f", "-"], "images and manifests exclude each other"),
+        (["-A", "-n", "x"], "-A is what runs in every namespace"),
+        (["x", "-n", "a,b"], "give one namespace"),
+        (["--docker-config", "x"], "'x' was taken for the FILE of --docker-config"),
+        (["x", "--docker-config", "y", "--secret-file", "z"], "exclude each other"),
+        (["-f", "-", "--secret-file", "z"], "--secret-file is for images"),
+        (["--offline", "x"], "--offline needs images, and the logins"),
+        (["--offline", "x", "--docker-config", "/nonexistent"], "cannot read the docker config"),
+        (["--offline", "x", "--docker-config", "y", "-o", "junit"], "--offline gives no verdicts"),
+        (["x", "--docker-config", "/nonexistent"], "cannot read the docker config"),
+        (["-f", "/nonexistent"], "cannot read /nonexistent"),
+        (["x", "--platform", "amd64"], "'amd64' is no platform"),
+        (["x", "--concurrency", "0"], "--concurrency"),
+        ([""], "an IMAGE is empty"),
+    ],
+)
+def test_wrong_usage(regcred, args, said):
+    done = regcred("check", *args, check=2)
+    assert said in done.stderr.decode()
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (b"kind: Pod\nkind: Pod", "<stdin>:2:1: the key 'kind' stands twice"),
+        (b"a: [", "<stdin>:1:5: "),
+        (b"{a: {{ .x }}}", "helm template … | regcred check -f -"),
+        (b"kind: Secret\napiVersion: v1\ndata: {a: '?'}", "is not base64"),
+        (
+            b"kind: Pod\napiVersion: v1\nspec: {imagePullSecrets: x, containers: [{image: a}]}",
+            "<stdin>:1:1: imagePullSecrets of pod/* is no list of names",
+        ),
+    ],
+)
+def test_manifests_that_cannot_be_read(regcred, manifest, said):
+    done = regcred("check", "-f", "-", "--no-cluster", stdin=manifest, check=2)
+    assert said in done.stderr.decode()
+
+
+@pytest.mark.parametrize("columns", ["80", "140"])
+def test_on_a_terminal(docker_config, htpasswd_registry, columns):
+    image = htpasswd_registry.image
+    args = ("check", image, f"{image}.gone", f"{image}.{'long' * 30}", "--docker-config")
+    for env in ({}, {"NO_COLOR": "1"}):
+        env |= {"COLUMNS": columns, "DOCKER_CONFIG": os.path.dirname(docker_config)}  # noqa: PTH120
+        with Terminal(*args, env=env) as terminal:
+            assert terminal.finish() == 1
+            seen = terminal.seen
+        assert ("\x1b[" in seen) is not bool(env.get("NO_COLOR"))
+        if env.get("NO_COLOR"):
+            table, _, _ = seen.partition("unknown, since")
+            assert max(map(len, table.splitlines())) <= int(columns)
+            assert "VERDICT" in table
+            assert "NotFound" in table
+        assert "3 images: 1 ok, 2 fail" in seen
+
+
+def test_a_bar_for_what_takes_long(docker_config, htpasswd_registry):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = f"127.0.0.1:{silent.getsockname()[1]}/team/app:1"
+        args = ("check", htpasswd_registry.image, slow, "--docker-config", docker_config)
+        with Terminal(*args, "--timeout", "2", env={"COLUMNS": "80"}) as terminal:
+            terminal.expect("checking")
+            assert terminal.finish() == 3
+            assert "does not answer within 2 s" in " ".join(terminal.seen.split())
+
+
+def test_mirrors_are_named_and_not_asked(regcred, docker_config, htpasswd_registry, tmp_path):
+    folder = tmp_path / "certs.d" / htpasswd_registry.address
+    folder.mkdir(parents=True)
+    mirror = '[host."http://mirror.invalid"]\n  capabilities = ["pull", "resolve"]\n'
+    (folder / "hosts.toml").write_text(f'server = "http://{htpasswd_registry.address}"\n{mirror}')
+    gate = ("check", htpasswd_registry.image, "--docker-config", docker_config)
+    done = regcred(*gate, "--certs-dir", str(folder.parent))
+    assert b"not asked: the mirrors of 127.0.0.1:" in done.stderr
+    assert b"http://mirror.invalid" in done.stderr

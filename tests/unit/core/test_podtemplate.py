@@ -1,0 +1,131 @@
+import pytest
+
+from regcred.core.errors import InvalidInput
+from regcred.core.manifestpath import parse_kind_path
+from regcred.core.plainobjects import Text
+from regcred.core.podtemplate import Container, names, templates
+
+
+def only(obj, **options):
+    (found,) = templates(obj, **options)
+    return found
+
+
+def pod(**spec):
+    spec = {"containers": [{"name": "app", "image": "a"}]} | spec
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": spec}
+
+
+def test_a_pod():
+    found = only(pod())
+    assert (found.object, found.namespace, found.account) == ("pod/p", "", "default")
+    assert (found.secrets, found.containers) == ((), (Container("app", "a"),))
+    assert (found.path, found.file, found.exists) == (".spec", "", False)
+
+
+def test_everything_that_is_pulled():
+    spec = {
+        "containers": [{"name": "a", "image": Text("1", 7), "imagePullPolicy": "Never"}, None],
+        "initContainers": [{"name": "b", "image": "2"}, {"name": "no-image"}],
+        "ephemeralContainers": [{"name": "c", "image": "3"}],
+        "volumes": [
+            {"name": "v", "image": {"reference": "4", "pullPolicy": "Always"}},
+            {"name": "w", "emptyDir": {}},
+            None,
+        ],
+    }
+    assert only(pod(**spec)).containers == (
+        Container("a", "1", "Never", 7),
+        Container("b", "2"),
+        Container("c", "3"),
+        Container("volume/v", "4", "Always"),
+    )
+
+
+def test_templates_of_other_kinds():
+    job = {
+        "kind": "CronJob",
+        "apiVersion": "batch/v1",
+        "metadata": {"generateName": "j-", "namespace": "n"},
+        "spec": {"jobTemplate": {"spec": {"template": {"spec": pod()["spec"]}}}},
+    }
+    found = only(job, namespace="other", file="f.yaml", exists=True)
+    assert (found.object, found.namespace, found.file) == ("cronjob/j-*", "n", "f.yaml")
+    assert found.path == ".spec.jobTemplate.spec.template.spec"
+    assert not found.exists  # its Pods are still to be made
+    assert only(pod(), exists=True, namespace="other").exists
+    assert only(pod(), namespace="other").namespace == "other"
+
+
+def test_list_account_and_nodes():
+    selector = {"kubernetes.io/arch": "arm64", "kubernetes.io/os": "linux"}
+    found = only(
+        pod(
+            imagePullSecrets=[{"name": "a"}, {}, None, {"name": "b"}, {"name": "a"}],
+            serviceAccountName="builder",
+            nodeSelector=selector,
+        )
+    )
+    assert (found.secrets, found.account) == (("a", "b"), "builder")
+    assert (found.os, found.architecture) == ("linux", "arm64")
+    assert only(pod(serviceAccountName="", serviceAccount="old")).account == "old"
+
+
+@pytest.mark.parametrize(
+    ("listed", "has_list"),
+    [
+        (None, False),
+        ([], False),
+        ([{}], True),
+        ([None], True),
+        ([{"name": ""}], True),
+        ([{"name": "a"}, {}], True),
+    ],
+)
+def test_a_list_without_names_is_a_list(listed, has_list):
+    assert only(pod(imagePullSecrets=listed)).has_list is has_list
+
+
+def test_kinds_that_nest_deeper():
+    run = {
+        "kind": "TaskRun",
+        "apiVersion": "tekton.dev/v1",
+        "metadata": {"name": "t"},
+        "spec": {
+            "podTemplate": {"imagePullSecrets": [{"name": "a"}]},
+            "taskSpec": {"steps": [{"image": "x"}]},
+        },
+    }
+    found = only(run)
+    assert (found.secrets, found.path) == (("a",), ".spec.podTemplate")
+    nested = pod() | {"kind": "Own", "apiVersion": "a/v1"}
+    extra = (parse_kind_path("Own.a=.spec"),)
+    assert only(nested, extra=extra).containers == (Container("app", "a"),)
+
+
+def test_places_that_have_no_images_of_their_own():
+    run = {
+        "kind": "PipelineRun",
+        "apiVersion": "tekton.dev/v1",
+        "spec": {"taskRunSpecs": [{"podTemplate": {"imagePullSecrets": [{"name": "a"}]}}]},
+    }
+    assert list(templates(run)) == []
+
+
+@pytest.mark.parametrize("obj", [{"kind": "ConfigMap", "apiVersion": "v1"}, pod(containers=[]), {}])
+def test_nothing_to_pull(obj):
+    assert list(templates(obj)) == []
+
+
+@pytest.mark.parametrize("listed", ["regcred", {"name": "x"}, ["regcred"]])
+def test_lists_that_are_none(listed):
+    with pytest.raises(InvalidInput, match="imagePullSecrets of pod/p is no list of names"):
+        only(pod(imagePullSecrets=listed))
+
+
+def test_a_list_that_is_null():
+    assert names(None, "x") == []
+
+
+def test_a_spec_that_is_none():
+    assert list(templates({"kind": "Pod", "apiVersion": "v1", "spec": "x"})) == []
