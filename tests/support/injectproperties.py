@@ -89,7 +89,7 @@ def _check_insertions(document: Document, result: Injected) -> None:
         if insertion.at == len(old) and old[-1:] not in ("", "\n", "\r"):
             assert _AT_THE_END.fullmatch(insertion.text)
         else:
-            assert old[: insertion.at][-1:] in ("", "\n", "\r")
+            assert old[: insertion.at].removeprefix("\ufeff")[-1:] in ("", "\n", "\r")
             assert _WHOLE_LINES.fullmatch(insertion.text)
     assert "".join([*rest, new[at:]]) == old
     assert bool(result.insertions) == bool(result.changes) == (old != new)
