@@ -23,7 +23,7 @@ from regcred.core.shares import Shares
 from regcred.core.yamlsplice import Insertion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from collections.abc import Mapping as MappingType
 
     from regcred.core.documents import Document
@@ -141,14 +141,10 @@ class Injector:
                 uses = sum(len(site.uses) for site in sites)
                 found += uses
                 unmatched += uses - sum(len(site.uses) for site in matching)
-                lists = [(site, _checked(site, *self._finder.listed(site))) for site in matching]
-                wanting = [each for each in lists if each[1] or not each[0].only_extend]
-                shares = Shares(tree, [site for site, _ in wanting])
-                for site, listed in wanting:
-                    change = self._change(text, tree, site, listed, shares)
-                    if change is not None:
-                        insertion, added = change
-                        made.append((Insertion(insertion.at + bom, insertion.text), site, added))
+                made += [
+                    (Insertion(insertion.at + bom, insertion.text), site, added)
+                    for site, insertion, added in self._insertions(text, tree, sites, matching)
+                ]
         except NotYAML as error:
             raise manifestread.invalid(
                 document, error, bom, self._file, "inject --secret NAME"
@@ -199,34 +195,46 @@ class Injector:
             not use.accounts or any(image_matches(i, globs) for i in use.images) for use in uses
         )
 
-    def _change(
-        self, text: str, tree: Tree, site: manifest.Site, listed: list[str], shares: Shares
-    ) -> tuple[Insertion, _Added] | None:
-        """What to insert for `site`, and what that adds; None where nothing is missing."""
-        value = manifest.own_list(site)
+    def _insertions(
+        self, text: str, tree: Tree, sites: list[manifest.Site], matching: list[manifest.Site]
+    ) -> Iterator[tuple[manifest.Site, Insertion, _Added]]:
+        """What to insert for those `matching` of the `sites` in which something is missing."""
+        plan = [each for site in matching if (each := self._missing(site))]
+        changing = {id(site) for site, _, _ in plan}
+        others = [site for site in sites if id(site) not in changing]
+        shares = Shares(tree, [site for site, _, _ in plan], others)
+        done: dict[int, list[str]] = {}
+        for site, listed, added in plan:
+            value = manifest.own_list(site)
+            entries = manifest.resolve(value)
+            changed = entries if isinstance(entries, Sequence) else site.holder
+            other = shares.elsewhere(changed)
+            if other is not None or done.setdefault(id(changed), added) != added:
+                raise NotYAML(
+                    f"{FIELD} of {site.uses[0].object} is shared by an anchor with something that "
+                    "does not get it: the one cannot be changed without the other",
+                    (other or changed).start,
+                    hint="write it out in place of the alias",
+                )
+            if done[id(changed)] is not added:
+                continue  # the list of another site, too
+            if value is None:
+                # A list that a merge key brings in is hidden by one of its own: that says it all.
+                every = [*listed, *added]
+                insertion = yamlsplice.add_list(text, tree, site.holder, site.missing, every)
+            elif isinstance(entries, Sequence):
+                insertion = yamlsplice.extend_list(text, tree, entries, added)
+            else:
+                assert isinstance(value, Scalar)  # noqa: S101 - _checked refused all else
+                insertion = yamlsplice.fill_list(text, tree, site.holder, value, added)
+            yield site, insertion, _Added(tuple(added), empty=not listed)
+
+    def _missing(self, site: manifest.Site) -> tuple[manifest.Site, list[str], list[str]] | None:
+        """The names that are in the list of `site`, and those that are missing; None for none."""
+        listed = _checked(site, *self._finder.listed(site))
         known = listed or (self._carried(site) if self._request.keep else [])
         added = _missing([*known, *self._request.secrets], listed)
-        entries = manifest.resolve(value)
-        changed = entries if isinstance(entries, Sequence) else site.holder
-        if not added or shares.changed(changed):
-            return None
-        if (other := shares.elsewhere(changed)) is not None:
-            raise NotYAML(
-                f"{FIELD} of {site.uses[0].object} is shared by an anchor with something that "
-                "does not get it: the one cannot be changed without the other",
-                other.start,
-                hint="write it out in place of the alias",
-            )
-        if value is None:
-            # A list that a merge key brings in is hidden by one of its own: that says it all.
-            every = [*listed, *added]
-            insertion = yamlsplice.add_list(text, tree, site.holder, site.missing, every)
-        elif isinstance(entries, Sequence):
-            insertion = yamlsplice.extend_list(text, tree, entries, added)
-        else:
-            assert isinstance(value, Scalar)  # noqa: S101 - _checked refused all else
-            insertion = yamlsplice.fill_list(text, tree, site.holder, value, added)
-        return insertion, _Added(tuple(added), empty=not listed)
+        return (site, listed, added) if added and (listed or not site.only_extend) else None
 
     def _carried(self, site: manifest.Site) -> list[str]:
         """Pull Secrets of the ServiceAccounts whose lists the Pods of `site` would lose."""

@@ -48,11 +48,11 @@ class Shares:
 
     Args:
         tree: of the document.
-        sites: those that are to change.
+        changing: sites that are to change.
+        others: those that are not.
     """
 
-    def __init__(self, tree: Tree, sites: list[Site]) -> None:
-        self._changed: set[int] = set()
+    def __init__(self, tree: Tree, changing: list[Site], others: list[Site]) -> None:
         # By the identity of a node: ways from places that are to change too, and ends of ways
         # where nobody sees a change, since a merge key is what brings it there.
         self._known: dict[int, set[_Way]] = {}
@@ -61,15 +61,11 @@ class Shares:
         self._targets: list[_Target] = []
         if tree.aliases:
             self._find_targets(tree.aliases)
-            for site in sites:
-                self._note(site)
-
-    def changed(self, node: Node) -> bool:
-        """Whether `node` is changed already; from now on it is."""
-        if id(node) in self._changed:
-            return True
-        self._changed.add(id(node))
-        return False
+            for site in changing:
+                self._note_ways(site)
+                self._note_hidden(site, writes=True)
+            for site in others:
+                self._note_hidden(site, writes=False)
 
     def elsewhere(self, node: Node) -> Node | None:
         """A place to which `node` is brought, or where it is written, that is not to change."""
@@ -109,19 +105,23 @@ class Shares:
                 yield from target.aliases
             index = target.around
 
-    def _note(self, site: Site) -> None:
+    def _note_ways(self, site: Site) -> None:
         ways: set[_Way] = {tuple(map(id, way)) for way in site.ways}
         self._known.setdefault(id(site.holder), set()).update(ways)
-        value, merge = own_list(site), None if site.missing else site.holder.get(MERGE)
-        if merge is not None and (value is None or value.start > merge.start):
-            # The list that it merges in, a site has or hides with one of its own, behind it.
-            for mapping, way in _merged(merge):
-                for node in (mapping, resolve(mapping.get(FIELD))):
-                    self._hidden.setdefault(id(node), set()).add(way)
+        value = own_list(site)
         if isinstance(value, Alias):
             ways = {(*way, id(value)) for way in ways}
         if isinstance(value, (Alias, Sequence)):
             self._known.setdefault(id(resolve(value)), set()).update(ways)
+
+    def _note_hidden(self, site: Site, *, writes: bool) -> None:
+        """Note what a list in `site` hides, that is there or gets written, behind a merge key."""
+        value, merge = own_list(site), None if site.missing else site.holder.get(MERGE)
+        if merge is None or not (writes if value is None else value.start > merge.start):
+            return
+        for mapping, way in _merged(merge):
+            for node in (mapping, resolve(mapping.get(FIELD))):
+                self._hidden.setdefault(id(node), set()).add(way)
 
 
 def _merged(merge: Node) -> Iterator[tuple[Mapping, _Way]]:

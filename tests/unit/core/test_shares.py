@@ -251,6 +251,10 @@ REFUSED = {
 - {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: &spec {a: b}}
 - {apiVersion: tekton.dev/v1, kind: TaskRun, metadata: {name: a}, spec: {<<: ^*spec}}
 """,
+    "merged before the list that counts": """\
+- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: &spec {a: b}}
+- {apiVersion: v1, kind: Pod, spec: {<<: [^*spec, {imagePullSecrets: [{name: regcred}]}]}}
+""",
     "a part of what is merged": """\
 - apiVersion: apps/v1
   kind: Deployment
@@ -278,6 +282,42 @@ def test_images_that_were_not_asked_for():
     )
     assert injected(text, images=("a",)) == text
     assert refusal(text, images=("c",)) == shared("4:68", "pod/c")
+
+
+def test_a_pod_that_is_not_asked_for_may_hide_what_it_merges():
+    check_marked(
+        LIST
+        + """\
+- apiVersion: v1
+  kind: Pod
+  spec: &spec {«imagePullSecrets: [{name: regcred}], »containers: [{image: a}]}
+- apiVersion: v1
+  kind: Pod
+  spec: {<<: *spec, imagePullSecrets: [], containers: [{image: b}]}
+""",
+        images=("a",),
+    )
+
+
+def test_a_list_shared_by_pods_of_serviceaccounts_with_different_ones():
+    text = (
+        LIST
+        + """\
+- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {imagePullSecrets: &list []}}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: b}
+  spec: {serviceAccountName: b, imagePullSecrets: *list}
+"""
+    )
+    attached = {("", "default"): ("one",), ("", "b"): ("two",)}
+    check_marked(text.replace("[]", "[«{name: regcred}»]"), attached=attached)
+    message, hint = refusal(text, attached=attached, keep=True)
+    assert (message, hint) == shared("4:77", "pod/b")
+    attached = {("", "default"): ("one",), ("", "b"): ("one",)}
+    check_marked(
+        text.replace("[]", "[«{name: one}, {name: regcred}»]"), attached=attached, keep=True
+    )
 
 
 def test_a_list_that_is_only_extended_is_not_filled_by_way_of_an_alias():
