@@ -96,6 +96,11 @@ def test_with_content(text):
     assert not Document(text).empty
 
 
+def test_comments_are_read_once():
+    # As often as there are lines, this would take hours.
+    assert not Document("# c\n" * 200_000 + "a: b\n").empty
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_document_has_a_greatest_size(monkeypatch, size):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 20)
