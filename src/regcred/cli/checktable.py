@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 #: From this width on everything has a column of its own.
 _WIDE = 120
-_UNBOUNDED = 100_000
 _COLOURS = {
     Outcome.OK: "green",
     Outcome.FAIL: "red",

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _BREAK = re.compile(f"\r\n|[{BREAKS}]")
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*"\s*:')
 _LAST_LINE = re.compile(r"\r?\n[ \t]*}\Z")
-_DASH = re.compile(r" *- +")
 _PLAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
