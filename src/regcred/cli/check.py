@@ -11,8 +11,10 @@ import click
 from regcred.cli import output
 from regcred.cli.options import (
     cluster_options,
+    manifests_options,
     namespaces_option,
     option,
+    path_option,
     split_names,
     split_namespaces,
 )
@@ -32,22 +34,8 @@ if TYPE_CHECKING:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.argument("images", metavar="[IMAGE]...", nargs=-1)
-@option(
-    "-f",
-    "--filename",
-    "files",
-    metavar="FILE|DIR|GLOB|-",
-    multiple=True,
-    help="Manifests; repeatable. '**/' in a quoted glob is any folders.",
-)
-@option("-R", "--recursive", is_flag=True, help="In folders of folders too.")
-@option(
-    "--path",
-    "paths",
-    metavar="KIND=PATH",
-    multiple=True,
-    help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
-)
+@manifests_options()
+@path_option
 @namespaces_option
 @option("-A", "--all-namespaces", is_flag=True, help="What runs in every namespace.")
 @option(

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regcred.cli import inputs, output
-from regcred.cli.options import cluster_options, option, split_names
+from regcred.cli.options import (
+    cluster_options,
+    manifests_options,
+    option,
+    path_option,
+    split_names,
+)
 from regcred.core import names
 from regcred.core.errors import UsageError
 
@@ -34,15 +40,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="The pull Secret; repeatable, or joined by commas.",
 )
-@option(
-    "-f",
-    "--filename",
-    "files",
-    metavar="FILE|DIR|GLOB|-",
-    multiple=True,
-    help="Manifests; repeatable. '**/' in a quoted glob is any folders. Default: stdin.",
-)
-@option("-R", "--recursive", is_flag=True, help="In folders of folders too.")
+@manifests_options(default="stdin")
 @option("--in-place", is_flag=True, help="Write the files themselves, all or none.")
 @option("--diff", is_flag=True, help="Print what would change, as a unified diff.")
 @option("--check", is_flag=True, help="Exit with 1 when something would change, and say what.")
@@ -54,13 +52,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable, or joined by commas.",
 )
-@option(
-    "--path",
-    "paths",
-    metavar="KIND=PATH",
-    multiple=True,
-    help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
-)
+@path_option
 @option(
     "--keep-serviceaccount-secrets",
     "keep",

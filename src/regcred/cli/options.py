@@ -78,6 +78,41 @@ def namespaces_option(command: F) -> F:
     )(command)
 
 
+def manifests_options(*, default: str = "") -> Callable[[F], F]:
+    """Add ``-f/--filename`` and ``-R/--recursive``.
+
+    Args:
+        default: what is read where none is named, for the help.
+    """
+    said = f" Default: {default}." if default else ""
+
+    def decorate(command: F) -> F:
+        command = option("-R", "--recursive", is_flag=True, help="In folders of folders too.")(
+            command
+        )
+        return option(
+            "-f",
+            "--filename",
+            "files",
+            metavar="FILE|DIR|GLOB|-",
+            multiple=True,
+            help=f"Manifests; repeatable. '**/' in a quoted glob is any folders.{said}",
+        )(command)
+
+    return decorate
+
+
+def path_option(command: F) -> F:
+    """Add ``--path``, repeatable, as ``paths``."""
+    return option(
+        "--path",
+        "paths",
+        metavar="KIND=PATH",
+        multiple=True,
+        help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
+    )(command)
+
+
 def source_options(command: F) -> F:
     """Add the sources of a login besides user and password flags."""
     for decorate in (
