@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.manifesttree import (
     MAX_DEPTH,
-    MAX_NODES,
+    Kept,
     Mapping,
     Node,
     NotYAML,
@@ -25,6 +25,7 @@ from regcred.core.manifesttree import (
     Skipped,
     Tree,
     Wanted,
+    too_deep,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def looks_like_json(text: str) -> bool:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._kept = 0
+        self._kept = Kept()
         self._decode = JSONDecoder(
             object_pairs_hook=self._pairs,
             parse_int=_nothing,
@@ -79,15 +80,9 @@ class _Reader:
     def value(self, at: int, wanted: Wanted | None, depth: int) -> Node:
         """The value that starts at `at`."""
         if wanted is not None:
-            self._kept += 1
-            if self._kept > MAX_NODES:
-                raise NotYAML(
-                    f"it has more than {MAX_NODES:,} places to look at",
-                    at,
-                    hint="cut it into documents, with '---' between them",
-                )
+            self._kept.add(at)
         if depth > MAX_DEPTH:
-            raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", at)
+            raise too_deep(at)
         character = self._text[at : at + 1]
         if wanted is not None and character == "{":
             return self._object(at, wanted, depth)
@@ -107,7 +102,7 @@ class _Reader:
         except JSONDecodeError as error:
             raise _not_json(error, error.pos if error.doc else at) from None
         except RecursionError:
-            raise NotYAML(f"it is nested more than {MAX_DEPTH} levels deep", at) from None
+            raise too_deep(at) from None
         for name in self._duplicates:
             self.tree.stands_twice(name, at)
         return (value if value is not None else "null"), end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from regcred.core import jsontree, manifesttree
+from regcred.core import jsontree, manifesttree, yamltree
 from regcred.core.errors import InvalidManifest
 from regcred.core.manifesttree import NotYAML
 
@@ -30,14 +30,14 @@ def trees(text: str, wanted: Wanted) -> Iterator[Tree]:
         NotYAML: it is neither.
     """
     if not jsontree.looks_like_json(text):
-        yield from manifesttree.read_yaml(text, wanted)
+        yield from yamltree.read_yaml(text, wanted)
         return
     try:
         found = list(jsontree.read_json(text, wanted))
     except NotYAML as problem:
         # YAML in braces, perhaps; if it is no YAML either, text in quotes was meant as JSON.
         try:
-            found = list(manifesttree.read_yaml(text, wanted))
+            found = list(yamltree.read_yaml(text, wanted))
         except NotYAML as second:
             if isinstance(second, manifesttree.IsTemplate) or '"' not in text[:100]:
                 raise

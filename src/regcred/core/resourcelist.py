@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from regcred.core import gojson, goyaml, jsontree, manifesttree
+from regcred.core import gojson, goyaml, jsontree, yamltree
 from regcred.core.documents import Document
 from regcred.core.errors import InvalidManifest
 from regcred.core.manifest import resolve
@@ -247,7 +247,7 @@ def _trees(text: str) -> list[Tree]:
             return list(jsontree.read_json(text, _WANTED))
         except NotYAML:
             pass  # YAML in braces, perhaps
-    return list(manifesttree.read_yaml(text, _WANTED))
+    return list(yamltree.read_yaml(text, _WANTED))
 
 
 def _item(node: Mapping) -> Item:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from regcred.core import jsontree, manifesttree
+from regcred.core import manifesttree
 from regcred.core.documents import Document, split
 from regcred.core.errors import InvalidManifest
 from regcred.core.inject import Injector, Request, image_matches, inject
@@ -543,8 +543,7 @@ def test_the_end_of_a_block_scalar_is_no_place():
     ],
 )
 def test_more_places_than_memory_is_for(monkeypatch, text, place):
-    for module in (jsontree, manifesttree):
-        monkeypatch.setattr(module, "MAX_NODES", 20)
+    monkeypatch.setattr(manifesttree, "MAX_NODES", 20)
     assert refused(text) == (
         f"f:{place}: it has more than 20 places to look at",
         "cut it into documents, with '---' between them",
