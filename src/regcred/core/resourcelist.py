@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from regcred.core import gojson, goyaml, jsontree, yamltree
+from regcred.core import gojson, goyaml, manifestread
 from regcred.core.documents import Document
 from regcred.core.errors import InvalidManifest
 from regcred.core.manifest import resolve
@@ -216,7 +216,7 @@ def read(text: str) -> ResourceList:
         InvalidManifest: it cannot be read, or is none.
     """
     try:
-        trees = _trees(text)
+        trees = list(manifestread.trees(text, _WANTED))
         root = resolve(trees[0].root) if len(trees) == 1 else None
         kind = f"{string(root, 'apiVersion')} {string(root, 'kind')}"
         if not isinstance(root, Mapping) or kind not in _KINDS:
@@ -239,15 +239,6 @@ def string(node: Node | None, *path: str) -> str:
         node = node.get(key) if isinstance(node, Mapping) else None
     node = resolve(node)
     return node.value if isinstance(node, Scalar) and not node.null else ""
-
-
-def _trees(text: str) -> list[Tree]:
-    if jsontree.looks_like_json(text):
-        try:
-            return list(jsontree.read_json(text, _WANTED))
-        except NotYAML:
-            pass  # YAML in braces, perhaps
-    return list(yamltree.read_yaml(text, _WANTED))
 
 
 def _item(node: Mapping) -> Item:
