@@ -39,12 +39,15 @@ _NULS = {
 _HEAD = max(map(len, _MAGIC))
 
 
-def decode(blocks: Iterable[bytes], file: str = "") -> Iterator[str]:
+def decode(
+    blocks: Iterable[bytes], file: str = "", verb: str = "inject --secret NAME"
+) -> Iterator[str]:
     """The text of a stream, in pieces.
 
     Args:
         blocks: the stream in pieces of any size.
         file: its name, for messages; ``<stdin>`` or empty for what has none.
+        verb: the command that text goes to, for hints.
 
     Raises:
         InvalidManifest: it is no UTF-8, or holds a NUL, which no YAML and no JSON may.
@@ -53,14 +56,14 @@ def decode(blocks: Iterable[bytes], file: str = "") -> Iterator[str]:
     line = column = 1  # of the next character
     for block in _beginning_whole(blocks):
         if line == column == 1:
-            _check_magic(block, file)
+            _check_magic(block, file, verb)
         bad, problem, hint = -1, "", ""
         try:
             text = decoder.decode(block, not block)
         except UnicodeDecodeError as error:
             text = error.object[: error.start].decode("utf-8")
             bad, problem = len(text), f"byte 0x{error.object[error.start]:02x} is no UTF-8"
-            hint = _hint("iconv -f WINDOWS-1252 -t UTF-8", file) + ", or from what it is in"
+            hint = _hint("iconv -f WINDOWS-1252 -t UTF-8", file, verb) + ", or from what it is in"
         if "\0" in text:
             bad, problem = text.find("\0"), "a NUL byte, which no YAML and no JSON holds"
             hint = "manifests are text in UTF-8"
@@ -92,11 +95,12 @@ def _beginning_whole(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b""
 
 
-def _check_magic(head: bytes, file: str) -> None:
+def _check_magic(head: bytes, file: str, verb: str) -> None:
     for magic, (what, program) in _MAGIC.items():
         if head.startswith(magic):
             raise InvalidManifest(
-                f"{file or 'the input'}:1:1: this is {what}, not UTF-8", hint=_hint(program, file)
+                f"{file or 'the input'}:1:1: this is {what}, not UTF-8",
+                hint=_hint(program, file, verb),
             )
     for pattern, encoding in _NULS.items():
         if len(head) >= len(pattern) and all(
@@ -104,11 +108,11 @@ def _check_magic(head: bytes, file: str) -> None:
         ):
             raise InvalidManifest(
                 f"{file or 'the input'}:1:1: this looks like {encoding}, not UTF-8",
-                hint=_hint(f"iconv -f {encoding} -t UTF-8", file),
+                hint=_hint(f"iconv -f {encoding} -t UTF-8", file, verb),
             )
 
 
-def _hint(program: str, file: str) -> str:
+def _hint(program: str, file: str, verb: str) -> str:
     from_stdin = not file or file.startswith("<")
     command = f"… | {program}" if from_stdin else f"{program} {shlex.quote(file)}"
-    return f"{command} | regcred inject --secret NAME"
+    return f"{command} | regcred {verb}"

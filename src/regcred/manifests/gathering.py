@@ -73,8 +73,6 @@ def gather(
         except InvalidManifest as error:
             if last:
                 wrong(last)
-            # What reads the bytes knows only of the verb that changes them.
-            error.hint = error.hint.replace("regcred inject --secret NAME", f"regcred {_VERB}")
             last = error
     if last:
         raise last
@@ -83,7 +81,7 @@ def gather(
 
 def _objects(source: Source, extra: tuple[KindPath, ...]) -> Iterator[tuple[Reader, PlainObject]]:
     reader = Reader(source.name, extra, _VERB)
-    blocks = utf8.decode(sources.read(source), source.name)
+    blocks = utf8.decode(sources.read(source), source.name, _VERB)
     for document in documents.split(blocks, source.name):
         for obj in reader.read(document):
             yield reader, obj
