@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -255,7 +255,7 @@ def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> Cluste
     return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
 
 
-def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, object]) -> Result:
+def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, Any]) -> Result:
     import asyncio
 
     from regcred.cli import checkinputs
@@ -269,7 +269,7 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, ob
             read = await checkinputs.read(asked, config, progress.step)
         wanted = list(questions(read.templates, read.lookups, read.platforms))
         try:
-            prober = Prober(env=os.environ, **connection)  # type: ignore[arg-type]
+            prober = Prober(env=os.environ, **connection)
         except InvalidInput as error:
             raise UsageError(error.message, hint=error.hint) from None
         async with prober:
