@@ -14,7 +14,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.kube import kubeconfig as kubeconfigs
+from regcred.kube import kubeconfigpaths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Case:
     cwd: Path
 
     def paths(self) -> list[str]:
-        return kubeconfigs.find_paths(self.explicit, self.env)
+        return kubeconfigpaths.find_paths(self.explicit, self.env)
 
 
 class Generator:

@@ -243,13 +243,19 @@ def _offline(
 
 def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> ClusterConfig | None:
     """The cluster; None where none is needed, or nobody says that there is one."""
-    from regcred.kube import config
-    from regcred.kube import kubeconfig as kubeconfigs
+    from regcred.kube import kubeconfigpaths
 
     if not asked.wants_cluster:
         return None
-    if not asked.live and not kubeconfig and not context:
-        merged = kubeconfigs.read(kubeconfigs.find_paths(None, os.environ), must_exist=False)
+    optional = not asked.live and not kubeconfig and not context
+    if optional and not kubeconfigpaths.is_anywhere(None, os.environ):
+        return None  # before a reader of YAML is loaded for nothing
+
+    from regcred.kube import config
+    from regcred.kube import kubeconfig as kubeconfigs
+
+    if optional:
+        merged = kubeconfigs.read(kubeconfigpaths.find_paths(None, os.environ), must_exist=False)
         if merged.is_empty and "KUBERNETES_SERVICE_HOST" not in os.environ:
             return None
     return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)

@@ -18,16 +18,19 @@ from regcred.core.image import parse_image
 from regcred.core.pullsecret import PullSecret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
-def secret_files(files: Iterable[str], option: str = "--secret-file") -> list[PullSecret]:
+def secret_files(files: Collection[str], option: str = "--secret-file") -> list[PullSecret]:
     """The Secrets in manifests, in order.
 
     Raises:
         UsageError: a file has none in it.
         InvalidManifest: one cannot be read.
     """
+    if not files:
+        return []
+
     from regcred.manifests import gathering, sources
 
     secrets: list[PullSecret] = []

@@ -13,7 +13,6 @@ https://github.com/containerd/containerd/blob/main/docs/hosts.md
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -83,6 +82,8 @@ def parse(text: str) -> HostConfig:
     Raises:
         BadHosts: it is none.
     """
+    import tomllib  # seldom needed, and not free
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -16,6 +16,7 @@ from regcred.core.credential import Password
 from regcred.core.errors import InvalidKubeconfig
 from regcred.kube import kubeconfig as kubeconfigs
 from regcred.kube import usable
+from regcred.kube.kubeconfigpaths import find_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,7 @@ def load(
     Raises:
         InvalidKubeconfig: there is no configuration, or one that cannot be used; says why.
     """
-    paths = kubeconfigs.find_paths(kubeconfig, env)
+    paths = find_paths(kubeconfig, env)
     merged = kubeconfigs.read(paths, must_exist=bool(kubeconfig))
     if not kubeconfig and not context and not merged.current_context:
         token = service_account / "token"

@@ -59,20 +59,6 @@ class Selection:
     user: User
 
 
-def find_paths(explicit: str | None, env: Mapping[str, str]) -> list[str]:
-    """The files to read, in order of precedence; they need not exist.
-
-    Args:
-        explicit: the ``--kubeconfig`` flag.
-        env: the environment; ``KUBECONFIG`` and ``HOME`` matter.
-    """
-    if explicit:
-        return [explicit]
-    if listed := env.get("KUBECONFIG"):
-        return [path for path in dict.fromkeys(listed.split(os.pathsep)) if path]
-    return [str(Path(env["HOME"], ".kube", "config"))] if env.get("HOME") else []
-
-
 def read(paths: Iterable[str], *, must_exist: bool = False) -> Kubeconfig:
     """Read files and merge them.
 

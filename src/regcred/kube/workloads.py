@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import names
 from regcred.core.effective import list_of, needed_account
 from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
-from regcred.core.podtemplate import PodTemplate, templates
+from regcred.core.podreading import templates
 from regcred.core.pullsecret import PullSecret
 from regcred.core.serviceaccount import attached_names
 from regcred.core.stuck import controller
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from regcred.core.effective import Place, World
+    from regcred.core.podtemplate import PodTemplate
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 

@@ -9,7 +9,7 @@ from regcred.core import documents, utf8
 from regcred.core.errors import InvalidInput, InvalidManifest
 from regcred.core.manifestpath import FIELD
 from regcred.core.plainobjects import Reader
-from regcred.core.podtemplate import PodTemplate, names, templates
+from regcred.core.podreading import names, templates
 from regcred.core.pullsecret import PullSecret
 from regcred.manifests import sources
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regcred.core.effective import Place
     from regcred.core.manifestpath import KindPath
     from regcred.core.plainobjects import PlainObject
+    from regcred.core.podtemplate import PodTemplate
     from regcred.manifests.sources import Source
 
 _VERB = "check -f -"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from regcred.core.errors import InvalidKubeconfig
 from regcred.kube import kubeconfig as kubeconfigs
+from regcred.kube import kubeconfigpaths
 from regcred.kube.kubeconfig import Kubeconfig
 
 TWO = """
@@ -68,12 +69,12 @@ def test_the_first_file_wins_entry_by_entry():
 
 def test_which_files_are_read():
     home = {"HOME": "/home/ann"}
-    assert kubeconfigs.find_paths(None, home) == ["/home/ann/.kube/config"]
-    assert kubeconfigs.find_paths(None, home | {"KUBECONFIG": ""}) == ["/home/ann/.kube/config"]
-    assert kubeconfigs.find_paths(None, {}) == []
+    assert kubeconfigpaths.find_paths(None, home) == ["/home/ann/.kube/config"]
+    assert kubeconfigpaths.find_paths(None, home | {"KUBECONFIG": ""}) == ["/home/ann/.kube/config"]
+    assert kubeconfigpaths.find_paths(None, {}) == []
     listed = os.pathsep.join(["/a", "", "/b", "/a"])
-    assert kubeconfigs.find_paths(None, home | {"KUBECONFIG": listed}) == ["/a", "/b"]
-    assert kubeconfigs.find_paths("/c", home | {"KUBECONFIG": listed}) == ["/c"]
+    assert kubeconfigpaths.find_paths(None, home | {"KUBECONFIG": listed}) == ["/a", "/b"]
+    assert kubeconfigpaths.find_paths("/c", home | {"KUBECONFIG": listed}) == ["/c"]
 
 
 def test_missing_files_are_skipped_unless_asked_for(tmp_path):

@@ -3,7 +3,8 @@ import pytest
 from regcred.core.errors import InvalidInput
 from regcred.core.manifestpath import parse_kind_path
 from regcred.core.plainobjects import Text
-from regcred.core.podtemplate import Container, names, templates
+from regcred.core.podreading import names, templates
+from regcred.core.podtemplate import Container
 
 
 def only(obj, **options):

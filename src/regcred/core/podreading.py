@@ -1,0 +1,128 @@
+"""Pods and templates of Pods in objects: from manifests and from the API.
+
+The places of each kind are those of `regcred.core.podplaces`. Image volumes count: kubelet pulls
+them with the same credentials (https://kubernetes.io/docs/concepts/storage/volumes/#image).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import podplaces
+from regcred.core.errors import InvalidInput
+from regcred.core.manifestpath import FIELD, show
+from regcred.core.podtemplate import Container, PodTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from regcred.core.manifestpath import KindPath, Path
+
+_ARCH, _OS = "kubernetes.io/arch", "kubernetes.io/os"
+
+
+def templates(
+    obj: dict[str, Any],
+    *,
+    namespace: str = "",
+    file: str = "",
+    extra: tuple[KindPath, ...] = (),
+    exists: bool = False,
+) -> Iterator[PodTemplate]:
+    """The Pod templates in an object; none in one that makes no Pods.
+
+    Args:
+        obj: with its kind and apiVersion.
+        namespace: where it names none.
+        file: the stream that it is in.
+        extra: more places, from ``--path``.
+        exists: whether it comes from the API server: its Pods are made.
+
+    Raises:
+        InvalidInput: a list of pull Secrets is none.
+    """
+    kind, api_version = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "")
+    metadata = _mapping(obj.get("metadata"))
+    name = str(metadata.get("name") or "") or f"{metadata.get('generateName') or ''}*"
+    for place in podplaces.places(kind, api_version, extra):
+        for spec in _descend(obj, place.path):
+            containers = tuple(_containers(_mapping(spec), place))
+            if not containers:
+                continue
+            selector = _mapping(_mapping(spec).get("nodeSelector"))
+            listed = next(_descend(spec, (*place.below, FIELD)), None)
+            secrets = tuple(names(listed, f"{kind.lower()}/{name}"))
+            yield PodTemplate(
+                f"{kind.lower()}/{name}",
+                str(metadata.get("namespace") or "") or namespace,
+                _account(spec, place),
+                secrets,
+                containers,
+                show((*place.path, *place.below)),
+                file,
+                exists and kind == "Pod",
+                str(selector.get(_OS) or ""),
+                str(selector.get(_ARCH) or ""),
+                bool(listed) and not secrets,
+            )
+
+
+def names(listed: Any, what: str) -> list[str]:
+    """The names in a list of ``imagePullSecrets``; the API server takes null for an empty one.
+
+    Raises:
+        InvalidInput: it is no list of mappings.
+    """
+    if listed is None:
+        return []
+    if not isinstance(listed, list) or not all(isinstance(e, dict | None) for e in listed):
+        raise InvalidInput(
+            f"{FIELD} of {what} is no list of names", hint=f"write {FIELD}: [{{name: NAME}}]"
+        )
+    found = (str(_mapping(entry).get("name") or "") for entry in listed)
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _account(spec: Any, place: podplaces.Place) -> str:
+    for path in (*place.accounts[:1], ("serviceAccount",)):
+        if found := next(_descend(spec, path), None):
+            return str(found)
+    return "default"
+
+
+def _containers(spec: dict[str, Any], place: podplaces.Place) -> Iterator[Container]:
+    for path in place.images:
+        for holder in _descend(spec, path[:-1]):
+            container = _mapping(holder)
+            image = container.get(path[-1])
+            if isinstance(image, str) and image:
+                policy = str(container.get("imagePullPolicy") or "")
+                yield _container(str(container.get("name") or ""), image, policy)
+    if place.images:
+        for each in _descend(spec, ("volumes", "*")):
+            volume = _mapping(_mapping(each).get("image"))
+            image = volume.get("reference")
+            if isinstance(image, str) and image:
+                name = f"volume/{_mapping(each).get('name') or ''}"
+                yield _container(name, image, str(volume.get("pullPolicy") or ""))
+
+
+def _container(name: str, image: str, policy: str) -> Container:
+    return Container(name, str(image), policy, getattr(image, "line", 0))
+
+
+def _descend(value: Any, path: Path) -> Iterator[Any]:
+    if not path:
+        yield value
+        return
+    key, *rest = path
+    if key == "*":
+        below = value if isinstance(value, list) else _mapping(value).values()
+        for item in below:
+            yield from _descend(item, tuple(rest))
+    elif key in _mapping(value):
+        yield from _descend(value[key], tuple(rest))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
