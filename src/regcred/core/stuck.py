@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import gojson
 from regcred.core.errors import InvalidImage
 from regcred.core.image import parse_image
-from regcred.core.registrykey import RegistryKey, matches
+from regcred.core.keyring import falls_back
+from regcred.core.registrykey import FALLBACK, RegistryKey, matches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -260,9 +261,12 @@ def _images(container: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:
 
 def _on_any(image: str, registries: Collection[RegistryKey]) -> bool:
     try:
-        name = parse_image(image).name
+        reference = parse_image(image)
     except InvalidImage:
         return False
-    # kubelet tries this one key for Docker Hub's images although it does not match them.
-    hub = name.startswith("docker.io/")
-    return any(matches(key, name) or (hub and key.index == "index.docker.io") for key in registries)
+    # Whether another key comes before it depends on Secrets that are not at hand.
+    last_resort = falls_back(reference)
+    return any(
+        matches(key, reference.name) or (last_resort and key.index == FALLBACK)
+        for key in registries
+    )

@@ -88,6 +88,9 @@ def test_image_volumes_count_for_the_containers_that_mount_them():
         ("https://index.docker.io/v1/", "me/app", True),
         ("https://index.docker.io/v1/", "asia.gcr.io/me/app", False),
         ("docker.io", "nginx", True),
+        ("https://index.docker.io/v1/", "localhost/app", True),
+        ("https://index.docker.io/v1/", "localhost:5000/app", False),
+        ("docker.io", "localhost/app", False),
         ("*.gcr.io", "asia.gcr.io/p/app", True),
     ],
 )
