@@ -167,7 +167,7 @@ def _give(world: World, template: PodTemplate, secrets: Sequence[PullSecret]) ->
 def _manifests(asked: Asked, namespace: str) -> Manifests:
     from regcred.manifests import gathering, sources
 
-    streams = sources.find(asked.files, recursive=asked.recursive)
+    streams = sources.find(asked.files, recursive=asked.recursive, verb=gathering.VERB)
     if any(not stream.path for stream in streams) and sys.stdin.isatty():
         output.note("reading manifests from the terminal; Ctrl-D ends them")
     return gathering.gather(

@@ -33,9 +33,10 @@ def secret_files(files: Collection[str], option: str = "--secret-file") -> list[
 
     from regcred.manifests import gathering, sources
 
+    verb = f"check … {option} -"
     secrets: list[PullSecret] = []
     for file in files:
-        found = gathering.gather(sources.find([file]))
+        found = gathering.gather(sources.find([file], verb=verb), verb=verb)
         if not found.secrets:
             raise UsageError(
                 f"{option}: there is no Secret in {file}",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from regcred.core.podtemplate import PodTemplate
     from regcred.manifests.sources import Source
 
-_VERB = "check -f -"
+#: The command that takes manifests from standard input, for hints.
+VERB = "check -f -"
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ def gather(
     namespace: str = "",
     extra: tuple[KindPath, ...] = (),
     wrong: Callable[[InvalidManifest], None] = lambda _: None,
+    verb: str = VERB,
 ) -> Manifests:
     """Read `streams` to their end.
 
@@ -57,6 +59,7 @@ def gather(
         namespace: of objects that name none.
         extra: more places of Pod specs, from ``--path``.
         wrong: one more stream is wrong; the last is raised.
+        verb: the command that takes such streams from standard input, for hints.
 
     Raises:
         InvalidManifest: the last stream that is wrong.
@@ -66,7 +69,7 @@ def gather(
     last: InvalidManifest | None = None
     for source in streams:
         try:
-            for reader, obj in _objects(source, extra):
+            for reader, obj in _objects(source, extra, verb):
                 try:
                     _add(found, obj, namespace, source.name, extra)
                 except InvalidInput as error:
@@ -80,9 +83,11 @@ def gather(
     return found
 
 
-def _objects(source: Source, extra: tuple[KindPath, ...]) -> Iterator[tuple[Reader, PlainObject]]:
-    reader = Reader(source.name, extra, _VERB)
-    blocks = utf8.decode(sources.read(source), source.name, _VERB)
+def _objects(
+    source: Source, extra: tuple[KindPath, ...], verb: str
+) -> Iterator[tuple[Reader, PlainObject]]:
+    reader = Reader(source.name, extra, verb)
+    blocks = utf8.decode(sources.read(source), source.name, verb)
     for document in documents.split(blocks, source.name):
         for obj in reader.read(document):
             yield reader, obj

@@ -8,6 +8,7 @@ named may be called anything. Hidden files in folders are left out: editors keep
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 STDIN = "-"
+_WEB = ("http://", "https://")
 _SUFFIXES = (".yaml", ".yml", ".json")
 _BLOCK = 256 * 1024
 
@@ -43,12 +45,15 @@ class Source:
         return self.before is not None and stat.S_ISREG(self.before.st_mode)
 
 
-def find(given: Iterable[str], *, recursive: bool = False) -> list[Source]:
+def find(
+    given: Iterable[str], *, recursive: bool = False, verb: str = "inject --secret NAME"
+) -> list[Source]:
     """The streams that `given` means, in order, each file once by whatever names.
 
     Args:
         given: names of files and folders, globs, ``-``.
         recursive: look into the folders of folders too.
+        verb: the command that takes manifests from standard input, for hints.
 
     Raises:
         UsageError: one cannot be read, or means no file at all.
@@ -58,6 +63,11 @@ def find(given: Iterable[str], *, recursive: bool = False) -> list[Source]:
         if name == STDIN:
             found.setdefault(STDIN, Source("<stdin>"))
             continue
+        if name.startswith(_WEB) and not os.path.lexists(name):
+            raise UsageError(
+                f"cannot read {name}: only files are read, and no web addresses",
+                hint=f"curl -fsSL {shlex.quote(name)} | regcred {verb}",
+            )
         for path in _expand(name, recursive=recursive):
             # By a link or not: with --in-place the file behind it is what is written.
             real = os.path.realpath(path)
@@ -164,8 +174,6 @@ def _stat(path: str) -> os.stat_result:
 
 def _unreadable(name: str, error: OSError) -> UsageError:
     hint = f"ls -l {name}"
-    if name.startswith(("http://", "https://")):
-        hint = f"curl -fsSL {name} | regcred inject --secret NAME"
-    elif name == "<stdin>":
+    if name == "<stdin>":
         hint = "name the file: -f FILE"
     return UsageError(f"cannot read {name}: {error.strerror}", hint=hint)

@@ -105,6 +105,7 @@ def test_home_of_a_person(tree, monkeypatch):
         ("k/e*", "no file matches k/e*"),
         ("k/b.yaml/x", "cannot read k/b.yaml/x: Not a directory"),
         ("https://example.com/a.yaml", "cannot read https://example.com/a.yaml"),
+        ("https://example.com/?a.yaml", "cannot read https://example.com/?a.yaml: only files"),
     ],
 )
 def test_nothing_found(tree, given, said):
@@ -112,6 +113,13 @@ def test_nothing_found(tree, given, said):
         find([given])
     assert refused.value.message.startswith(said)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("verb", ["inject --secret NAME", "check -f -", "check … --secret-file -"])
+def test_web_address_is_fetched_for_the_verb_at_hand(verb):
+    with pytest.raises(UsageError) as refused:
+        find(["https://example.com/a?b&c"], verb=verb)
+    assert refused.value.hint == f"curl -fsSL 'https://example.com/a?b&c' | regcred {verb}"
 
 
 def test_link_that_leads_nowhere(tree):
