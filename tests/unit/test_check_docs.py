@@ -14,5 +14,5 @@ def listed(name):
 
 
 def test_the_reference_lists_all_reasons():
-    documented = [*listed("reasons"), *listed("warnings")]
+    documented = [*listed("reasons"), *listed("warnings"), *listed("causes")]
     assert sorted(documented) == sorted(reason.value for reason in Reason)

@@ -75,6 +75,27 @@ class Reason(StrEnum):
     #: The Pod has a list of its own, so it gets nothing of its ServiceAccount's.
     CUTS_OFF_SERVICEACCOUNT = "CutsOffServiceAccount"
 
+    # From here on: what only a Pod that is there can have (`regcred.core.diagnose`).
+
+    #: The ServiceAccount got its pull Secret after the Pod was made, whose list is frozen.
+    POD_OLDER_THAN_ATTACHMENT = "PodOlderThanAttachment"
+    #: The Pod has a list of its own, and the login is in one of its ServiceAccount's Secrets.
+    LIST_CUTS_OFF_SERVICEACCOUNT = "ListCutsOffServiceAccount"
+    #: The Secret that the Pod names exists, but in another namespace.
+    SECRET_IN_OTHER_NAMESPACE = "SecretInOtherNamespace"  # noqa: S105
+    #: The Pod may name no Secret that is not on its ServiceAccount, and does.
+    SECRET_NOT_ON_SERVICEACCOUNT = "SecretNotOnServiceAccount"  # noqa: S105
+    #: It would be pulled now; kubelet waits before it tries again.
+    BACK_OFF_ONLY = "BackOffOnly"
+    #: It can be pulled from here with the Pod's own logins, and the node fails.
+    NODE_ONLY = "NodeOnly"
+    #: The registry takes no more pulls for now.
+    REGISTRY_THROTTLES = "RegistryThrottles"
+    #: ``imagePullPolicy: Never``, and the node does not have the image.
+    IMAGE_POLICY_NEVER = "ImagePolicyNever"
+    #: The Pod does not run for a reason that is no pull.
+    NOT_A_PULL_PROBLEM = "NotAPullProblem"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
