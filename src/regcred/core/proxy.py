@@ -44,16 +44,37 @@ def from_environment(target: str, env: Mapping[str, str]) -> str:
         BadProxy: the variable holds no URL of a proxy that regcred can go through.
     """
     url = urlsplit(target)
-    upper = f"{url.scheme.upper()}_PROXY"
-    name = upper if env.get(upper) else upper.lower()
-    proxy = env.get(name, "")
+    name, proxy = _named(url.scheme, env)
     if not proxy or _is_direct(
         url.hostname or "",
         url.port or _PORTS[url.scheme],
         env.get("NO_PROXY") or env.get("no_proxy") or "",
     ):
         return ""
-    return checked(proxy if "://" in proxy else f"http://{proxy}", f"environment's {name}")
+    return checked(proxy, f"environment's {name}")
+
+
+def hosts(env: Mapping[str, str]) -> frozenset[str]:
+    """The hosts of the proxies that the environment names; of what is no URL, none.
+
+    Args:
+        env: the environment.
+    """
+    found = set()
+    for scheme in _PORTS:
+        try:
+            found.add(urlsplit(_named(scheme, env)[1]).hostname or "")
+        except ValueError:
+            continue  # and whoever goes through it hears so
+    return frozenset(found - {""})
+
+
+def _named(scheme: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that names the proxy for URLs of a scheme, and the proxy's URL or ``""``."""
+    upper = f"{scheme.upper()}_PROXY"
+    name = upper if env.get(upper) else upper.lower()
+    proxy = env.get(name, "")
+    return name, f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def checked(proxy_url: str, where: str) -> str:

@@ -206,9 +206,11 @@ def is_loopback(host: str) -> bool:
     import ipaddress
 
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    # ::ffff:127.0.0.1 is an IPv6 address to Python before 3.13, and no loopback one.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def display(text: str) -> str:

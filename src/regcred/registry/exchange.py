@@ -21,6 +21,7 @@ from regcred.core import proxy
 from regcred.core.errors import InvalidInput, RegistryProtocolError, RegistryUnreachable
 from regcred.core.httpmessage import Request, Response
 from regcred.core.peers import is_off_limits
+from regcred.core.registrykey import is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -48,14 +49,18 @@ class PlainHTTP(RegistryUnreachable):
         self.host = host
 
 
-def open_session(hostname: str, context: ssl.SSLContext | None) -> aiohttp.ClientSession:
+def open_session(
+    hostname: str, context: ssl.SSLContext | None, env: Mapping[str, str]
+) -> aiohttp.ClientSession:
     """Make a pool of connections to one registry, and to where it leads.
 
     Args:
         hostname: of the registry, without port.
         context: what to trust; None for the system's store.
+        env: the environment, for the proxy variables.
     """
-    connector = aiohttp.TCPConnector(ssl=context or True, resolver=_Resolver(hostname))
+    resolver = _Resolver(hostname, proxy.hosts(env))
+    connector = aiohttp.TCPConnector(ssl=context or True, resolver=resolver)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -201,10 +206,20 @@ def _proxy(url: str, env: Mapping[str, str]) -> str | None:
 
 
 class _Resolver(AbstractResolver):
-    """DNS that does not resolve other names than the registry's to addresses off limits."""
+    """DNS that does not resolve the names that a registry leads to to addresses off limits.
 
-    def __init__(self, registry: str) -> None:
+    Those of this machine are off limits too, as where they are written out
+    (`regcred.core.pullflow`), unless the registry is on it.
+
+    Args:
+        registry: the name of the registry, which may be anywhere.
+        proxies: those of the proxies, which may too.
+    """
+
+    def __init__(self, registry: str, proxies: frozenset[str]) -> None:
         self._registry = registry
+        self._proxies = proxies
+        self._is_here = is_loopback(registry)
         self._resolver = ThreadedResolver()
 
     async def resolve(
@@ -214,11 +229,18 @@ class _Resolver(AbstractResolver):
             found = await self._resolver.resolve(host, port, family)
         except UnicodeError:
             raise OSError("no name that DNS could know") from None
-        if host != self._registry and any(is_off_limits(each["host"]) for each in found):
+        addresses = [each["host"] for each in found]
+        if host == self._registry:
+            # A registry of this machine may have any name.
+            self._is_here = self._is_here or all(map(is_loopback, addresses))
+        elif host not in self._proxies and not all(map(self._may_lead_to, addresses)):
             raise RegistryProtocolError(
                 f"{self._registry} leads to {host}, an address that no registry may lead to"
             )
         return found
+
+    def _may_lead_to(self, address: str) -> bool:
+        return not is_off_limits(address) and (self._is_here or not is_loopback(address))
 
     async def close(self) -> None:
         """There is nothing to close."""

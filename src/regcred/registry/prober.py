@@ -145,7 +145,7 @@ class Prober:
             url,
             config.api,
             image.domain if host != image.registry_host else "",
-            open_session(urlsplit(url).hostname or "", context),
+            open_session(urlsplit(url).hostname or "", context, self._env),
             self._concurrency,
             may_change=not plain and not config.server and is_loopback(host),
         )

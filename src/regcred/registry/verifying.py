@@ -89,7 +89,7 @@ async def _log_in(
     registry: str, credential: Credential, context: ssl.SSLContext, env: Mapping[str, str]
 ) -> tokenflow.Outcome:
     flow = tokenflow.authenticate(registry, credential)
-    async with open_session(urlsplit(registry).hostname or "", context) as session:
+    async with open_session(urlsplit(registry).hostname or "", context, env) as session:
         request = next(flow)
         while True:
             response = await exchange(session, request, env)

@@ -77,3 +77,17 @@ def test_the_variable_that_is_wrong_is_named():
     with pytest.raises(proxy.BadProxy, match="the environment's https_proxy is a SOCKS proxy"):
         proxy.from_environment("https://registry.example.com/v2/", env)
     assert proxy.from_environment("http://registry.example.com/v2/", env) == ""
+
+
+@pytest.mark.parametrize(
+    ("env", "hosts"),
+    [
+        ({}, set()),
+        ({"HTTPS_PROXY": "http://u:p@Proxy.corp:3128", "no_proxy": "x"}, {"proxy.corp"}),
+        ({"https_proxy": "a:1", "HTTP_PROXY": "http://[::1]:2"}, {"a", "::1"}),
+        ({"HTTPS_PROXY": "http://[", "HTTP_PROXY": "b"}, {"b"}),
+        ({"HTTPS_PROXY": "http://:3128"}, set()),
+    ],
+)
+def test_hosts_of_all_proxies(env, hosts):
+    assert proxy.hosts(env) == hosts

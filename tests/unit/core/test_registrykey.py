@@ -267,7 +267,16 @@ def test_docker_hub_is_known_by_its_names():
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "LOCALHOST:5000", "127.0.0.1", "127.1.2.3:5000", "[::1]", "[::1]:5000", "::1"],
+    [
+        "localhost",
+        "LOCALHOST:5000",
+        "127.0.0.1",
+        "127.1.2.3:5000",
+        "[::1]",
+        "[::1]:5000",
+        "::1",
+        "::ffff:127.0.0.1",
+    ],
 )
 def test_loopback_is_this_machine(host):
     assert is_loopback(host)

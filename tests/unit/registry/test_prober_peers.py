@@ -461,6 +461,47 @@ async def test_name_that_resolves_to_a_metadata_service_is_not_asked(serve, name
     assert "no registry may lead to" in answer.message
 
 
+@pytest.mark.parametrize("by", ["realm", "redirect"])
+async def test_name_of_this_machine_is_not_asked_for_a_registry_elsewhere(serve, names, by):
+    inside = await serve(has_all)
+    names["inside.example.com"] = ("127.0.0.1", inside.port)
+    names["localhost.example.com"] = ("::ffff:127.0.0.1", inside.port)
+
+    async def leads_there(request):
+        url = f"http://{there}/"
+        if by == "redirect":
+            raise web.HTTPTemporaryRedirect(url)
+        return challenge(f'Bearer realm="{url}",service="s"')
+
+    # Elsewhere is behind a proxy: here nobody knows its address.
+    names["proxy.example.com"] = ("127.0.0.1", (await serve(leads_there)).port)
+    direct = "inside.example.com,localhost.example.com"
+    env = {"HTTP_PROXY": "http://proxy.example.com", "NO_PROXY": direct}
+    for there in ("inside.example.com", "localhost.example.com"):
+        answer = await probe(
+            "registry.example.com", credential=None, plain_http=["registry.example.com"], env=env
+        )
+        assert answer.reason == Reason.UNREACHABLE
+        assert answer.message == (
+            f"registry.example.com leads to {there}, an address that no registry may lead to"
+        )
+    assert inside.requests == []
+
+
+async def test_registry_on_this_machine_leads_to_others_there_whatever_their_names(serve, names):
+    store = await serve(has_all)
+
+    async def sends_on(request):
+        raise web.HTTPTemporaryRedirect(f"http://store.example.com{request.path_qs}")
+
+    peer = await serve(sends_on)
+    names["store.example.com"] = ("127.0.0.1", store.port)
+    names["registry.example.com"] = ("127.0.0.1", peer.port)
+    assert (await probe(peer)).reason == Reason.OK
+    answer = await probe("registry.example.com", plain_http=["registry.example.com"])
+    assert answer.reason == Reason.OK
+
+
 async def test_address_in_a_spelling_of_old_is_not_asked(serve):
     async def sends_on(request):
         return web.Response(status=307, headers={"Location": "http://2852039166/"})
