@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from regcred.core.errors import RegcredError
 
 
+#: A registry may fail for an image and be well: so many in a row, at least, say that it is not.
+_FEWEST_FAILURES = 3
+
+
 class Door:
     """One login at one registry.
 
@@ -65,7 +69,7 @@ class Site:
         self.may_change = may_change
         #: Why nothing more is asked here.
         self.failure: RegcredError | None = None
-        self._most_failures = concurrency
+        self._most_failures = max(concurrency, _FEWEST_FAILURES)
         self._failures = 0
         self._answered = False
         self._doors: dict[tuple[str, Password] | None, Door] = {}

@@ -564,13 +564,14 @@ async def test_registry_that_falls_silent_is_given_up(serve):
     assert len(peer.requests) < 10
 
 
-async def test_registry_that_only_fails_is_given_up(serve):
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_registry_that_only_fails_is_given_up(serve, concurrency):
     async def fails(request):
         return web.Response(status=501)
 
     peer = await serve(fails)
     names = [f"app-{number}" for number in range(60)]
-    answers = await probe_all(peer, names, concurrency=2)
+    answers = await probe_all(peer, names, concurrency=concurrency)
     assert {answer.reason for answer in answers} == {Reason.UNREACHABLE}
     assert {answer.message for answer in answers} == {
         f"{peer.address} answers with HTTP status 501"
@@ -578,13 +579,18 @@ async def test_registry_that_only_fails_is_given_up(serve):
     assert len(peer.requests) < 10
 
 
-async def test_registry_that_fails_for_one_image_is_asked_for_the_others(serve):
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_registry_that_fails_for_two_images_is_asked_for_the_others(serve, concurrency):
+    bad = ("app-1/", "app-2/")
+
     async def fails(request):
-        return web.Response(status=501) if "app-1/" in request.path else manifest()
+        is_bad = any(name in request.path for name in bad)
+        return web.Response(status=501) if is_bad else manifest()
 
     peer = await serve(fails)
-    answers = await probe_all(peer, [f"app-{number}" for number in range(9)], concurrency=2)
-    assert [answer.reason == Reason.OK for answer in answers] == [n != 1 for n in range(9)]
+    names = [f"app-{number}" for number in range(9)]
+    answers = await probe_all(peer, names, concurrency=concurrency)
+    assert [answer.reason == Reason.OK for answer in answers] == [n not in (1, 2) for n in range(9)]
 
 
 async def test_certificate_that_is_not_trusted(serve, tls, ca_file):
