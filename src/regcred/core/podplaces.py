@@ -28,6 +28,29 @@ _CORE_VERSION = re.compile(r"v1((alpha|beta)[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Mappings in a place that make Pods of their own, with settings that others there lack.
+
+    Args:
+        path: from the end of the place's path to them.
+        account: from the settings to the name of their ServiceAccount.
+        inherited: from the end of the place's path to the name that they have without it, if that
+            is not the place's.
+        settings: from the end of the place's path to settings that are kept apart, each for one of
+            them; empty where the mappings themselves hold theirs.
+        named: keys of the name that the two have in common: in the settings, in the mapping.
+        below: from the settings to what may hold a list in place of the place's.
+    """
+
+    path: Path
+    account: Path = ("serviceAccountName",)
+    inherited: Path = ()
+    settings: Path = ()
+    named: tuple[str, str] = ("", "")
+    below: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A mapping that holds ``imagePullSecrets``, in objects of one kind.
 
@@ -38,6 +61,7 @@ class Place:
         accounts: from the end of `path` to the name of their ServiceAccount, and to those that
             some of them have instead.
         only_extend: leave it alone where it has no list, since it then inherits another's.
+        parts: which of its Pods have what instead.
     """
 
     path: Path
@@ -45,6 +69,12 @@ class Place:
     images: tuple[Path, ...] = _POD_IMAGES
     accounts: tuple[Path, ...] = (("serviceAccountName",),)
     only_extend: bool = False
+    parts: tuple[Part, ...] = ()
+
+    def part(self, path: Path) -> Part | None:
+        """The innermost of `parts` that an image of `images` is in."""
+        around = [part for part in self.parts if path[: len(part.path)] == part.path]
+        return max(around, key=lambda part: len(part.path), default=None)
 
 
 SERVICE_ACCOUNT = Place((), images=(), accounts=())
@@ -55,14 +85,16 @@ _TEMPLATE = (Place(("spec", "template", "spec")),)
 _JOB_SET: Path = ("replicatedJobs", "*", "template", "spec", "template", "spec")
 _TRAINING_RUNTIME = (Place(("spec", "template", "spec", *_JOB_SET)),)
 _JOB_TEMPLATE = (Place(("spec", "jobTemplate", "spec", "template", "spec")),)
+_ARGO_DEFAULT = ("templateDefaults", "serviceAccountName")
+_ARGO_TEMPLATES: tuple[Path, ...] = (
+    ("templates", "*"),
+    ("templateDefaults",),
+    ("templates", "*", "dag", "tasks", "*", "inline"),
+    ("templates", "*", "steps", "*", "*", "inline"),
+)
 _ARGO_IMAGES: tuple[Path, ...] = tuple(
     (*templates, *image)
-    for templates in (
-        ("templates", "*"),
-        ("templateDefaults",),
-        ("templates", "*", "dag", "tasks", "*", "inline"),
-        ("templates", "*", "steps", "*", "*", "inline"),
-    )
+    for templates in _ARGO_TEMPLATES
     for image in (
         ("container", "image"),
         ("script", "image"),
@@ -73,10 +105,17 @@ _ARGO_IMAGES: tuple[Path, ...] = tuple(
 )
 _ARGO_ACCOUNTS: tuple[Path, ...] = (
     ("serviceAccountName",),
-    ("templates", "*", "serviceAccountName"),
-    ("templateDefaults", "serviceAccountName"),
+    *((*templates, "serviceAccountName") for templates in _ARGO_TEMPLATES),
 )
-_ARGO_WORKFLOW = (Place(("spec",), images=_ARGO_IMAGES, accounts=_ARGO_ACCOUNTS),)
+# What is inline inherits nothing of the template that it stands in.
+_ARGO_PARTS = tuple(Part(templates, inherited=_ARGO_DEFAULT) for templates in _ARGO_TEMPLATES)
+
+
+def _argo(path: Path) -> tuple[Place, ...]:
+    return (Place(path, images=_ARGO_IMAGES, accounts=_ARGO_ACCOUNTS, parts=_ARGO_PARTS),)
+
+
+_ARGO_WORKFLOW = _argo(("spec",))
 _STEPS: tuple[Path, ...] = (
     ("steps", "*", "image"),
     ("sidecars", "*", "image"),
@@ -88,6 +127,23 @@ _PIPELINE_IMAGES = tuple(
     for tasks in ("tasks", "finally")
     for steps in _STEPS
 )
+
+
+def _task_runs(account: str, pod: str) -> tuple[Part, ...]:
+    """The tasks of a PipelineRun: `account` and `pod` are the keys of what they have of their own.
+
+    One that has no list inherits that of the run.
+    """
+    return tuple(
+        Part(
+            ("pipelineSpec", tasks, "*"),
+            (account,),
+            settings=("taskRunSpecs", "*"),
+            named=("pipelineTaskName", "name"),
+            below=(pod,),
+        )
+        for tasks in ("tasks", "finally")
+    )
 
 
 def _replicas(field: str) -> tuple[Place, ...]:
@@ -120,9 +176,7 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
     ("Workflow", "argoproj.io"): _ARGO_WORKFLOW,
     ("WorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
     ("ClusterWorkflowTemplate", "argoproj.io"): _ARGO_WORKFLOW,
-    ("CronWorkflow", "argoproj.io"): (
-        Place(("spec", "workflowSpec"), images=_ARGO_IMAGES, accounts=_ARGO_ACCOUNTS),
-    ),
+    ("CronWorkflow", "argoproj.io"): _argo(("spec", "workflowSpec")),
     # https://knative.dev/docs/serving/reference/serving-api/
     ("Service", "serving.knative.dev"): _TEMPLATE,
     ("Configuration", "serving.knative.dev"): _TEMPLATE,
@@ -158,6 +212,7 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
             ("podTemplate",),
             _PIPELINE_IMAGES,
             (("serviceAccountName",), ("taskRunSpecs", "*", "taskServiceAccountName")),
+            parts=_task_runs("taskServiceAccountName", "taskPodTemplate"),
         ),
         Place(("spec", "taskRunSpecs", "*", "taskPodTemplate"), images=(), only_extend=True),
     ),
@@ -170,6 +225,7 @@ KINDS: dict[tuple[str, str], tuple[Place, ...]] = {
                 ("taskRunTemplate", "serviceAccountName"),
                 ("taskRunSpecs", "*", "serviceAccountName"),
             ),
+            parts=_task_runs("serviceAccountName", "podTemplate"),
         ),
         Place(("spec", "taskRunSpecs", "*", "podTemplate"), images=(), only_extend=True),
     ),
@@ -231,6 +287,10 @@ def wanted(
         _want(root, (*place.path, *place.below, FIELD))[FIELD] = ALL
         for path in (*place.images, *place.accounts, ("serviceAccount",), *pod):
             _want(root, (*place.path, *path))
+        for part in place.parts:
+            if part.settings:
+                _want(root, (*place.path, *part.settings, part.named[0]))
+                _want(root, (*place.path, *part.path, part.named[1]))
     for path in more:
         _want(root, path)[path[-1]] = ALL
     _spread(root)

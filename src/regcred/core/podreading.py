@@ -6,7 +6,7 @@ them with the same credentials (https://kubernetes.io/docs/concepts/storage/volu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regcred.core import podplaces
 from regcred.core.errors import InvalidInput
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from regcred.core.manifestpath import KindPath, Path
+    from regcred.core.podplaces import Part, Place
 
 _ARCH, _OS = "kubernetes.io/arch", "kubernetes.io/os"
 
@@ -46,25 +47,21 @@ def templates(
     name = str(metadata.get("name") or "") or f"{metadata.get('generateName') or ''}*"
     for place in podplaces.places(kind, api_version, extra):
         for spec in _descend(obj, place.path):
-            containers = tuple(_containers(_mapping(spec), place))
-            if not containers:
-                continue
             selector = _mapping(_mapping(spec).get("nodeSelector"))
-            listed = next(_descend(spec, (*place.below, FIELD)), None)
-            secrets = tuple(names(listed, f"{kind.lower()}/{name}"))
-            yield PodTemplate(
-                f"{kind.lower()}/{name}",
-                str(metadata.get("namespace") or "") or namespace,
-                _account(spec, place),
-                secrets,
-                containers,
-                show((*place.path, *place.below)),
-                file,
-                exists and kind == "Pod",
-                str(selector.get(_OS) or ""),
-                str(selector.get(_ARCH) or ""),
-                bool(listed) and not secrets,
-            )
+            for pods, containers in _pods(spec, place, f"{kind.lower()}/{name}"):
+                yield PodTemplate(
+                    f"{kind.lower()}/{name}",
+                    str(metadata.get("namespace") or "") or namespace,
+                    pods.account,
+                    pods.secrets,
+                    tuple(containers),
+                    show((*place.path, *place.below)),
+                    file,
+                    exists and kind == "Pod",
+                    str(selector.get(_OS) or ""),
+                    str(selector.get(_ARCH) or ""),
+                    pods.nameless,
+                )
 
 
 def names(listed: Any, what: str) -> list[str]:
@@ -83,28 +80,74 @@ def names(listed: Any, what: str) -> list[str]:
     return list(dict.fromkeys(filter(None, found)))
 
 
-def _account(spec: Any, place: podplaces.Place) -> str:
-    for path in (*place.accounts[:1], ("serviceAccount",)):
-        if found := next(_descend(spec, path), None):
-            return str(found)
-    return "default"
+class _Pods(NamedTuple):
+    """What some Pods of a place have in common: see `PodTemplate`."""
+
+    account: str
+    secrets: tuple[str, ...]
+    nameless: bool
 
 
-def _containers(spec: dict[str, Any], place: podplaces.Place) -> Iterator[Container]:
+def _pods(spec: Any, place: Place, what: str) -> Iterator[tuple[_Pods, list[Container]]]:
+    """The Pods of a place, and what they need images for."""
+    found: dict[_Pods, list[Container]] = {}
     for path in place.images:
-        for holder in _descend(spec, path[:-1]):
-            container = _mapping(holder)
-            image = container.get(path[-1])
-            if isinstance(image, str) and image:
-                policy = str(container.get("imagePullPolicy") or "")
-                yield _container(str(container.get("name") or ""), image, policy)
-    if place.images:
-        for each in _descend(spec, ("volumes", "*")):
-            volume = _mapping(_mapping(each).get("image"))
-            image = volume.get("reference")
-            if isinstance(image, str) and image:
-                name = f"volume/{_mapping(each).get('name') or ''}"
-                yield _container(name, image, str(volume.get("pullPolicy") or ""))
+        part = place.part(path)
+        within = part.path if part else ()
+        for maker in _descend(spec, within):
+            containers = list(_containers(maker, path[len(within) :]))
+            if containers:
+                found.setdefault(_of(spec, place, part, maker, what), []).extend(containers)
+    if place.images and (volumes := list(_volumes(_mapping(spec)))):
+        found.setdefault(_of(spec, place, None, spec, what), []).extend(volumes)
+    yield from found.items()
+
+
+def _of(spec: Any, place: Place, part: Part | None, maker: Any, what: str) -> _Pods:
+    """What the Pods have that `maker` makes, a mapping that `part` leads to."""
+    account, listed = "", None
+    if part:
+        settings = _settings(spec, part, maker)
+        account = _text(settings, part.account) or _text(spec, part.inherited)
+        listed = next(_descend(settings, (*part.below, FIELD)), None) if part.below else None
+    if listed is None:
+        listed = next(_descend(spec, (*place.below, FIELD)), None)
+    for path in (*place.accounts[:1], ("serviceAccount",)):
+        account = account or _text(spec, path)
+    secrets = tuple(names(listed, what))
+    return _Pods(account or "default", secrets, bool(listed) and not secrets)
+
+
+def _settings(spec: Any, part: Part, maker: Any) -> Any:
+    if not part.settings:
+        return maker
+    theirs, own = part.named
+    name = _text(maker, (own,))
+    every = _descend(spec, part.settings) if name else ()
+    return next((each for each in every if _text(each, (theirs,)) == name), None)
+
+
+def _text(value: Any, path: Path) -> str:
+    """What stands at `path`; empty where nothing does, or where that is empty itself."""
+    return str(next(_descend(value, path), None) or "") if path else ""
+
+
+def _containers(maker: Any, path: Path) -> Iterator[Container]:
+    for holder in _descend(maker, path[:-1]):
+        container = _mapping(holder)
+        image = container.get(path[-1])
+        if isinstance(image, str) and image:
+            policy = str(container.get("imagePullPolicy") or "")
+            yield _container(str(container.get("name") or ""), image, policy)
+
+
+def _volumes(spec: dict[str, Any]) -> Iterator[Container]:
+    for each in _descend(spec, ("volumes", "*")):
+        volume = _mapping(_mapping(each).get("image"))
+        image = volume.get("reference")
+        if isinstance(image, str) and image:
+            name = f"volume/{_mapping(each).get('name') or ''}"
+            yield _container(name, image, str(volume.get("pullPolicy") or ""))
 
 
 def _container(name: str, image: str, policy: str) -> Container:

@@ -569,6 +569,7 @@ def test_pods_with_an_image():
 
 def test_lists_of_serviceaccounts_are_carried_over():
     attached = {("team", "default"): ("one", "two"), ("team", "build"): ("two", "three")}
+    attached["team", "inline"] = ("four",)
     text = POD.replace("{name: a}", "{name: a, namespace: team}") + "spec: {}\n"
     request = Request(("new",), attached=attached, keep=True)
     done = inject(Document(text, line=7), request)
@@ -579,12 +580,13 @@ def test_lists_of_serviceaccounts_are_carried_over():
     assert change.added == ("one", "two", "new")
     workflow = (
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\n"
-        "spec:\n  templates: [{serviceAccountName: build}, {serviceAccountName: build}]\n"
+        "spec:\n  templates: [{serviceAccountName: build}, {serviceAccountName: build},\n"
+        "    {dag: {tasks: [{inline: {serviceAccountName: inline}}]}}]\n"
     )
     request = Request(("new",), namespace="team", attached=attached, keep=True)
     (change,) = inject(Document(workflow), request).changes
-    assert change.added == ("one", "two", "three", "new")
-    assert change.serviceaccounts == (("team", "default"), ("team", "build"))
+    assert change.added == ("one", "two", "three", "four", "new")
+    assert [name for _, name in change.serviceaccounts] == ["default", "build", "inline"]
     # A Pod that had a list of its own got nothing from its ServiceAccount before.
     done = inject(Document(f"{POD}spec: {{imagePullSecrets: [{{name: old}}]}}\n"), request)
     assert done.changes[0].serviceaccounts == ()

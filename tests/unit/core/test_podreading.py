@@ -1,8 +1,9 @@
 import pytest
 
+from regcred.core import documents
 from regcred.core.errors import InvalidInput
 from regcred.core.manifestpath import parse_kind_path
-from regcred.core.plainobjects import Text
+from regcred.core.plainobjects import Reader, Text
 from regcred.core.podreading import names, templates
 from regcred.core.podtemplate import Container
 
@@ -102,6 +103,108 @@ def test_kinds_that_nest_deeper():
     nested = pod() | {"kind": "Own", "apiVersion": "a/v1"}
     extra = (parse_kind_path("Own.a=.spec"),)
     assert only(nested, extra=extra).containers == (Container("app", "a"),)
+
+
+def read(text):
+    """The templates in YAML, so that what is read of it is enough."""
+    reader = Reader()
+    return [
+        template
+        for document in documents.split([text])
+        for obj in reader.read(document)
+        for template in templates(obj.content)
+    ]
+
+
+THEIRS = "{imagePullSecrets: [{name: theirs}]}"
+
+
+def whose(found):
+    return {template.account: [c.image for c in template.containers] for template in found}
+
+
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: {kind}
+metadata: {{name: w}}
+spec: {before}{{
+  serviceAccountName: main,
+  {defaults}
+  volumes: [{{name: v, image: {{reference: volume}}}}],
+  templates: [
+    {{name: a, container: {{image: a}}}},
+    {{name: b, serviceAccountName: builder, container: {{image: b}}, sidecars: [{{image: c}}]}},
+    {{name: d, serviceAccountName: other, dag: {{tasks: [
+      {{inline: {{container: {{image: d}}}}}},
+      {{inline: {{serviceAccountName: builder, script: {{image: e}}}}}},
+    ]}}}},
+    {{name: f, serviceAccountName: other, steps: [[{{inline: {{container: {{image: f}}}}}}]]}},
+  ]}}{after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [("Workflow", "", ""), ("CronWorkflow", "{workflowSpec: ", "}")],
+)
+def test_templates_of_argo_have_their_own_accounts(kind, before, after):
+    text = WORKFLOW.format(kind=kind, before=before, after=after, defaults="{defaults}")
+    assert whose(read(text.replace("{defaults}", ""))) == {
+        "main": ["a", "d", "f", "volume"],
+        "builder": ["b", "c", "e"],
+    }
+    defaults = "templateDefaults: {serviceAccountName: usual, container: {image: u}},"
+    assert whose(read(text.replace("{defaults}", defaults))) == {
+        "usual": ["a", "u", "d", "f"],
+        "builder": ["b", "c", "e"],
+        "main": ["volume"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "own", "account", "pod"),
+    [
+        (
+            "v1",
+            f"taskRunTemplate: {{serviceAccountName: main, podTemplate: {THEIRS}}}",
+            "serviceAccountName",
+            "podTemplate",
+        ),
+        (
+            "v1beta1",
+            f"serviceAccountName: main\n  podTemplate: {THEIRS}",
+            "taskServiceAccountName",
+            "taskPodTemplate",
+        ),
+    ],
+)
+def test_tasks_of_tekton_have_their_own_accounts_and_lists(version, own, account, pod):
+    found = read(f"""
+apiVersion: tekton.dev/{version}
+kind: PipelineRun
+metadata: {{name: r}}
+spec:
+  {own}
+  taskRunSpecs:
+  - {{pipelineTaskName: b, {account}: builder}}
+  - {{pipelineTaskName: c, {pod}: {{imagePullSecrets: [{{name: mine}}]}}}}
+  - {{pipelineTaskName: d, {account}: builder, {pod}: {{imagePullSecrets: []}}}}
+  - {{{account}: nobody}}
+  pipelineSpec:
+    tasks:
+    - {{name: a, taskSpec: {{steps: [{{image: a}}]}}}}
+    - {{name: b, taskSpec: {{steps: [{{image: b}}], sidecars: [{{image: bb}}]}}}}
+    - {{name: c, taskSpec: {{steps: [{{image: c}}]}}}}
+    - {{taskSpec: {{steps: [{{image: e}}]}}}}
+    finally:
+    - {{name: d, taskSpec: {{steps: [{{image: d}}]}}}}
+""")
+    assert [(t.account, t.secrets, [c.image for c in t.containers]) for t in found] == [
+        ("main", ("theirs",), ["a", "e"]),
+        ("builder", ("theirs",), ["b", "bb"]),
+        ("main", ("mine",), ["c"]),
+        ("builder", (), ["d"]),
+    ]
 
 
 def test_places_that_have_no_images_of_their_own():
