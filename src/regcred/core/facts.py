@@ -120,6 +120,10 @@ class Facts:
         frozen: what the list comes to that the Pod has, and keeps.
         anew: what the list comes to that a Pod gets which is made now by the same owner; None
             where the Pod has no owner that makes it anew.
+        cut_off: what those Secrets of its ServiceAccount come to that it does not get, since it has
+            a list of its own; None where there are none.
+        others: what the pull Secrets of its namespace come to that stand neither on the Pod nor on
+            its ServiceAccount; None where there are none, or they could not be read.
         account: its ServiceAccount.
         secrets: by name, those of its list and of its ServiceAccount's.
         elsewhere: Secret's name → other namespaces that have a pull Secret of that name; only for
@@ -141,5 +145,7 @@ class Facts:
     secrets: Mapping[str, SecretFacts] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tries: Tries = field(default_factory=Tries)
+    cut_off: Login | None = None
+    others: Login | None = None
     unread: tuple[Unread, ...] = ()
     not_probed: str = ""
