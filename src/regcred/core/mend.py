@@ -7,10 +7,16 @@ from one value, so neither says anything that the other does not do.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import gojson
 
 if TYPE_CHECKING:
     from regcred.core.stuck import StuckPod, Waiting
+
+#: The kinds whose template ``kubectl rollout restart`` annotates.
+RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +30,18 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Have the owner make its Pods anew."""
+    """Have the owner make its Pods anew; where it keeps those that wait, these are deleted."""
 
     waiting: Waiting
 
 
 @dataclass(frozen=True, slots=True)
 class AddToTemplate:
-    """Add a pull Secret to the list in the owner's template."""
+    """Add a pull Secret to the list in the owner's template.
+
+    Where the owner keeps its Pods that wait (`keeps_stuck_pods`), or is of a kind that replaces
+    none by itself, these are deleted after that.
+    """
 
     waiting: Waiting
     secret: str
@@ -54,7 +64,7 @@ class Recreate:
 
 @dataclass(frozen=True, slots=True)
 class CopySecret:
-    """Copy a pull Secret's login from another namespace."""
+    """Copy a pull Secret's login from another namespace, `source`."""
 
     name: str
     source: str
@@ -70,8 +80,119 @@ class Mend:
 
     Args:
         command: for a shell.
-        step: what it does; None where it needs what regcred does not have, a password say.
+        step: what it does; None where it needs what regcred does not have, a password say, or
+            where it is for a person to decide.
     """
 
     command: str
     step: Step | None = None
+
+
+def attach(namespace: str, account: str, secret: str) -> Mend:
+    """Put `secret` on a ServiceAccount."""
+    command = f"regcred attach {secret} -n {namespace} --serviceaccount {account}"
+    return Mend(command, Attach(namespace, account, secret))
+
+
+def restart(waiting: Waiting) -> Mend:
+    """Have the Pods made anew, as their owner makes them now."""
+    target, where = _target(waiting)
+    if waiting.kind == "Pod":
+        return recreate(waiting.pods[0])
+    if waiting.kind not in RESTARTABLE:  # a Job, say: what controls a Pod replaces it
+        return delete(waiting.pods)
+    command = f"kubectl rollout restart {target} {where}"
+    if waiting.paused:
+        return Mend(f"kubectl rollout resume {target} {where} && {command}")
+    if keeps_stuck_pods(waiting):
+        command = f"{command} && {delete(waiting.pods).command}"
+    return Mend(command, Restart(waiting))
+
+
+def add_to_template(waiting: Waiting, secret: str) -> Mend:
+    """Add `secret` to the list that the owner's template has; of a bare Pod, to its own."""
+    if waiting.kind == "Pod":
+        return recreate(waiting.pods[0], secret)
+    target, where = _target(waiting)
+    command = f"kubectl patch {target} {where} -p {quote(_list_of(secret, template=True))}"
+    if waiting.paused:
+        return Mend(f"kubectl rollout resume {target} {where} && {command}")
+    if waiting.kind not in RESTARTABLE or keeps_stuck_pods(waiting):
+        command = f"{command} && {delete(waiting.pods).command}"
+    return Mend(command, AddToTemplate(waiting, secret))
+
+
+def delete(pods: tuple[StuckPod, ...]) -> Mend:
+    """Delete Pods of one namespace that their controller replaces."""
+    names = " ".join(pod.name for pod in pods)
+    return Mend(f"kubectl delete pod {names} -n {pods[0].namespace}", DeletePods(pods))
+
+
+def recreate(pod: StuckPod, secret: str = "") -> Mend:
+    """Make a bare Pod anew, with `secret` added to its list where given."""
+    where = f"-n {pod.namespace}"
+    change = _list_of(secret, template=False)
+    add = f"kubectl patch --local -f - -o yaml -p {quote(change)} | " if secret else ""
+    command = f"kubectl get pod {pod.name} {where} -o yaml | {add}kubectl replace --force -f -"
+    return Mend(command, Recreate(pod, secret))
+
+
+def copy(name: str, source: str, namespace: str) -> Mend:
+    """Copy the login of a pull Secret from the namespace `source`."""
+    command = (
+        f"kubectl get secret {name} -n {source} -o jsonpath='{{.data.\\.dockerconfigjson}}' | "
+        f"base64 -d | regcred secret {name} -n {namespace} "
+        "--from-file=.dockerconfigjson=/dev/stdin"
+    )
+    return Mend(command, CopySecret(name, source, namespace))
+
+
+def login(
+    registry: str,
+    namespace: str,
+    account: str,
+    *,
+    name: str = "",
+    adopt: bool = False,
+    restart: bool = False,
+) -> Mend:
+    """Log in; for a person, who has the password.
+
+    Args:
+        registry: the image's.
+        namespace: the Pod's.
+        account: the Pod's ServiceAccount.
+        name: the Secret that the Pod has; empty for regcred's own.
+        adopt: whether somebody else made it.
+        restart: whether the Pod is to be made anew.
+    """
+    words = ["regcred", "login", registry, "-n", namespace]
+    if name not in ("", "regcred"):
+        words += ["--name", name]
+    if account != "default":
+        words += ["--serviceaccount", account]
+    words += ["--adopt"] * adopt + ["--restart"] * restart
+    return Mend(" ".join(map(quote, words)))
+
+
+def remove(namespace: str, secret: str) -> Mend:
+    """Delete a Secret; for a person, since what is in it is lost."""
+    return Mend(f"kubectl delete secret {secret} -n {namespace}")
+
+
+def keeps_stuck_pods(waiting: Waiting) -> bool:
+    """Whether new Pods do not come while the old ones are there.
+
+    A StatefulSet first waits for the stuck Pod to become ready: for ever.
+    """
+    return waiting.kind == "StatefulSet" or waiting.on_delete
+
+
+def _list_of(secret: str, *, template: bool) -> str:
+    """A strategic merge patch: the list's entries are merged by their names."""
+    spec: dict[str, Any] = {"spec": {"imagePullSecrets": [{"name": secret}]}}
+    return gojson.dumps({"spec": {"template": spec}} if template else spec)
+
+
+def _target(waiting: Waiting) -> tuple[str, str]:
+    return f"{waiting.kind.lower()}/{waiting.name}", f"-n {waiting.pods[0].namespace}"

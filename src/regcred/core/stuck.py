@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import gojson
+from regcred.core import mend
 from regcred.core.errors import InvalidImage
 from regcred.core.image import parse_image
 from regcred.core.keyring import falls_back
@@ -26,9 +26,6 @@ WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 
 #: kubelet's reasons for a container whose image it has not asked for, or not been refused, yet.
 NOT_STARTED = frozenset({"ContainerCreating", "PodInitializing"})
-
-#: The kinds whose template ``kubectl rollout restart`` annotates.
-RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,83 +101,27 @@ def advise(waiting: Waiting, *, secret: str, attached: Collection[str]) -> Advic
         return Advice(
             f"{waits}; its template has a list of pull Secrets of its own, "
             "and then the ServiceAccount's is not used",
-            _in_template(waiting, secret),
+            mend.add_to_template(waiting, secret).command,
         )
     if waiting.kind == "Pod" and pod.pull_secrets:
         return Advice(
             f"{waits}; it has a list of pull Secrets, which is frozen, "
             "and with a list of its own it would not get the ServiceAccount's",
-            _anew(pod, secret),
+            mend.recreate(pod, secret).command,
         )
+    anew = mend.restart(waiting)
     if pod.serviceaccount not in attached:
+        attach = mend.attach(pod.namespace, pod.serviceaccount, secret)
         return Advice(
             f"{waits}; it runs as ServiceAccount {pod.serviceaccount}, which has no {secret}",
-            f"regcred attach {secret} -n {pod.namespace} --serviceaccount {pod.serviceaccount}"
-            f" && {_restart(waiting)}",
+            f"{attach.command} && {anew.command}",
         )
     return Advice(
         f"{waits}; it was made before the login, and a Pod's list of pull Secrets is frozen"
         + (" (its rollout is paused)" if waiting.paused else ""),
-        _restart(waiting),
-        restart=waiting.kind in RESTARTABLE and not waiting.paused,
+        anew.command,
+        restart=isinstance(anew.step, mend.Restart),
     )
-
-
-def _in_template(waiting: Waiting, secret: str) -> str:
-    """The command that adds `secret` to the template's list."""
-    target, where = _target(waiting)
-    hint = f"kubectl patch {target} {where} -p '{_list_of(secret, template=True)}'"
-    if waiting.paused:
-        return f"kubectl rollout resume {target} {where} && {hint}"
-    if waiting.kind in RESTARTABLE and not _keeps_stuck_pods(waiting):
-        return hint
-    return f"{hint} && {_delete(waiting)}"
-
-
-def _restart(waiting: Waiting) -> str:
-    """The command that has the Pods made anew, as they are."""
-    target, where = _target(waiting)
-    if waiting.kind == "Pod":
-        return _anew(waiting.pods[0])
-    if waiting.kind not in RESTARTABLE:  # a Job, say: what controls a Pod replaces it
-        return _delete(waiting)
-    hint = f"kubectl rollout restart {target} {where}"
-    if waiting.paused:
-        return f"kubectl rollout resume {target} {where} && {hint}"
-    return f"{hint} && {_delete(waiting)}" if _keeps_stuck_pods(waiting) else hint
-
-
-def _keeps_stuck_pods(waiting: Waiting) -> bool:
-    """Whether new Pods do not come while the old ones are there.
-
-    A StatefulSet first waits for the stuck Pod to become ready: for ever.
-    """
-    return waiting.kind == "StatefulSet" or waiting.on_delete
-
-
-def _delete(waiting: Waiting) -> str:
-    names = " ".join(pod.name for pod in waiting.pods)
-    return f"kubectl delete pod {names} -n {waiting.pods[0].namespace}"
-
-
-def _anew(pod: StuckPod, secret: str = "") -> str:
-    """The command that makes a bare Pod anew, with `secret` added to its list where given."""
-    where = f"-n {pod.namespace}"
-    add = f"kubectl patch --local -f - -o yaml -p '{_list_of(secret, template=False)}' | "
-    return (
-        f"kubectl get pod {pod.name} {where} -o yaml | "
-        f"{add if secret else ''}kubectl replace --force -f -"
-    )
-
-
-def _list_of(secret: str, *, template: bool) -> str:
-    """A strategic merge patch: the list's entries are merged by their names."""
-    spec: dict[str, Any] = {"spec": {"imagePullSecrets": [{"name": secret}]}}
-    return gojson.dumps({"spec": {"template": spec}} if template else spec)
-
-
-def _target(waiting: Waiting) -> tuple[str, str]:
-    return f"{waiting.kind.lower()}/{waiting.name}", f"-n {waiting.pods[0].namespace}"
 
 
 def find_stuck(

@@ -146,7 +146,7 @@ async def restart(
     Args:
         client: the API server.
         namespace: the namespace.
-        waiting: what `find_waiting` found, of a kind in `stuck.RESTARTABLE`.
+        waiting: what `find_waiting` found, of a kind in `mend.RESTARTABLE`.
         now: written into the annotation; with time zone.
         dry_run: have the server check the change without keeping it.
 
