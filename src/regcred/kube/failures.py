@@ -21,7 +21,7 @@ from regcred.core.errors import ClusterUnreachable, Forbidden
 from regcred.kube import tls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from regcred.kube.auth import Proof
     from regcred.kube.config import ClusterConfig
@@ -125,6 +125,38 @@ def together(errors: Mapping[str, Forbidden]) -> Forbidden:
     )
 
 
+def of_kinds(errors: Sequence[Forbidden]) -> Forbidden | None:
+    """One error for several kinds of objects that may not be listed, each for the same person.
+
+    Args:
+        errors: one for each kind, in one namespace.
+
+    Returns:
+        The error, whose message goes on after the names of the kinds; None where the answers do
+        not tell that it is the same person, since then no one Role does.
+    """
+    matches = [_DENIED.search(error.message) for error in errors]
+    denied = [match.groupdict(default="") for match in matches if match]
+    common = {(each["user"], each["verb"], each["namespace"]) for each in denied}
+    if len(denied) != len(errors) or len(common) != 1:
+        return None
+    first = errors[0]
+    ((user, verb, namespace),) = common
+    hint = first.hint
+    if "kubectl create" in hint:
+        check = "kubectl auth can-i --list"
+        check += f" -n {shlex.quote(namespace)}" if namespace else ""
+        grant = _grant(user, verb, [_resource(each) for each in denied], namespace, "workloads")
+        hint = f"check with: {check}; whoever may grant it: {grant}"
+    return Forbidden(
+        f"user {user!r} has no right to {verb} them",
+        hint=hint,
+        status=first.status,
+        reason=first.reason,
+        causes=first.causes,
+    )
+
+
 def _why_unauthorized(config: ClusterConfig, proof: Proof, now: datetime) -> str:
     auth, again = config.auth, f"get a new credential for {config.source}"
     if not proof.authorization and not proof.certificate:
@@ -178,25 +210,47 @@ def _missing_right(denied: dict[str, str], config: ClusterConfig) -> str:
     if user == "system:anonymous" and config.auth.is_anonymous:
         return f"{config.source} holds no credential"
     plain, _, subresource = denied["resource"].partition("/")
-    resource = f"{plain}.{denied['group']}" if denied["group"] else plain
+    resource = _resource(denied).partition("/")[0]
     if verb == "impersonate":
         return f"may you? kubectl auth can-i impersonate {shlex.quote(resource)}"
     within = f" -n {shlex.quote(namespace)}" if namespace else ""
     sub = f" --subresource={subresource}" if subresource else ""
     check = f"kubectl auth can-i {verb} {resource}{sub}{within or ' -A'}"
+    # No more than was asked for: a right to read one Secret is not one to read them all.
+    # RBAC can name the object only where the request does.
+    only = denied["name"] if verb in _NAMED_VERBS else ""
+    grant = _grant(user, verb, [_resource(denied)], namespace, plain, only)
+    return f"check with: {check}; whoever may grant it: {grant}"
+
+
+def _resource(denied: dict[str, str]) -> str:
+    """What a right is for, as kubectl takes it: ``deployments.apps``, ``pods/log``."""
+    plain, slash, subresource = denied["resource"].partition("/")
+    resource = f"{plain}.{denied['group']}" if denied["group"] else plain
+    return f"{resource}{slash}{subresource}"
+
+
+def _grant(
+    user: str, verb: str, resources: Sequence[str], namespace: str, what: str, only: str = ""
+) -> str:
+    """The command that grants a right.
+
+    Args:
+        user: who gets it.
+        verb: to do what.
+        resources: to which kinds of objects.
+        namespace: where; empty for everywhere.
+        what: all of them in one word.
+        only: the name of the one object that it is for; empty for all.
+    """
     if user.startswith(_SERVICE_ACCOUNT):
         subject = f"--serviceaccount={user.removeprefix(_SERVICE_ACCOUNT)}"
     else:
         subject = f"--user={shlex.quote(user)}"
-    role, name = ("role" if namespace else "clusterrole"), f"regcred-{verb}-{plain}"
-    target = f"{resource}/{subresource}" if subresource else resource
-    # No more than was asked for: a right to read one Secret is not one to read them all.
-    # RBAC can name the object only where the request does.
-    only = ""
-    if verb in _NAMED_VERBS and denied["name"]:
-        only = f" --resource-name={shlex.quote(denied['name'])}"
+    within = f" -n {shlex.quote(namespace)}" if namespace else ""
+    role, name = ("role" if namespace else "clusterrole"), f"regcred-{verb}-{what}"
+    which = f" --resource-name={shlex.quote(only)}" if only else ""
     return (
-        f"check with: {check}; whoever may grant it: "
-        f"kubectl create {role} {name} --verb={verb} --resource={target}{only}{within} && "
-        f"kubectl create {role}binding {name} --{role}={name} {subject}{within}"
+        f"kubectl create {role} {name} --verb={verb} --resource={','.join(resources)}{which}"
+        f"{within} && kubectl create {role}binding {name} --{role}={name} {subject}{within}"
     )

@@ -15,6 +15,7 @@ from regcred.core.podreading import templates
 from regcred.core.pullsecret import PullSecret
 from regcred.core.serviceaccount import attached_names
 from regcred.core.stuck import controller
+from regcred.kube import failures
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
     CRONJOBS,
@@ -59,7 +60,8 @@ class Workloads:
 
     Args:
         templates: of the objects that no other one here controls.
-        unread: what could not be listed: what it is, and the error.
+        unread: what could not be listed: what it is, and the error; one for all kinds of a
+            namespace that somebody has no right to.
     """
 
     templates: list[PodTemplate] = field(default_factory=list)
@@ -86,6 +88,7 @@ async def find(
     places = [(resource, scope) for scope in scopes for resource in KINDS]
     listed: dict[tuple[Resource, str | None], list[_Owned]] = {}
     found = Workloads()
+    refused: dict[tuple[Resource, str | None], RegcredError] = {}
 
     async def one(place: tuple[Resource, str | None]) -> list[_Owned]:
         resource, namespace = place
@@ -101,16 +104,41 @@ async def find(
         if isinstance(answer, RegcredError):
             if not isinstance(answer, Forbidden | NotFound):
                 raise answer
-            found.unread.append((place[0].describe(place[1]), answer))
+            refused[place] = answer
         else:
             listed[place] = answer
+    for scope in scopes:
+        errors = {kind: refused[kind, scope] for kind in KINDS if (kind, scope) in refused}
+        found.unread += _unread(errors, scope)
     if not listed and found.unread:
-        raise found.unread[0][1]
+        what, error = found.unread[0]
+        if what not in error.message:
+            error.message = f"cannot list {what}: {error.message}"
+        raise error
     uids = {owned.uid for every in listed.values() for owned in every}
     for place in places:
         for owned in listed.get(place, []):
             if owned.needed and owned.controller not in uids:
                 found.templates += owned.templates
+    return found
+
+
+def _unread(
+    errors: dict[Resource, RegcredError], namespace: str | None
+) -> list[tuple[str, RegcredError]]:
+    """What could not be listed: those kinds as one that take the same Role to be listed."""
+    denied = {kind: error for kind, error in errors.items() if type(error) is Forbidden}
+    together = failures.of_kinds(tuple(denied.values())) if len(denied) > 1 else None
+    found: list[tuple[str, RegcredError]] = []
+    if together:
+        *others, last = denied
+        kinds = ", ".join(kind.plural for kind in others)
+        found.append((f"{kinds} and {last.describe(namespace)}", together))
+    found += [
+        (kind.describe(namespace), error)
+        for kind, error in errors.items()
+        if not together or kind not in denied
+    ]
     return found
 
 

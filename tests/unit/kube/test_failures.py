@@ -110,6 +110,41 @@ def test_several_rights_on_objects_of_one_kind_are_one():
     assert error.hint.count("kubectl create role ") == 1
 
 
+def cannot_list(resource, user="ann", where=' in the namespace "team-a"'):
+    plain, _, group = resource.partition(".")
+    said = (
+        f'{resource} is forbidden: User "{user}" cannot list resource "{plain}" '
+        f'in API group "{group}"{where}'
+    )
+    return Forbidden(f"cannot list {plain}: {said}", hint=hint(403, said), status=403)
+
+
+def test_kinds_that_one_person_may_not_list_take_one_role():
+    kinds = ("deployments.apps", "cronjobs.batch", "pods")
+    error = failures.of_kinds([cannot_list(kind) for kind in kinds])
+    assert error.message == "user 'ann' has no right to list them"
+    assert error.status == 403
+    assert error.hint == (
+        "check with: kubectl auth can-i --list -n team-a; whoever may grant it: "
+        "kubectl create role regcred-list-workloads --verb=list "
+        "--resource=deployments.apps,cronjobs.batch,pods -n team-a && "
+        "kubectl create rolebinding regcred-list-workloads --role=regcred-list-workloads "
+        "--user=ann -n team-a"
+    )
+    error = failures.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
+    assert "kubectl auth can-i --list; " in error.hint
+    assert "kubectl create clusterrolebinding regcred-list-workloads" in error.hint
+
+
+def test_kinds_that_are_refused_in_other_ways_stay_apart():
+    assert failures.of_kinds([cannot_list("pods"), cannot_list("jobs", user="bob")]) is None
+    assert failures.of_kinds([cannot_list("pods"), Forbidden("by a webhook")]) is None
+    unheard = [cannot_list("pods"), cannot_list("jobs")]
+    for error in unheard:
+        error.hint = "holds no credential"
+    assert failures.of_kinds(unheard).hint == "holds no credential"
+
+
 def test_other_refusals_have_no_such_cure():
     assert hint(403, 'pods "p" is forbidden: exceeded quota: q') == ""
 
