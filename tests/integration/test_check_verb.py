@@ -491,7 +491,7 @@ def test_a_bar_for_what_takes_long(docker_config, htpasswd_registry):
         slow = f"127.0.0.1:{silent.getsockname()[1]}/team/app:1"
         args = ("check", htpasswd_registry.image, slow, "--docker-config", docker_config)
         with Terminal(*args, "--timeout", "2", env={"COLUMNS": "80"}) as terminal:
-            terminal.expect("checking")
+            terminal.expect("1/2")
             assert terminal.finish() == 3
             assert "does not answer within 2 s" in " ".join(terminal.seen.split())
 

@@ -267,7 +267,7 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
     from regcred.cli import checkinputs
     from regcred.cli.checked import Result
     from regcred.cli.checking import Checker, questions
-    from regcred.cli.progress import Progress
+    from regcred.cli.progress import PATIENCE_SECONDS, Progress
     from regcred.registry.prober import Prober
 
     async def run() -> Result:
@@ -281,10 +281,15 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
         async with prober:
             checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
             with Progress("checking", len(wanted)) as progress:
+                # A registry that is silent makes no step, and all may be of that one.
+                loop = asyncio.get_running_loop()
+                late = loop.call_later(PATIENCE_SECONDS, progress.show_if_late)
                 try:
                     found = await checker.check(wanted, progress.step)
                 except InvalidInput as error:
                     raise UsageError(error.message, hint=error.hint) from None
+                finally:
+                    late.cancel()
             _tell_mirrors(prober, found)
         return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-_PATIENCE_SECONDS = 1.0
+#: What takes no longer needs no bar.
+PATIENCE_SECONDS = 1.0
 
 
 class Progress:
@@ -39,7 +40,13 @@ class Progress:
         self._done += 1
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=self._done)
-        elif sys.stderr.isatty() and time.monotonic() - self._started > _PATIENCE_SECONDS:
+        else:
+            self.show_if_late()
+
+    def show_if_late(self) -> None:
+        """Show the bar where it takes long, though no step may be done for a while yet."""
+        is_late = time.monotonic() - self._started >= PATIENCE_SECONDS
+        if self._bar is None and is_late and sys.stderr.isatty():
             self._show()
 
     def _show(self) -> None:

@@ -16,7 +16,7 @@ class Screen(io.StringIO):
 @pytest.fixture
 def screen(monkeypatch):
     """A terminal on which the bar is there from the first step on."""
-    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", -1)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     return Screen()
@@ -38,3 +38,20 @@ def test_of_unknown_length(screen, monkeypatch):
             bar.step()
     assert "2,624 documents" in screen.getvalue()
     assert "?" not in screen.getvalue().replace("\x1b[?", "")
+
+
+def test_before_the_first_step(screen, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.Progress("checking", 3) as bar:
+        bar.show_if_late()
+    assert "checking" in screen.getvalue()
+    assert "0/3" in screen.getvalue()
+
+
+def test_not_for_what_is_quick(screen, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 3600)
+    with progress.Progress("checking", 3) as bar:
+        bar.show_if_late()
+        bar.step()
+    assert screen.getvalue() == ""
