@@ -36,6 +36,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, help="of each; fewer are quicker and noisier")
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        default=sys.executable,
+        help="the interpreter that runs regcred, in a venv of its own; default: this one",
+    )
     given = parser.parse_args()
     if unknown := set(given.names) - set(BENCHMARKS):
         parser.error(
@@ -43,7 +49,7 @@ def main() -> int:
         )
     figures = []
     with tempfile.TemporaryDirectory(prefix="regcred-bench-") as folder:
-        installation = Installation(Path(folder))
+        installation = Installation(Path(folder), given.python)
         for name in given.names or BENCHMARKS:
             measure, rounds = BENCHMARKS[name]
             print(f"measuring {name} …", file=sys.stderr, flush=True)
