@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: The kinds whose template ``kubectl rollout restart`` annotates.
 RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
+#: What a container is called → the list in a Pod's spec that it stands in.
+LISTS = {"container": "containers", "init container": "initContainers"}
+
 
 @dataclass(frozen=True, slots=True)
 class Attach:
@@ -178,6 +181,17 @@ def login(
 def remove(namespace: str, secret: str) -> Mend:
     """Delete a Secret; for a person, since what is in it is lost."""
     return Mend(f"kubectl delete secret {secret} -n {namespace}")
+
+
+def set_policy(waiting: Waiting, listed: str, container: str) -> Mend:
+    """Have the image of one container pulled where the node does not have it."""
+    target, where = _target(waiting)
+    changed = [{"name": container, "imagePullPolicy": "IfNotPresent"}]
+    patch = gojson.dumps({"spec": {"template": {"spec": {listed: changed}}}})
+    command = f"kubectl patch {target} {where} -p {quote(patch)}"
+    if keeps_stuck_pods(waiting):
+        command = f"{command} && {delete(waiting.pods).command}"
+    return Mend(command)
 
 
 def keeps_stuck_pods(waiting: Waiting) -> bool:

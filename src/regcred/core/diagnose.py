@@ -1,0 +1,173 @@
+"""Why an image does not come: all facts weighed, one cause named first, and what mends it.
+
+The registry's answer to the Pod's own logins decides, where it could be asked. Where it says yes,
+kubelet's text says what the node lacks. Where it says no, or nobody could ask, it is a matter of
+logins (`regcred.core.refusal`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regcred.core import mend, notmade, redact
+from regcred.core.cause import Cause, Diagnosis
+from regcred.core.evidence import evidence, moment, not_excluded
+from regcred.core.problem import Reason
+from regcred.core.pulltext import Network
+from regcred.core.refusal import ABOUT_LOGIN, Refusal, throttled
+from regcred.core.remedies import Remedies, secret_of
+from regcred.core.verdict import Outcome
+
+if TYPE_CHECKING:
+    from regcred.core.facts import Facts
+    from regcred.core.failing import FailingPod, Failure, NotMade
+    from regcred.core.mend import Mend
+    from regcred.core.verdict import Verdict
+
+_NEVER = "ErrImageNeverPull"
+_CRASHED = "CrashLoopBackOff"
+
+_NETWORK: dict[Network | None, str] = {
+    Network.DNS: "the name service that it uses",
+    Network.REFUSED: "whether the registry was away; else firewall, proxy and routes",
+    Network.TIMEOUT: "firewall, proxy and routes",
+    Network.TLS: "the CA that it trusts (certs.d of containerd, the system's store)",
+    Network.PLAIN_HTTP: "the scheme that its runtime speaks with the registry (certs.d)",
+    Network.PROXY: "the proxy that its runtime is set to",
+}
+
+
+def diagnose(facts: Facts) -> Diagnosis:
+    """What keeps one image of a Pod from coming."""
+    causes = tuple(_Judge(facts).causes())
+    return Diagnosis(
+        facts.pod, facts.failure, causes, evidence(facts), not_excluded(facts, causes[0].reason)
+    )
+
+
+def other(pod: FailingPod, failure: Failure) -> Diagnosis:
+    """What fails of a Pod and is no pull."""
+    text = redact.one_line(failure.message, limit=300)
+    what = f"{failure.kind} {failure.container}" if failure.container else "the Pod"
+    message = f"{what} is in {failure.state}" + (f": {text}" if text else "")
+    where = f"{pod.name} -n {pod.namespace}"
+    hint = f"kubectl describe pod {where}"
+    if failure.state == _CRASHED:
+        hint = f"kubectl logs {where} -c {failure.container} --previous"
+    return Diagnosis(pod, failure, (Cause(Reason.NOT_A_PULL_PROBLEM, message, (), hint),))
+
+
+def not_made(found: NotMade) -> Diagnosis:
+    """Why an owner cannot create its Pods."""
+    what = f"{found.kind.lower()}/{found.name}"
+    where = f"-n {found.namespace}"
+    text = redact.one_line(found.message, limit=400)
+    message = f"{what} cannot create its Pods: {text}"
+    secret, account = notmade.refused_secret(found.message), notmade.missing_account(found.message)
+    mends: tuple[Mend, ...] = ()
+    hint = f"kubectl describe {what} {where}"
+    reason = notmade.reason_of(found.message)
+    if reason is Reason.SECRET_NOT_ON_SERVICEACCOUNT:
+        whose = found.template.account if found.template else "default"
+        message = (
+            f"{what} cannot create its Pods: they name the Secret {secret}, which is not on "
+            f"ServiceAccount {whose}, and that lets its Pods name only what is on it"
+        )
+        mends = (mend.attach(found.namespace, whose, secret),) if secret else ()
+    elif account:
+        mends = (mend.Mend(f"kubectl create serviceaccount {account} {where}"),)
+    if mends:
+        hint = "what makes the Pods tries again by itself, after some minutes at the latest"
+        if found.kind in mend.RESTARTABLE:
+            mends = (*mends, mend.Mend(f"kubectl rollout restart {what} {where}"))
+            hint = ""
+    return Diagnosis(found, None, (Cause(reason, message, mends, hint),))
+
+
+class _Judge:
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.remedies = Remedies(facts)
+        self.namespace = facts.pod.namespace
+
+    def causes(self) -> list[Cause]:
+        """The causes; what must be mended first comes first."""
+        facts = self.facts
+        if facts.failure.state == _NEVER:
+            return [self.never()]
+        verdict = facts.frozen.verdict
+        if verdict and verdict.outcome is Outcome.OK:
+            return [self.would_come(verdict)]
+        found = Refusal(facts).causes()
+        if facts.said.reason is Reason.UNREACHABLE and found[0].reason in ABOUT_LOGIN:
+            return [self.node_cut_off(), *found]
+        return found
+
+    def would_come(self, verdict: Verdict) -> Cause:
+        """The cause where the registry gives the image to the Pod's own logins."""
+        said, tries = self.facts.said, self.facts.tries
+        if said.reason is Reason.REGISTRY_THROTTLES:
+            return throttled(self.facts, said.text)
+        if self.is_mended(verdict):
+            when = f" at about {moment(tries.next)}" if tries.next else " within 5 minutes"
+            return Cause(
+                Reason.BACK_OFF_ONLY,
+                f"it would be pulled now ({verdict.message}); kubelet tries again{when}",
+                (),
+                f"nothing is to be done; at once: {self.remedies.anew()[0].command}",
+            )
+        return self.node_only(verdict)
+
+    def is_mended(self, verdict: Verdict) -> bool:
+        """Whether kubelet's last try may have failed for what is mended by now."""
+        said, last = self.facts.said, self.facts.tries.last
+        if said.reason in (Reason.NOT_FOUND, Reason.PLATFORM_MISSING):
+            return True  # has been pushed since
+        if said.reason is Reason.UNREACHABLE:
+            return said.status >= 500
+        if said.reason is Reason.UNKNOWN and said.text:
+            return False
+        if last is None or verdict.candidate is None:
+            return last is None
+        name = secret_of(self.facts.frozen, self.namespace, verdict.candidate.source)
+        secret = self.facts.secrets.get(name)
+        written = (
+            max(filter(None, (secret.created, secret.changed)), default=None) if secret else None
+        )
+        return written is None or written >= last
+
+    def node_only(self, verdict: Verdict) -> Cause:
+        """The cause where only the node fails."""
+        said, node = self.facts.said, self.facts.pod.node or "the node"
+        return Cause(
+            Reason.NODE_ONLY,
+            f"it comes from here with the Pod's own logins ({verdict.message}), and {node} fails: "
+            f"{said.text or 'it says nothing more'}",
+            (),
+            self.look_at_node(),
+        )
+
+    def node_cut_off(self) -> Cause:
+        """The cause that stands before all others where the node does not reach the registry."""
+        node = self.facts.pod.node or "the node"
+        return Cause(
+            Reason.UNREACHABLE,
+            f"{node} does not reach the registry: {self.facts.said.text}",
+            (),
+            self.look_at_node(),
+        )
+
+    def look_at_node(self) -> str:
+        """Where to look on the node."""
+        what = _NETWORK.get(self.facts.said.network, "its network, its CA, or a plugin")
+        return f"look on {self.facts.pod.node or 'the node'}: {what}"
+
+    def never(self) -> Cause:
+        """The policy forbids the pull."""
+        pod, failure = self.facts.pod, self.facts.failure
+        return Cause(
+            Reason.IMAGE_POLICY_NEVER,
+            f"imagePullPolicy is Never, and {pod.node or 'the node'} does not have {failure.image}",
+            self.remedies.pull_it(),
+            "or bring it onto the node",
+        )
