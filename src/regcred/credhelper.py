@@ -1,8 +1,8 @@
 """Logins from docker's own configuration, with credential helpers run as docker runs them.
 
 Precedence as in docker: the helper that ``credHelpers`` names for the registry, else
-``credsStore``, else the file. A login that is an identity token is refused, since kubelet could
-not use it.
+``credsStore``, else the file. A login that is an identity token is refused where it is for kubelet,
+which could not use it.
 
 Protocol: https://github.com/docker/docker-credential-helpers#development. ``docker-credential-NAME
 get`` reads the server from stdin and prints ``{"ServerURL", "Username", "Secret"}``; on failure it
@@ -83,6 +83,7 @@ def resolve(
     *,
     env: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
+    identity_tokens: bool = False,
 ) -> list[Credential]:
     """The logins for `registries`, or all that docker has.
 
@@ -91,6 +92,7 @@ def resolve(
         registries: registry keys; each must have a login. Empty for all there are.
         env: the helpers' environment; None for this process's.
         timeout: seconds for each call of a helper.
+        identity_tokens: take those that helpers have too, as the passwords of nobody.
 
     Returns:
         In the order of `registries`, under the very keys that were asked for.
@@ -100,7 +102,8 @@ def resolve(
         InvalidRegistry: one of `registries` is none.
         CredentialHelperFailed: a helper is missing, failed, or printed what it must not.
     """
-    helpers = _Helpers(config.source, os.environ if env is None else env, timeout)
+    env = os.environ if env is None else env
+    helpers = _Helpers(config.source, env, timeout, identity_tokens=identity_tokens)
     if registries:
         return [_resolve_one(config, helpers, registry) for registry in registries]
     found: dict[str, Credential | None] = {}
@@ -155,10 +158,13 @@ def _from_file(config: ClientConfig, entry: Entry, registry: str) -> Credential:
 class _Helpers:
     """Runs ``docker-credential-*``."""
 
-    def __init__(self, source: str, env: Mapping[str, str], timeout: float) -> None:
+    def __init__(
+        self, source: str, env: Mapping[str, str], timeout: float, *, identity_tokens: bool
+    ) -> None:
         self._source = source
         self._env = env
         self._timeout = timeout
+        self._identity_tokens = identity_tokens
 
     def get(self, helper: str, server: str, registry: str) -> Credential | None:
         """The login for `server`, as a credential for `registry`; None where it has none."""
@@ -170,6 +176,8 @@ class _Helpers:
             for name in fields:
                 if member.is_named(name) and member.kind == "a string":
                     fields[name] = member.string
+        if fields["username"] == _TOKEN_USER and self._identity_tokens and fields["secret"]:
+            return Credential(registry, "", Password(fields["secret"]))
         if fields["username"] == _TOKEN_USER:
             raise UselessDockerConfig(
                 f"docker's login for {display(registry)} is an identity token "

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cluster.waiting import await_condition
+from tests.support.http import request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cluster import Cluster
+    from cluster.registries import Registry
 
 #: What login and logout need within a namespace.
 RIGHTS = {
@@ -152,3 +155,21 @@ def new_world(cluster: Cluster) -> Iterator[Callable[[], World]]:
     yield make
     for name in made:
         cluster.api.delete_namespace(name)
+
+
+@pytest.fixture
+def identity_token(token_registry: Registry) -> str:
+    """What ``docker login`` keeps as ``identitytoken``: the token service's refresh token."""
+    _, headers, _ = request("GET", f"http://{token_registry.address}/v2/")
+    found = re.fullmatch('Bearer realm="(.*)",service="(.*)"', headers["WWW-Authenticate"])
+    assert found is not None
+    form = {
+        "grant_type": "password",
+        "client_id": "tests",
+        "service": found[2],
+        "access_type": "offline",
+        "username": token_registry.username,
+        "password": token_registry.password,
+    }
+    _, _, content = request("POST", found[1], form=list(form.items()))
+    return content["refresh_token"]

@@ -317,6 +317,32 @@ def test_logins_of_this_machine(
     assert f"hint: docker login {token_registry.address}".encode() in done.stdout
 
 
+def test_identity_tokens_of_this_machine(regcred, token_registry, identity_token, tmp_path):
+    image, path = token_registry.image, tmp_path / "config.json"
+    helper = tmp_path / "docker-credential-mine"
+    answer = json.dumps({"Username": "<token>", "Secret": identity_token})
+    helper.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")
+    helper.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    name_only = base64.b64encode(b"puller:").decode()
+    entry = {"auth": name_only, "identitytoken": identity_token}
+    for config in (
+        {"auths": {token_registry.address: entry}},
+        {"auths": {token_registry.address: {}}, "credsStore": "mine"},
+    ):
+        path.write_text(json.dumps(config))
+        args = ("check", image, "--docker-config", str(path), "-o", "json")
+        done = regcred(*args, env=env)
+        (found,) = images(done)
+        assert found["message"].startswith("an identity token, ")
+        assert "IdentityToken" in {each["reason"] for each in found["warnings"]}
+        assert identity_token.encode() not in done.stdout + done.stderr
+    # What kubelet would find in that file, and in a Secret made of it, is another matter.
+    path.write_text(json.dumps({"auths": {token_registry.address: {"identitytoken": "x"}}}))
+    done = regcred("check", "--offline", image, "--docker-config", str(path))
+    assert b"it has only identitytoken, which kubelet ignores" in done.stdout
+
+
 def test_credential_helpers_are_run(regcred, htpasswd_registry, tmp_path):
     registry = htpasswd_registry
     answer = {"Username": registry.username, "Secret": registry.password}

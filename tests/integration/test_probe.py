@@ -18,7 +18,6 @@ from regcred.core.imagemanifest import OCI_INDEX
 from regcred.core.platform import Platform
 from regcred.core.problem import Reason
 from regcred.registry.prober import Prober
-from tests.support.http import request
 
 KINDS = ["htpasswd", "token"]
 AMD64 = Platform("linux", "amd64")
@@ -109,22 +108,8 @@ async def test_nobody(cluster, kind):
     assert answer.reason == Reason.UNAUTHORIZED
 
 
-async def test_identity_token(token_registry):
-    """What ``docker login`` keeps as ``identitytoken``: the token service's refresh token."""
-    _, headers, _ = request("GET", f"http://{token_registry.address}/v2/")
-    realm, service = re.fullmatch(
-        'Bearer realm="(.*)",service="(.*)"', headers["WWW-Authenticate"]
-    ).groups()
-    form = {
-        "grant_type": "password",
-        "client_id": "tests",
-        "service": service,
-        "access_type": "offline",
-        "username": token_registry.username,
-        "password": token_registry.password,
-    }
-    _, _, content = request("POST", realm, form=list(form.items()))
-    token = Credential(token_registry.address, "", Password(content["refresh_token"]))
+async def test_identity_token(token_registry, identity_token):
+    token = Credential(token_registry.address, "", Password(identity_token))
     assert (await probe(token_registry.image, token)).reason == Reason.OK
     unknown = Credential(token_registry.address, "", Password("unknown-token"))
     answer = await probe(token_registry.image, unknown)

@@ -184,6 +184,15 @@ def test_identity_token_is_refused(env, add_helper, registries):
         assert "hunter2" not in caught.value.message + caught.value.hint
 
 
+def test_identity_token_on_request(env, add_helper):
+    add_helper("acr", {"gcr.io": ("<token>", "hunter2"), "quay.io": ("<token>", "")})
+    known = config(credsStore="acr")
+    found = credhelper.resolve(known, ["gcr.io"], env=env, identity_tokens=True)
+    assert found == [login("gcr.io", "", "hunter2")]
+    with pytest.raises(UselessDockerConfig):
+        credhelper.resolve(known, ["quay.io"], env=env, identity_tokens=True)
+
+
 def test_identity_token_in_the_file_is_refused(env):
     known = config(auths={"gcr.io": {"identitytoken": "hunter2"}, "quay.io": entry("a", "b")})
     assert credhelper.resolve(known, ["quay.io"], env=env) == [login("quay.io", "a", "b")]

@@ -65,6 +65,8 @@ def docker_config_file(path: str) -> PullSecret:
 def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullSecret:
     """The logins of this machine for some images, as a pull Secret of them would be.
 
+    Identity tokens are among them: docker uses them, and a verdict says that kubelet would not.
+
     Args:
         path: docker's configuration; empty for where docker has it.
         images: as written.
@@ -83,7 +85,9 @@ def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullS
         raise UsageError(error.message, hint=hint) from None
     document = config.auths
     for registry, entry in config.auths.items():
-        if entry.useless:  # where a helper keeps the login, docker leaves an empty entry
+        if (
+            entry.useless and not entry.identity_token
+        ):  # where a helper keeps the login, docker leaves an empty entry
             document = document.without(registry)
     domains: dict[str, None] = {}
     for image in dict.fromkeys(images):
@@ -96,8 +100,13 @@ def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullS
             helper, _ = config.helper(domain)
             if not helper:
                 continue
-            (credential,) = credhelper.resolve(config, [domain], timeout=timeout)
+            (credential,) = credhelper.resolve(
+                config, [domain], timeout=timeout, identity_tokens=True
+            )
         except (UselessDockerConfig, InvalidRegistry):
             continue  # there is no login for it, and the verdict says so
-        document = document.with_credential(credential)
-    return PullSecret.of_docker_config(document.to_json(), config.source)
+        if credential.username:
+            document = document.with_credential(credential)
+        else:
+            document = document.with_identity_token(domain, credential.password)
+    return PullSecret.of_docker_config(document.to_json(), config.source, identity_tokens=True)

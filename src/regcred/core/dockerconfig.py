@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from regcred.core import authentry
+from regcred.core import authentry, gojson
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UndecodableDockerConfig, UselessDockerConfig
 from regcred.core.registrykey import display
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _DIGIT = "[A-Za-z0-9+/]"
 _BASE64 = re.compile(f"(?:{_DIGIT}{{4}})*(?:{_DIGIT}{{2}}(?:==)?|{_DIGIT}{{3}}=?)?")
-_IGNORED_TOKENS = ("identitytoken", "registrytoken")
+_IDENTITY_TOKEN = "identitytoken"  # noqa: S105 - the name of a field
+_IGNORED_TOKENS = (_IDENTITY_TOKEN, "registrytoken")
 _FATAL = "kubelet then finds no credentials at all for a Pod that uses it"
 
 
@@ -49,6 +50,7 @@ class Entry:
         email: carried along; nothing reads it.
         useless: why kubelet gets no username out of it, a clause; empty for a usable entry.
         raw: the entry's JSON, as it was read or built.
+        identity_token: what docker logs in with in place of the password; kubelet ignores it.
     """
 
     registry: str
@@ -57,6 +59,7 @@ class Entry:
     email: str
     useless: str
     raw: str = field(repr=False)
+    identity_token: Password = field(default_factory=lambda: Password(""))
 
     @property
     def credential(self) -> Credential:
@@ -98,6 +101,14 @@ class DockerConfig(Mapping[str, Entry]):
         """A copy with the credential under its registry: in place, or as the last entry."""
         entry = _build_entry(credential)
         return replace(self, entries={**self.entries, credential.registry: entry})
+
+    def with_identity_token(self, registry: str, token: Password) -> DockerConfig:
+        """The same with an identity token, as docker writes it."""
+        raw = gojson.dumps(token.reveal())
+        raw = authentry.build_object([(_IDENTITY_TOKEN, raw)])
+        ignored = _ignored(_IDENTITY_TOKEN)
+        entry = Entry(registry, "", Password(""), "", ignored, raw, token)
+        return replace(self, entries={**self.entries, registry: entry})
 
     def without(self, registry: str) -> DockerConfig:
         """A copy without `registry`, which need not be there."""
@@ -229,7 +240,7 @@ def _entries(members: Iterable[Member], source: str) -> dict[str, Entry]:
 def _parse_entry(member: Member, source: str) -> Entry:
     what = f"entry {display(member.name)}"
     texts = dict.fromkeys(("username", "password", "email", "auth"), "")
-    token = ""
+    token = identity = ""
     for value in _members(member, source, what):
         for name in texts:
             # null leaves what an earlier field of the same name has set.
@@ -237,6 +248,8 @@ def _parse_entry(member: Member, source: str) -> Entry:
                 texts[name] = _string(value, source, what)
         if value.name.lower() in _IGNORED_TOKENS and value.raw not in ('""', "null"):
             token = value.name
+        if value.is_named(_IDENTITY_TOKEN) and value.kind == "a string":
+            identity = value.string
     username, password = texts["username"], Password(texts["password"])
     if texts["auth"]:
         try:
@@ -247,7 +260,9 @@ def _parse_entry(member: Member, source: str) -> Entry:
                 hint="auth is the base64 of USERNAME:PASSWORD; regcred login writes it for you",
             ) from None
     useless = "" if username else _useless(member, password, token)
-    return Entry(member.name, username, password, texts["email"], useless, member.raw)
+    return Entry(
+        member.name, username, password, texts["email"], useless, member.raw, Password(identity)
+    )
 
 
 def _useless(member: Member, password: Password, token: str) -> str:
@@ -255,8 +270,12 @@ def _useless(member: Member, password: Password, token: str) -> str:
     if password:
         return "it has a password and no username"
     if token:
-        return f"it has only {token}, which kubelet ignores"
+        return _ignored(token)
     return "it is null" if member.kind == "null" else "it has neither username nor password"
+
+
+def _ignored(token: str) -> str:
+    return f"it has only {token}, which kubelet ignores"
 
 
 def _string(member: Member, source: str, what: str) -> str:

@@ -26,6 +26,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from regcred.core.credential import Credential
 from regcred.core.errors import InvalidRegistry, UndecodableDockerConfig
 from regcred.core.image import DOCKER_HUB
 from regcred.core.registrykey import FALLBACK, index_matches, parse_registry
@@ -34,7 +35,6 @@ from regcred.core.urlmatch import place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from regcred.core.credential import Credential
     from regcred.core.dockerconfig import Entry
     from regcred.core.image import ImageReference
     from regcred.core.problem import Problem
@@ -47,7 +47,8 @@ class Candidate:
     """A credential that kubelet tries for an image.
 
     Args:
-        credential: username, password, and the registry key as it stands in the Secret.
+        credential: username, password, and the registry key as it stands in the Secret; an
+            identity token is the password of nobody.
         index: what kubelet files it under: host and path.
         source: where it stands: ``Secret team-a/regcred``, or a file.
         position: of that Secret in the Pod's list.
@@ -65,6 +66,11 @@ class Candidate:
     def registry(self) -> str:
         """The registry key, verbatim."""
         return self.credential.registry
+
+    @property
+    def is_identity_token(self) -> bool:
+        """Whether its password is an identity token of docker's, which kubelet would ignore."""
+        return not self.useless and not self.credential.username
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +201,18 @@ class _Files:
         if problem := secret.wrong_form(config):
             self.passed_over.append(problem)
         for entry in config.values():
-            self._file(entry, secret.source, position)
+            self._file(entry, secret, position)
 
-    def _file(self, entry: Entry, source: str, position: int) -> None:
+    def _file(self, entry: Entry, secret: PullSecret, position: int) -> None:
+        source = secret.source
         index = _index(entry.registry)
         if index is None:
             self.dropped.append((entry.registry, source))
             return
-        candidate = Candidate(entry.credential, index, source, position, entry.useless)
+        credential, useless = entry.credential, entry.useless
+        if secret.identity_tokens and entry.identity_token:
+            credential, useless = Credential(entry.registry, "", entry.identity_token), ""
+        candidate = Candidate(credential, index, source, position, useless)
         self.filed[index].append(candidate)
 
 

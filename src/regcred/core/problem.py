@@ -72,6 +72,8 @@ class Reason(StrEnum):
     LATEST_TAG = "LatestTag"
     #: The login says itself that it ends within a day.
     EXPIRES_SOON = "ExpiresSoon"
+    #: The login is an identity token of docker's, which kubelet ignores.
+    IDENTITY_TOKEN = "IdentityToken"  # noqa: S105 - a word of ours
     #: The Pod has a list of its own, so it gets nothing of its ServiceAccount's.
     CUTS_OFF_SERVICEACCOUNT = "CutsOffServiceAccount"
 

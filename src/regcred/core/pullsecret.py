@@ -47,6 +47,7 @@ class PullSecret:
         type: its type.
         data: key → content, not in base64; None where there is no such Secret.
         origin: where a docker config comes from that is in no Secret (`of_docker_config`).
+        identity_tokens: whether identity tokens count: they do for docker, not for kubelet.
     """
 
     name: str
@@ -54,6 +55,7 @@ class PullSecret:
     type: str = _OPAQUE
     data: Mapping[str, bytes] | None = field(default=None, repr=False)
     origin: str = ""
+    identity_tokens: bool = False
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any]) -> PullSecret:
@@ -75,9 +77,18 @@ class PullSecret:
         return cls(name, namespace, secret.type, data)
 
     @classmethod
-    def of_docker_config(cls, content: bytes, path: str) -> PullSecret:
-        """What a pull Secret made of a ``config.json`` would be."""
-        return cls("", "", DOCKERCONFIGJSON, {DATA_KEY: content}, path)
+    def of_docker_config(
+        cls, content: bytes, path: str, *, identity_tokens: bool = False
+    ) -> PullSecret:
+        """What a pull Secret made of a ``config.json`` would be.
+
+        Args:
+            content: of the file.
+            path: of the file, for messages.
+            identity_tokens: take those too, which kubelet would ignore.
+        """
+        data = {DATA_KEY: content}
+        return cls("", "", DOCKERCONFIGJSON, data, path, identity_tokens)
 
     @property
     def source(self) -> str:

@@ -191,7 +191,8 @@ def _ok(lookup: Lookup, tried: _Try, warnings: list[Problem], now: datetime) -> 
         said = "needs no login"
         warnings = [*(p for p in lookup.problems if p.reason in _PASSED_OVER), *warnings]
     else:
-        said = f"user {credential.username}, {_named(candidate)}"
+        user = f"user {credential.username}" if credential.username else "an identity token"
+        said = f"{user}, {_named(candidate)}"
         ends = expires(credential.password)
         if ends and ends <= now + SOON:
             warnings.append(
@@ -289,6 +290,17 @@ def _warnings(lookup: Lookup, own: Effective) -> list[Problem]:
                 "name a version, or a digest",
             )
         )
+    warnings += [
+        Problem(
+            Reason.IDENTITY_TOKEN,
+            f"{_named(candidate)} is an identity token, which kubelet ignores: with a pull Secret "
+            "made of it no node can pull",
+            f"regcred login {reference.domain} with a user name and a password or access token",
+            candidate.source,
+        )
+        for candidate in lookup.candidates
+        if reference and candidate.is_identity_token
+    ]
     if own.cut_off:
         namespace, name = own.account
         within = f" in {namespace}" if namespace else ""

@@ -186,6 +186,30 @@ def test_entry_without_username_decodes_but_is_useless(entry, why):
     config.without("gcr.io").require_usable("the file")
 
 
+@pytest.mark.parametrize(
+    ("entry", "token"),
+    [
+        ('{"identitytoken":"hunter2"}', "hunter2"),
+        ('{"auth":"bWU6","IdentityToken":"hunter2"}', "hunter2"),
+        ('{"identitytoken":1}', ""),
+        ('{"identitytoken":null}', ""),
+        ('{"registrytoken":"hunter2"}', ""),
+    ],
+)
+def test_identity_token_is_kept_for_docker(entry, token):
+    entry = parse(f'{{"auths":{{"gcr.io":{entry}}}}}')["gcr.io"]
+    assert entry.identity_token.reveal() == token
+    assert "hunter2" not in repr(entry)
+
+
+def test_identity_token_is_written_as_docker_does():
+    made = parse('{"auths":{"gcr.io":{"auth":"dTpw"}}}').with_identity_token(
+        "gcr.io", Password('hunter"2')
+    )
+    assert made.to_json() == b'{"auths":{"gcr.io":{"identitytoken":"hunter\\"2"}}}'
+    assert parse(made.to_json())["gcr.io"] == made["gcr.io"]
+
+
 def test_document_without_entries_is_useless():
     with pytest.raises(UselessDockerConfig, match="the file has no login in it"):
         parse('{"gcr.io":{"auth":"dTpw"}}').require_usable("the file")

@@ -64,6 +64,32 @@ def test_what_is_tried():
     assert tried(image="no image") == []
 
 
+@pytest.mark.parametrize(
+    "entry", [{"identitytoken": "hunter2"}, {"auth": "bWU6", "identitytoken": "hunter2"}]
+)
+def test_an_identity_token_of_this_machine(entry):
+    content = json.dumps({"auths": {"gcr.io": entry}}).encode()
+    own = [PullSecret.of_docker_config(content, "config.json", identity_tokens=True)]
+    (asked,) = tries(look_up(Keyring.build(own), IMAGE))
+    assert (asked.username, asked.password.reveal()) == ("", "hunter2")
+    made = verdict(OK, secrets=own, machine=True)
+    assert (made.outcome, made.message) == (
+        Outcome.OK,
+        "an identity token, 'gcr.io' of config.json",
+    )
+    (warning,) = made.warnings
+    assert (warning.reason, warning.source) == (Reason.IDENTITY_TOKEN, "config.json")
+    assert "no node can pull" in warning.message
+    refused = verdict(no(Reason.UNAUTHORIZED), secrets=own, machine=True)
+    assert refused.reason == Reason.UNAUTHORIZED
+    assert reasons(refused.warnings) == ["IdentityToken"]
+    # To kubelet it is nothing, or a login with an empty password.
+    own = [PullSecret.of_docker_config(content, "config.json")]
+    (asked,) = tries(look_up(Keyring.build(own), IMAGE))
+    assert asked is None or (asked.username, asked.password.reveal()) == ("me", "")
+    assert reasons(verdict(OK, secrets=own).warnings) == []
+
+
 def test_a_login_that_works():
     made = verdict(OK, secrets=[secret(gcr_io=login())])
     assert (made.outcome, made.reason) == (Outcome.OK, Reason.OK)
