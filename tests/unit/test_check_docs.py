@@ -1,8 +1,9 @@
-"""The reference lists every reason that there is, and none besides."""
+"""What the reference says of ``regcred check``: every option, and the reasons that there are."""
 
 import re
 
 from cluster.paths import CHECKOUT
+from regcred.cli.check import check
 from regcred.core.problem import Reason
 
 
@@ -11,6 +12,13 @@ def listed(name):
     _, _, rest = text.partition(f"<!-- {name}:begin -->")
     part, _, _ = rest.partition(f"<!-- {name}:end -->")
     return re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+
+
+def test_the_reference_describes_every_option():
+    text = (CHECKOUT / "docs" / "reference.md").read_text()
+    options = [each for each in check.params if each.param_type_name == "option"]
+    known = set(re.findall(r"(?<![\w-])--?\w[\w-]*", text))
+    assert [each.name for each in options if known.isdisjoint(each.opts)] == []
 
 
 def test_the_reference_lists_all_reasons():
