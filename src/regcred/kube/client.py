@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-
+#: A list without what the objects say beyond their metadata.
+_METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _USER_AGENT = f"regcred/{__version__}"
 
@@ -101,6 +102,7 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         limit: int = 500,
+        metadata_only: bool = False,
     ) -> AsyncIterator[dict[str, Any]]:
         """The list objects, page by page; ``items`` may be null in one.
 
@@ -114,6 +116,7 @@ class Client:
             label_selector: as for ``kubectl -l``.
             field_selector: as for ``kubectl --field-selector``.
             limit: objects on a page.
+            metadata_only: leave out everything but their metadata.
 
         Raises:
             Gone: the token expired and the server offers no other.
@@ -125,7 +128,9 @@ class Client:
             "fieldSelector": field_selector,
         }
         while True:
-            page, error = await self._transport.exchange("GET", path, query=query, doing=doing)
+            page, error = await self._transport.exchange(
+                "GET", path, query=query, accept=_METADATA if metadata_only else JSON, doing=doing
+            )
             offered = str((page.get("metadata") or {}).get("continue") or "")
             if error is not None and not (isinstance(error, Gone) and offered):
                 raise error

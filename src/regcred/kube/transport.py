@@ -85,6 +85,7 @@ class Transport:
         query: Mapping[str, str],
         body: Any = None,
         content_type: str = JSON,
+        accept: str = JSON,
         doing: str,
     ) -> tuple[dict[str, Any], APIError | None]:
         """Send a request, again where that is the right answer, and read what comes.
@@ -95,6 +96,7 @@ class Transport:
             query: parameters; those with an empty value are left out.
             body: what to send as JSON; None for nothing.
             content_type: what the body is.
+            accept: the form of JSON that is wanted.
             doing: verb and object, for messages.
 
         Returns:
@@ -108,7 +110,7 @@ class Transport:
         url = URL(
             f"{self._config.server}{path}{'?' if parameters else ''}{parameters}", encoded=True
         )
-        headers: dict[str, str] = {}
+        headers = {"Accept": accept}
         data = None
         if body is not None:
             headers["Content-Type"] = content_type
@@ -207,7 +209,7 @@ class Transport:
 
 def _headers(config: ClusterConfig, user_agent: str) -> list[tuple[str, str]]:
     """What every request carries."""
-    headers = [("Accept", JSON), ("User-Agent", user_agent)]
+    headers = [("User-Agent", user_agent)]
     if config.disable_compression:
         headers.append(("Accept-Encoding", "identity"))
     if config.impersonation:
