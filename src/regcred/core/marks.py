@@ -7,6 +7,8 @@ label ``app.kubernetes.io/managed-by``     ``regcred`` on a Secret that regcred 
 annotation ``regcred.dev/kept-by``         on such a Secret: ``login`` or ``operator``
 annotation ``regcred.dev/registries``      on such a Secret: the ``auths`` keys that login wrote
 annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it
+annotation ``regcred.dev/expires-at``      on such a Secret: when the first of its logins expires,
+                                           RFC 3339 in UTC
 annotation ``regcred.dev/attached``        on a ServiceAccount: the entries that regcred added
 =========================================  =======================================================
 
@@ -26,6 +28,7 @@ MANAGER = "regcred"
 KEPT_BY = "regcred.dev/kept-by"
 REGISTRIES = "regcred.dev/registries"
 ADOPTED = "regcred.dev/adopted"
+EXPIRES_AT = "regcred.dev/expires-at"
 ATTACHED = "regcred.dev/attached"
 
 LOGIN = "login"

@@ -1,0 +1,168 @@
+"""``regcred status``: which logins are where, when they expire, what fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcred.cli import output
+from regcred.cli.options import (
+    cluster_options,
+    namespaces_option,
+    option,
+    output_option,
+    split_namespaces,
+)
+from regcred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from regcred.core.statusreport import Row, Summary
+    from regcred.kube.statusread import Listing, Reading
+
+_UNREACHABLE = 3
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@namespaces_option
+@option("-A", "--all-namespaces", is_flag=True, help="Every namespace that has any of it.")
+@output_option
+@cluster_options
+def status(
+    namespaces: tuple[str, ...],
+    all_namespaces: bool,
+    form: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Show which registry logins are where, when they expire, and what fails.
+
+    A row for each registry in each pull Secret of a namespace, for Secrets that are named and are
+    not there, and for registries that Pods fail to pull from without a login.
+
+    \b
+    ATTACHED    2/3: of the ServiceAccounts meant, those that name the Secret.
+                Meant are default and each that a Pod runs as. "0/1, 2 Pods":
+                it is on none, and Pods name it.
+    MANAGED BY  login or operator: regcred keeps it; else the tool that says
+                so, or that wrote the data.
+    EXPIRES     as the password, or regcred's mark, says; -: nothing says so.
+    FAILING     Pods that fail to pull an image that the registry matches.
+    ?           may not be read.
+
+    The exit code is 0 whatever there is: `check` and `why` judge.
+    """
+    names = split_namespaces(namespaces)
+    if names and all_namespaces:
+        raise UsageError(
+            "--namespace and --all-namespaces exclude each other", hint="give one of them"
+        )
+    reading = _read(names, all_namespaces, kubeconfig, context)
+    code = _show(reading, form, everywhere=all_namespaces)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _read(
+    names: list[str], everywhere: bool, kubeconfig: str | None, context: str | None
+) -> Reading:
+    import asyncio
+
+    from regcred.cli.progress import Progress
+    from regcred.kube import config as kubeconfigs
+    from regcred.kube import statusread
+    from regcred.kube.client import Client
+
+    config = kubeconfigs.load(kubeconfig=kubeconfig, context=context, env=os.environ)
+
+    async def run() -> Reading:
+        async with Client(config) as client:
+            with Progress("reading", None, "pages") as progress:
+                scope = None if everywhere else names or [config.namespace]
+                return await statusread.read(client, scope, progress.step)
+
+    return asyncio.run(run())
+
+
+def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
+    """Print what was read; the exit code."""
+    from regcred.core.statusreport import Summary
+    from regcred.core.statusrows import rows
+
+    now = datetime.now(UTC)
+    found = [
+        row
+        for _, facts in sorted(reading.namespaces.items())
+        for row in rows(facts, now, always=not everywhere)
+    ]
+    summary = Summary.of(reading.namespaces.values(), complete=reading.complete)
+    unread = _unread(reading)
+    if form != "table":
+        output.print_object(_document(found, summary, unread), form)
+    elif reading.answered:
+        _print_table(found, now)
+    for name in reading.absent:
+        output.error(f"namespace {name} does not exist", f"kubectl create namespace {name}")
+    if form == "table":
+        for what, right, why, hint in unread:
+            said = f"may not {right}" if right else why
+            output.warning(f"not read, so unknown: {what}: {said}")
+            if hint:
+                output.tell_hint(hint)
+        if reading.answered and (everywhere or len(reading.namespaces) > 1):
+            output.note(str(summary))
+    if reading.absent:
+        return 1
+    if not reading.answered:
+        output.error("nothing may be read", "-n NAMESPACE asks for less" if everywhere else "")
+        return _UNREACHABLE
+    return 0
+
+
+def _print_table(found: list[Row], now: datetime) -> None:
+    from regcred.cli import statustable
+
+    made = statustable.table if sys.stdout.isatty() else statustable.lines
+    stream = output.data()
+    stream.write(made(found, now))
+    stream.flush()
+
+
+def _document(
+    found: list[Row], summary: Summary, unread: list[tuple[str, str, str, str]]
+) -> dict[str, Any]:
+    return {
+        "rows": [row.to_dict() for row in found],
+        "unread": [
+            {k: v for k, v in zip(("what", "right", "why", "hint"), each, strict=True) if v}
+            for each in unread
+        ],
+        "summary": summary.to_dict(),
+    }
+
+
+def _unread(reading: Reading) -> list[tuple[str, str, str, str]]:
+    """What could not be listed, each kind once: what, the right that it takes, or why, a hint."""
+    from regcred.core.errors import Forbidden
+    from regcred.core.problem import listed
+
+    kinds: dict[tuple[str, bool], list[tuple[Listing, Any]]] = {}
+    for listing, error in reading.unread:
+        kinds.setdefault((listing.resource.plural, isinstance(error, Forbidden)), []).append(
+            (listing, error)
+        )
+    said = []
+    for (plural, forbidden), each in kinds.items():
+        places = sorted({listing.namespace for listing, _ in each if listing.namespace})
+        where = f" in {listed(places)}" if places else ""
+        if not where and each[0][0].resource.namespaced:
+            where = " in all namespaces"
+        error = each[0][1]
+        right = f"list {plural}{where}" if forbidden else ""
+        said.append((f"{plural}{where}", right, "" if forbidden else error.message, error.hint))
+    return sorted(said)
