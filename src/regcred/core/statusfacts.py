@@ -1,86 +1,26 @@
 """What ``regcred status`` keeps of the objects that it reads: no password, and only what counts.
 
 A large cluster's Pods do not fit into memory, so each object is read as it comes, and what is
-kept of it is a few names. Secrets are read as kubelet reads them (`regcred.core.pullsecret`).
+kept of it is a few names.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import expiry, gcpkey, marks
-from regcred.core.errors import InvalidInput, InvalidRegistry, UndecodableDockerConfig
-from regcred.core.problem import Reason
-from regcred.core.pullsecret import KEYS, PullSecret
-from regcred.core.registrykey import parse_registry, without_user
 from regcred.core.serviceaccount import attached_names
+from regcred.core.statussecret import see_secret
 from regcred.core.stuck import WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from regcred.core.dockerconfig import Entry
-    from regcred.core.registrykey import RegistryKey
+    from regcred.core.statussecret import SeenSecret
 
 #: The ServiceAccount that every namespace has, and every Pod gets that names none.
 DEFAULT = "default"
-
-#: Who logs in with what `gcloud auth print-access-token` prints, and how such a token begins.
-#: https://cloud.google.com/artifact-registry/docs/docker/authentication#token
-_ACCESS_TOKEN_USER = "oauth2accesstoken"  # noqa: S105
-_ACCESS_TOKEN = "ya29."  # noqa: S105
-#: A service account key never ends by itself, as it stands or in base64.
-_STATIC_USERS = frozenset({gcpkey.USERNAME, f"{gcpkey.USERNAME}_base64"})
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenLogin:
-    """One entry of a pull Secret.
-
-    Args:
-        registry: its key, fit to be shown.
-        key: the same as kubelet reads it; None for one that it drops.
-        expires: when the password expires, where it says so itself.
-        static: whether it is of a kind that never expires.
-        short_lived: whether it is of a kind that lives for an hour or so and does not say when
-            it ends.
-        useless: why kubelet gets no username out of it, a clause; empty for a usable entry.
-    """
-
-    registry: str
-    key: RegistryKey | None
-    expires: datetime | None = None
-    static: bool = False
-    short_lived: bool = False
-    useless: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenSecret:
-    """One pull Secret.
-
-    Args:
-        name: its name.
-        managed_by: who keeps it; empty where nothing says so.
-        logins: its entries; empty for one of which kubelet reads nothing.
-        expires: when what regcred wrote into it expires, as it noted there.
-        reason: why kubelet gets nothing out of it; None where it does.
-        message: the same in words.
-        registry: the key of the entry that does not decode; empty for all of the document.
-    """
-
-    name: str
-    managed_by: str = ""
-    logins: tuple[SeenLogin, ...] = ()
-    expires: datetime | None = None
-    reason: Reason | None = None
-    message: str = ""
-    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,79 +92,6 @@ class NamespaceFacts:
     def is_empty(self) -> bool:
         """Whether nothing was found, not even the ServiceAccount that every namespace has."""
         return not (self.secrets or self.accounts or self.runs_as)
-
-
-def see_secret(obj: dict[str, Any]) -> SeenSecret:
-    """What there is to know of a pull Secret, as it was read from the API server."""
-    name, keeper = str(obj["metadata"]["name"]), managed_by(obj)
-
-    def bad(reason: Reason, message: str, registry: str = "") -> SeenSecret:
-        return SeenSecret(name, keeper, reason=reason, message=message, registry=registry)
-
-    try:
-        secret = PullSecret.from_object(obj)
-        if problem := secret.passed_over():
-            return bad(problem.reason, problem.message)
-        config = secret.docker_config()
-    except UndecodableDockerConfig as error:
-        return bad(Reason.SECRET_MALFORMED, error.message, without_user(error.registry or ""))
-    except InvalidInput as error:
-        return bad(Reason.SECRET_MALFORMED, error.message)
-    if not config:
-        if problem := secret.wrong_form(config):
-            return bad(problem.reason, problem.message)
-        return bad(Reason.NO_CREDENTIAL, f"{secret.source} holds no login")
-    logins = tuple(_see_login(entry) for entry in config.values())
-    return SeenSecret(name, keeper, logins, _noted_expiry(obj))
-
-
-def managed_by(obj: dict[str, Any]) -> str:
-    """Who keeps a Secret: regcred by its marks, else who says so, else who wrote its data.
-
-    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers
-    """
-    if keeper := marks.kept_by(obj):
-        return keeper
-    if said := (obj["metadata"].get("labels") or {}).get(marks.MANAGED_BY):
-        return str(said)
-    field_name = f"f:{KEYS.get(str(obj.get('type')), '')}"
-    writers = [
-        (str(entry.get("time") or ""), str(entry.get("manager") or ""))
-        for entry in obj["metadata"].get("managedFields") or []
-        if field_name in ((entry.get("fieldsV1") or {}).get("f:data") or {})
-    ]
-    return max(writers)[1] if writers else ""
-
-
-def _see_login(entry: Entry) -> SeenLogin:
-    try:
-        key = parse_registry(entry.registry)
-    except InvalidRegistry:
-        key = None
-    shown = without_user(entry.registry)
-    if entry.useless:
-        return SeenLogin(shown, key, useless=entry.useless)
-    token = entry.username == _ACCESS_TOKEN_USER or entry.password.reveal().startswith(
-        _ACCESS_TOKEN
-    )
-    expires = expiry.expires(entry.password)
-    return SeenLogin(
-        shown,
-        key,
-        expires,
-        static=expires is None and entry.username in _STATIC_USERS,
-        short_lived=expires is None and token,
-    )
-
-
-def _noted_expiry(obj: dict[str, Any]) -> datetime | None:
-    noted = marks.annotation(obj, marks.EXPIRES_AT)
-    if not _UTC.fullmatch(noted):
-        return None
-    try:
-        return datetime.fromisoformat(noted)
-    except ValueError:  # the 30th of February
-        return None
 
 
 def _names(obj: dict[str, Any]) -> tuple[str, ...]:

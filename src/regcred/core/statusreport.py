@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regcred.core.problem import Reason
-    from regcred.core.statusfacts import NamespaceFacts, SeenSecret
+    from regcred.core.statusfacts import NamespaceFacts
+    from regcred.core.statussecret import SeenSecret
 
 #: Names of Pods, in the order in which they were listed; None for unknown.
 Pods = tuple[str, ...] | None

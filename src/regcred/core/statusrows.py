@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from regcred.core.statusfacts import NamespaceFacts, SeenLogin, SeenSecret
+    from regcred.core.statusfacts import NamespaceFacts
+    from regcred.core.statussecret import SeenLogin, SeenSecret
 
 
 def rows(facts: NamespaceFacts, now: datetime, *, always: bool = False) -> list[Row]:

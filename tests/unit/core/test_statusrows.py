@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from regcred.core.problem import Reason
 from regcred.core.registrykey import parse_registry
-from regcred.core.statusfacts import NamespaceFacts, RefusedPod, SeenLogin, SeenSecret
+from regcred.core.statusfacts import NamespaceFacts, RefusedPod
 from regcred.core.statusreport import Attachment, Row, Summary
 from regcred.core.statusrows import rows
+from regcred.core.statussecret import SeenLogin, SeenSecret
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
