@@ -15,6 +15,7 @@ from regcred.cli.options import (
     namespaces_option,
     option,
     path_option,
+    probe_options,
     split_names,
     split_namespaces,
 )
@@ -75,29 +76,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="The nodes' platform; repeatable. Default: the cluster's, else linux/amd64.",
 )
-@option(
-    "--concurrency",
-    type=click.IntRange(1, 256),
-    default=8,
-    show_default=True,
-    help="Probes of one registry at a time.",
-)
-@option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For one probe, retries included.",
-)
-@option("--ca-file", metavar="FILE", help="CA certificates to trust besides the system's.")
-@option("--certs-dir", metavar="DIR", help="CA certificates by host, laid out as containerd's.")
-@option(
-    "--plain-http",
-    metavar="HOST",
-    multiple=True,
-    help="Speak plain HTTP with this host; repeatable.",
-)
+@probe_options
 @option(
     "-o",
     "--output",

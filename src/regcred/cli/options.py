@@ -113,6 +113,39 @@ def path_option(command: F) -> F:
     )(command)
 
 
+def probe_options(command: F) -> F:
+    """Add what says how registries are asked."""
+    for decorate in (
+        option(
+            "--plain-http",
+            metavar="HOST",
+            multiple=True,
+            help="Speak plain HTTP with this host; repeatable.",
+        ),
+        option(
+            "--certs-dir", metavar="DIR", help="CA certificates by host, laid out as containerd's."
+        ),
+        option("--ca-file", metavar="FILE", help="CA certificates to trust besides the system's."),
+        option(
+            "--timeout",
+            type=click.FloatRange(0.1, 3600),
+            default=30.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="For one probe, retries included.",
+        ),
+        option(
+            "--concurrency",
+            type=click.IntRange(1, 256),
+            default=8,
+            show_default=True,
+            help="Probes of one registry at a time.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
 def source_options(command: F) -> F:
     """Add the sources of a login besides user and password flags."""
     for decorate in (
