@@ -142,6 +142,7 @@ def _answers(facts: Facts) -> Iterator[Evidence]:
     reference = facts.frozen.lookup.reference
     if reference is None:
         return
+    said: set[str] = set()
     for login, whose in (
         (facts.frozen, "the Pod's logins"),
         (facts.anew, "those of a Pod made now"),
@@ -149,7 +150,8 @@ def _answers(facts: Facts) -> Iterator[Evidence]:
         (facts.others, "those of the namespace's other Secrets"),
     ):
         verdict = login.verdict if login else None
-        if verdict and verdict.outcome is not Outcome.UNKNOWN:
+        if verdict and verdict.outcome is not Outcome.UNKNOWN and verdict.message not in said:
+            said.add(verdict.message)
             yield Evidence(
                 f"asked from here with {whose}: {verdict.reason}, {verdict.message}",
                 f"registry {reference.domain}",

@@ -48,6 +48,12 @@ _NO_LOGIN = frozenset(
 #: Reasons behind which a login may be missing, too.
 _CURABLE = ABOUT_LOGIN | {Reason.NOT_FOUND, Reason.UNKNOWN}
 
+_ADVICE = {
+    Reason.FORBIDDEN: "let its user pull the repository, at the registry; or take another user",
+    Reason.PLATFORM_MISSING: "build it for the node's platform, or let the Pod run elsewhere",
+    Reason.UNREACHABLE: "check the registry's host and port, then DNS, firewall and proxy",
+}
+
 
 class Refusal:
     """The causes for one image that the registry does not give."""
@@ -226,8 +232,10 @@ class Refusal:
         if reason not in ABOUT_LOGIN:
             return Cause(reason, message, (), hint or self.advice(reason))
         secret = secret_of(login, self.namespace, source)
-        if not secret and login.own.secrets:
-            secret = next((s.name for s in login.own.secrets if s.data is not None), "")
+        if not secret:
+            there = (each.name for each in login.own.secrets if each.data is not None)
+            unread = self.facts.pod.template.secrets if login.own.unknown else ()
+            secret = next(iter((*there, *unread)), "")
         if reason is Reason.SHADOWED:
             if not login.lookup.failed:
                 return Cause(reason, message, (), hint)
@@ -238,13 +246,11 @@ class Refusal:
 
     def advice(self, reason: Reason) -> str:
         """What to do where no command does it, or what to know besides."""
-        owner, failure = self.facts.owner, self.facts.failure
-        if reason is Reason.FORBIDDEN:
-            return "let its user pull the repository, at the registry; or take another user"
+        owner, pod = self.facts.owner, self.facts.pod
         if reason in (Reason.BAD_REFERENCE, Reason.NOT_FOUND):
-            what = f"{owner.kind.lower()}/{owner.name} {failure.container}=IMAGE"
+            what = f"{owner.kind.lower()}/{owner.name} {self.facts.failure.container}=IMAGE"
             return f"kubectl set image {what} -n {self.namespace}, once the name is right"
-        return ""
+        return _ADVICE.get(reason, f"kubectl describe pod {pod.name} -n {self.namespace}")
 
 
 def throttled(facts: Facts, text: str) -> Cause:
