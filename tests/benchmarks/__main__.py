@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import attaching, checking, injecting, startup
+from tests.benchmarks import attaching, checking, injecting, startup, status
 from tests.benchmarks.installation import Installation
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "inject-memory": (injecting.memory, injecting.ROUNDS),
     "inject-stream": (injecting.stream, injecting.ROUNDS),
     "check": (checking.check, checking.ROUNDS),
+    "status": (status.status, status.ROUNDS),
 }
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 
@@ -63,6 +64,9 @@ def main() -> int:
 def _row(figure: Figure) -> tuple[str, ...]:
     ours, theirs = (_amount(median(side), figure.unit) for side in (figure.ours, figure.theirs))
     low, high = figure.spread
+    goal = "" if figure.goal is None else f"≤ {figure.goal}"
+    if figure.goal_seconds is not None:
+        goal = f"≤ {figure.goal_seconds:g} s"
     return (
         figure.what,
         ours,
@@ -70,7 +74,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         theirs,
         f"{figure.ratio:.2f}",
         f"{low:.2f}–{high:.2f}",
-        "" if figure.goal is None else f"≤ {figure.goal}",
+        goal,
         figure.verdict,
     )
 

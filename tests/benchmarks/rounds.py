@@ -22,6 +22,7 @@ class Figure:
         theirs: those of the same rounds.
         goal: the highest ratio allowed; None for one that is only for information.
         unit: of both: ``s``, or ``MB`` where they are bytes.
+        goal_seconds: the longest that ours may take, where that is the goal.
     """
 
     what: str
@@ -30,6 +31,7 @@ class Figure:
     theirs: list[float]
     goal: float | None
     unit: str = "s"
+    goal_seconds: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -52,6 +54,8 @@ class Figure:
     @property
     def verdict(self) -> str:
         """``met``, ``missed``, or empty without a goal."""
+        if self.goal_seconds is not None:
+            return "met" if statistics.median(self.ours) <= self.goal_seconds else "missed"
         if self.goal is None:
             return ""
         return "met" if self.ratio <= self.goal else "missed"

@@ -1,0 +1,172 @@
+"""``regcred status -A`` over 1,000 namespaces, against the bare lists that it has to read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster import Cluster
+from cluster.progress import Progress
+from cluster.waiting import await_condition
+from tests.benchmarks import floor
+from tests.benchmarks.installation import environment
+from tests.benchmarks.rounds import Figure, in_turns, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.benchmarks.installation import Installation
+
+ROUNDS = 9
+NAMESPACES = 1000
+GOAL_SECONDS = 3.0
+#: In each namespace; those of every hundredth fail to pull.
+_PODS = 3
+_WITHOUT = 50
+_JSON, _MERGE = "application/json", "application/merge-patch+json"
+_SAYS = "1,000 namespaces: 950 with a login, 50 without; 30 Pods fail to pull in 10"
+_LISTS = (
+    "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed",
+    "/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Fdockerconfigjson",
+    "/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Fdockercfg",
+    "/api/v1/serviceaccounts",
+    "/api/v1/namespaces",
+)
+
+
+def status(installation: Installation, rounds: int) -> Figure:
+    """``regcred status -A`` against one GET for each list, whose answers nobody looks at."""
+    with Cluster(progress=Progress()) as cluster, tempfile.TemporaryDirectory() as folder:
+        bench = _Bench(cluster, installation, Path(folder))
+        bench.fill()
+        measured = in_turns(bench.ours, bench.floor, rounds)
+    what = f"status -A, {NAMESPACES:,} namespaces"
+    return Figure(what, "its lists, bare", *measured, goal=None, goal_seconds=GOAL_SECONDS)
+
+
+class _Bench:
+    """One cluster with logins and Pods, and who reads them."""
+
+    def __init__(self, cluster: Cluster, installation: Installation, folder: Path) -> None:
+        self._cluster = cluster
+        self._installation = installation
+        self._job = folder / "job.json"
+
+    def fill(self) -> None:
+        """Make namespaces until there are `NAMESPACES`; a login in most, Pods in all."""
+        have = self._names("/api/v1/namespaces")
+        self._send(
+            ("POST", "/api/v1/namespaces", _JSON, {"metadata": {"name": f"bench-{number:04}"}})
+            for number in range(NAMESPACES - len(have))
+        )
+        default = "/api/v1/serviceaccounts?fieldSelector=metadata.name%3Ddefault"
+        await_condition(
+            f"the {NAMESPACES:,} namespaces have their default ServiceAccounts",
+            lambda: len(self._names(default)) == NAMESPACES,
+            timeout=300,
+        )
+        namespaces = sorted(self._names("/api/v1/namespaces"))
+        with_login = namespaces[: NAMESPACES - _WITHOUT]
+        patch = {"imagePullSecrets": [{"name": "regcred"}]}
+        self._send(("POST", f"{_in(n)}/secrets", _JSON, _secret(n)) for n in with_login)
+        self._send(
+            ("PATCH", f"{_in(n)}/serviceaccounts/default", _MERGE, patch) for n in with_login
+        )
+        self._send(
+            ("POST", f"{_in(n)}/pods", _JSON, _pod(f"web-{number}"))
+            for n in namespaces
+            for number in range(_PODS)
+        )
+        self._send(
+            ("PATCH", f"{_in(n)}/pods/web-{number}/status", _MERGE, _REFUSED)
+            for n in with_login[:1000:100]
+            for number in range(_PODS)
+        )
+
+    def ours(self) -> float:
+        """Seconds that regcred takes; what it says is looked at."""
+        command = [self._installation.regcred, "status", "-A"]
+        env = environment(KUBECONFIG=str(self._cluster.kubeconfig))
+        said: list[bytes] = []
+
+        def run() -> None:
+            done = subprocess.run(command, env=env, capture_output=True, check=True)
+            said.extend((done.stdout, done.stderr))
+
+        took = seconds(run)
+        assert said[0].count(b"\n") == 1 + NAMESPACES - _WITHOUT, said[0][-1000:]
+        assert said[1].decode() == f"{_SAYS}\n", said[1]
+        return took
+
+    def floor(self) -> float:
+        """Seconds that the lists take alone."""
+        self._prepare(("GET", path, _JSON, None) for path in _LISTS)
+        return seconds(self._run)
+
+    def _send(self, requests: Iterable[tuple[str, str, str, Any]]) -> None:
+        self._prepare(requests)
+        self._run()
+
+    def _prepare(self, requests: Iterable[tuple[str, str, str, Any]]) -> None:
+        pki = self._cluster.folder.pki
+        job = {
+            "server": self._cluster.server,
+            "ca": str(self._cluster.ca_file),
+            "certificate": str(pki / "admin.crt"),
+            "key": str(pki / "admin.key"),
+            "requests": list(requests),
+        }
+        self._job.write_text(json.dumps(job))
+
+    def _run(self) -> None:
+        command = [self._installation.python, floor.__file__, self._job]
+        subprocess.run(command, env=environment(), check=True)
+
+    def _names(self, path: str) -> set[str]:
+        answered, content = self._cluster.api.request("GET", path)
+        assert answered == 200, content
+        return {
+            item["metadata"].get("namespace", item["metadata"]["name"])
+            for item in json.loads(content)["items"]
+        }
+
+
+def _in(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}"
+
+
+def _secret(namespace: str) -> dict[str, Any]:
+    """A login with a password of its own, as long as a Google key."""
+    password = f"{namespace}-" * 200
+    entry = {"username": "puller", "password": password}
+    config = json.dumps({"auths": {"registry.example.com": entry}})
+    return {
+        "metadata": {"name": "regcred"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": base64.b64encode(config.encode()).decode()},
+    }
+
+
+def _pod(name: str) -> dict[str, Any]:
+    image = "registry.example.com/team/app:1"
+    return {"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": image}]}}
+
+
+_REFUSED = {
+    "status": {
+        "containerStatuses": [
+            {
+                "name": "app",
+                "image": "",
+                "imageID": "",
+                "ready": False,
+                "restartCount": 0,
+                "state": {"waiting": {"reason": "ImagePullBackOff"}},
+            }
+        ]
+    }
+}
