@@ -15,9 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ import yaml
 
 from cluster import Cluster
 from cluster.registries import OUTSIDER
+from tests.support.oddregistries import throttling, trusted_here
 from tests.support.platforms import push_platforms
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ FOLDER = Path(__file__).parents[1] / "e2e" / "causes"
 REFUSED = ("ErrImagePull", "ImagePullBackOff")
 #: What mends a cause.
 COMMAND, KUBELET, NOBODY = "by a command", "by kubelet", "by nobody"
-#: Seconds after which the throttling registry takes requests again, as it says.
-_RETRY_AFTER = 600
 
 
 @dataclass(frozen=True)
@@ -101,50 +99,25 @@ def read() -> list[Cause]:
 def variables(cluster: Cluster) -> Iterator[dict[str, str]]:
     """The variables that the manifests name; within the block what they lead to is there."""
     htpasswd, token = cluster.registries["htpasswd"], cluster.registries["token"]
-    with tempfile.TemporaryDirectory() as folder, _throttling() as throttling:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        trusted, ca_file = stack.enter_context(trusted_here(htpasswd, folder / "trusted"))
+        foreign = push_platforms(htpasswd, "team/foreign:1", ["s390x"], folder / "foreign")
         ended = int(time.time()) - 3600
         yield cluster.environment() | {
             "EXPIRED_ECR_TOKEN": _encoded({"version": "2", "expiration": ended}),
             "EXPIRED_JWT": f"{_encoded({'alg': 'none'})}.{_encoded({'exp': ended})}.c2ln",
-            "FOREIGN_IMAGE": push_platforms(htpasswd, "team/foreign:1", ["s390x"], Path(folder)),
+            "FOREIGN_IMAGE": foreign,
             "OUTSIDER_PASSWORD": token.accounts()[OUTSIDER],
-            "THROTTLING_REGISTRY": throttling,
+            "THROTTLING_REGISTRY": stack.enter_context(throttling()),
+            "TRUSTED_HERE_CA_FILE": str(ca_file),
+            "TRUSTED_HERE_REGISTRY": trusted,
             "UNPULLED_IMAGE": htpasswd.push(f"team/unpulled:{secrets.token_hex(4)}"),
         }
 
 
 def _encoded(claims: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-
-
-class _Throttling(BaseHTTPRequestHandler):
-    """A registry that takes no more requests for now, and says it as Docker Hub does."""
-
-    def do_GET(self) -> None:
-        said = {"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}
-        body = json.dumps({"errors": [said]}).encode()
-        self.send_response(429)
-        self.send_header("Retry-After", str(_RETRY_AFTER))
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def _throttling() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Throttling) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
 
 
 def main() -> None:
