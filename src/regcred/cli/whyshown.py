@@ -1,0 +1,222 @@
+"""How diagnoses are shown: for a person the cause and the command first, for a script everything.
+
+As text, Pods of one owner that fail for the same reasons are one entry. Lines are broken only on a
+terminal, and commands never, so that they can be copied.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from regcred.cli import output
+from regcred.core.failing import NotMade
+from regcred.core.problem import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from regcred.cli.whyfacts import Entry
+    from regcred.core.cause import Cause
+    from regcred.core.facts import Unread
+
+_INDENT = "  "
+_NARROWEST = 40
+#: What a hint begins with that is a command itself.
+_COMMANDS = ("kubectl ", "regcred ")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that are one to a person.
+
+    Args:
+        entries: at least one.
+    """
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def first(self) -> Entry:
+        """The one that is shown."""
+        return self.entries[0]
+
+    @property
+    def title(self) -> str:
+        """What it is about, and the image."""
+        diagnosis = self.first.diagnosis
+        more = f" and {len(self.entries) - 1:,} more" if len(self.entries) > 1 else ""
+        image = diagnosis.failure.image if diagnosis.failure else ""
+        about = f": {image}" if image else ""
+        return f"{name_of(self.first)}{more} in {diagnosis.pod.namespace}{about}"
+
+    @property
+    def rank(self) -> tuple[int, int, str, str]:
+        """What is shown first: what needs somebody, and of that what most Pods have."""
+        diagnosis = self.first.diagnosis
+        rank = 0 if self.first.facts else 3
+        if isinstance(diagnosis.pod, NotMade):
+            rank = 1
+        elif diagnosis.causes[0].reason is Reason.BACK_OFF_ONLY:
+            rank = 2
+        return rank, -len(self.entries), diagnosis.pod.namespace, diagnosis.pod.name
+
+
+def name_of(entry: Entry) -> str:
+    """What is wrong, as kubectl writes it."""
+    pod = entry.diagnosis.pod
+    return f"{pod.kind.lower() if isinstance(pod, NotMade) else 'pod'}/{pod.name}"
+
+
+def owner_of(entry: Entry) -> str:
+    """What makes the Pod, as kubectl writes it; empty for a bare one."""
+    pod = entry.diagnosis.pod
+    if isinstance(pod, NotMade):
+        return name_of(entry)
+    if entry.facts:
+        owner = entry.facts.owner
+        return "" if owner.kind == "Pod" else f"{owner.kind.lower()}/{owner.name}"
+    return f"{pod.owner[1].lower()}/{pod.owner[2]}" if pod.owner else ""
+
+
+def grouped(entries: Iterable[Entry]) -> list[Group]:
+    """Entries with the same owner, image and causes together, the most important first."""
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        diagnosis = entry.diagnosis
+        failure = diagnosis.failure
+        key = (
+            diagnosis.pod.namespace,
+            owner_of(entry) or name_of(entry),
+            failure and (failure.kind, failure.container, failure.image),
+            tuple(cause.reason for cause in diagnosis.causes),
+        )
+        groups.setdefault(key, []).append(entry)
+    return sorted((Group(tuple(each)) for each in groups.values()), key=lambda group: group.rank)
+
+
+def show(groups: Sequence[Group], fine: Sequence[str]) -> None:
+    """Print what is wrong, and what is not, on stdout."""
+    width = 0
+    if sys.stdout.isatty():
+        width = max(_NARROWEST, shutil.get_terminal_size().columns)
+    texts = ["\n".join(_Lines(width).of(group)) for group in groups]
+    texts += [output.printable(said) for said in fine]
+    sys.stdout.write("\n\n".join(texts) + "\n" if groups else "\n".join(texts) + "\n")
+
+
+def summary(groups: Sequence[Group]) -> str:
+    """How many Pods fail for which reasons."""
+    counts: dict[str, int] = {}
+    for group in groups:
+        reason = str(group.first.diagnosis.causes[0].reason)
+        counts[reason] = counts.get(reason, 0) + len(group.entries)
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+
+
+class _Lines:
+    """The lines of an entry.
+
+    Args:
+        width: of the terminal; 0 to break no line.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def of(self, group: Group) -> Iterator[str]:
+        diagnosis = group.first.diagnosis
+        yield from self._wrapped(group.title, "", "bold")
+        for n, cause in enumerate(diagnosis.causes):
+            yield from self._cause(cause, again=n > 0)
+        if diagnosis.evidence:
+            yield self._head("what is known:")
+            for one in diagnosis.evidence:
+                yield from self._wrapped(f"{one.fact} ({one.source})", _INDENT * 2)
+        if diagnosis.not_excluded:
+            yield self._head("not excluded:")
+            for said in diagnosis.not_excluded:
+                yield from self._wrapped(said, _INDENT * 2)
+
+    def _cause(self, cause: Cause, *, again: bool) -> Iterator[str]:
+        first, *others = self._wrapped(f"{cause.reason}: {cause.message}", _INDENT)
+        # Painted last: colours have no width.
+        reason = output.paint(f"{cause.reason}:", "red", sys.stdout)
+        yield first.replace(f"{cause.reason}:", f"{'also ' * again}{reason}", 1)
+        yield from others
+        if cause.mends:
+            yield self._head("mend it:")
+            for mend in cause.mends:
+                command = output.printable(mend.command)
+                yield f"{_INDENT * 2}{output.paint(command, 'green', sys.stdout)}"
+        if cause.hint.startswith(_COMMANDS):
+            yield self._head("see:" if not cause.mends else "or:")
+            yield f"{_INDENT * 2}{output.printable(cause.hint)}"
+        elif cause.hint:
+            yield from self._wrapped(f"hint: {cause.hint}", _INDENT)
+
+    def _head(self, text: str) -> str:
+        return f"{_INDENT}{output.paint(text, 'cyan', sys.stdout)}"
+
+    def _wrapped(self, text: str, indent: str, colour: str = "") -> list[str]:
+        text = output.printable(text)
+        lines = [f"{indent}{text}"]
+        if self._width:
+            lines = textwrap.wrap(
+                text,
+                self._width,
+                initial_indent=indent,
+                subsequent_indent=f"{indent}{_INDENT}",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        return [output.paint(line, colour, sys.stdout) if colour else line for line in lines]
+
+
+def to_dict(entries: Iterable[Entry], unread: Iterable[Unread]) -> dict[str, Any]:
+    """As JSON: each image of each Pod; what has no value is left out; never a password."""
+    return {
+        "pods": [_entry(entry) for entry in entries],
+        "unread": [
+            _filled({"what": one.what, "right": one.right, "why": one.why}) for one in unread
+        ],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    diagnosis, pod, failure = entry.diagnosis, entry.diagnosis.pod, entry.diagnosis.failure
+    again = entry.facts.tries.next if entry.facts else None
+    is_pod = not isinstance(pod, NotMade)
+    return _filled(
+        {
+            "namespace": pod.namespace,
+            "name": pod.name if is_pod else "",
+            "owner": owner_of(entry),
+            "node": "" if isinstance(pod, NotMade) else pod.node,
+            "container": failure.container if failure else "",
+            "image": failure.image if failure else "",
+            "state": failure.state if failure else "",
+            "causes": [_cause(cause) for cause in diagnosis.causes],
+            "evidence": [{"fact": one.fact, "source": one.source} for one in diagnosis.evidence],
+            "notExcluded": list(diagnosis.not_excluded),
+            "nextTry": f"{again:%Y-%m-%dT%H:%M:%SZ}" if again else "",
+        }
+    )
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return _filled(
+        {
+            "reason": str(cause.reason),
+            "message": cause.message,
+            "hint": cause.hint,
+            "commands": [mend.command for mend in cause.mends],
+        }
+    )
+
+
+def _filled(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if value}
