@@ -30,6 +30,7 @@ VERBS = {
     "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
     "check": ("regcred.cli.check:check", "Say whether images will be pulled, before the deploy."),
+    "why": ("regcred.cli.why:why", "Say why Pods do not pull, and what mends it."),
     "status": ("regcred.cli.status:status", "Show which logins are where, and what fails."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
 }
