@@ -206,7 +206,7 @@ class _Run:
             sys.stdout.flush()
             _tell_unread(entries, unread)
             if len(groups) > 1:
-                output.note(f"{len(entries):,} things fail: {whyshown.summary(groups)}")
+                output.note(f"Pods that fail: {whyshown.summary(groups)}")
         else:
             for said in found.fine:
                 output.note(said)

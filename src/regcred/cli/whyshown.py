@@ -45,10 +45,15 @@ class Group:
         return self.entries[0]
 
     @property
+    def pods(self) -> int:
+        """How many Pods it is about; several containers of one may be."""
+        return len({entry.diagnosis.pod.name for entry in self.entries})
+
+    @property
     def title(self) -> str:
         """What it is about, and the image."""
         diagnosis = self.first.diagnosis
-        more = f" and {len(self.entries) - 1:,} more" if len(self.entries) > 1 else ""
+        more = f" and {self.pods - 1:,} more" if self.pods > 1 else ""
         image = diagnosis.failure.image if diagnosis.failure else ""
         about = f": {image}" if image else ""
         return f"{name_of(self.first)}{more} in {diagnosis.pod.namespace}{about}"
@@ -62,7 +67,7 @@ class Group:
             rank = 1
         elif diagnosis.causes[0].reason is Reason.BACK_OFF_ONLY:
             rank = 2
-        return rank, -len(self.entries), diagnosis.pod.namespace, diagnosis.pod.name
+        return rank, -self.pods, diagnosis.pod.namespace, diagnosis.pod.name
 
 
 def name_of(entry: Entry) -> str:
@@ -91,7 +96,7 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
         key = (
             diagnosis.pod.namespace,
             owner_of(entry) or name_of(entry),
-            failure and (failure.kind, failure.container, failure.image),
+            failure and (failure.image or failure.state),
             tuple(cause.reason for cause in diagnosis.causes),
         )
         groups.setdefault(key, []).append(entry)
@@ -113,7 +118,7 @@ def summary(groups: Sequence[Group]) -> str:
     counts: dict[str, int] = {}
     for group in groups:
         reason = str(group.first.diagnosis.causes[0].reason)
-        counts[reason] = counts.get(reason, 0) + len(group.entries)
+        counts[reason] = counts.get(reason, 0) + group.pods
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
 
 
@@ -153,7 +158,7 @@ class _Lines:
                 command = output.printable(mend.command)
                 yield f"{_INDENT * 2}{output.paint(command, 'green', sys.stdout)}"
         if cause.hint.startswith(_COMMANDS):
-            yield self._head("see:" if not cause.mends else "or:")
+            yield self._head("hint:")
             yield f"{_INDENT * 2}{output.printable(cause.hint)}"
         elif cause.hint:
             yield from self._wrapped(f"hint: {cause.hint}", _INDENT)
