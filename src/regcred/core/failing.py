@@ -50,6 +50,7 @@ class FailingPod:
         template: its images, ServiceAccount and frozen list (`exists` is true).
         owner: (apiVersion, kind, name) of its controller; None for a bare Pod.
         failures: what fails, init containers first; pulls before everything else.
+        written: when kubelet last changed its status, as far as its managed fields say.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class FailingPod:
     template: PodTemplate
     owner: tuple[str, str, str] | None
     failures: tuple[Failure, ...]
+    written: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

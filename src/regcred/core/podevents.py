@@ -8,9 +8,12 @@ much later than the back-off ends. What fails before a pull (``ErrImageNeverPull
 ``InvalidImageName``, a pull Secret that cannot be decoded) has no back-off: it is tried each time
 that kubelet looks at the Pod.
 
-Events get lost (`regcred.core.event`): a Pod that fails for long has more to say than it may. Then
-the last try that is known is too old, and nothing is said about the next. A restarted kubelet
-begins its back-off anew, which no event tells.
+Events get lost (`regcred.core.event`): a Pod that fails for five minutes has more to say than it
+may. But each try shows in the status as well, which turns to ``ErrImagePull`` and back to
+``ImagePullBackOff``; since kubelet writes it before it looks, that is one look and two looks after
+the try. So where the last change is later than what events tell, the try is reckoned from it, and
+the back-off from how long the Pod has failed. A restarted kubelet begins its back-off anew, which
+nothing tells.
 
 Sources: ``pkg/kubelet/images/image_manager.go``, ``pkg/kubelet/kubelet.go``
 (``imageBackOffPeriod``, ``MaxImageBackOff``, ``FailedToRetrieveImagePullSecret``) and
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regcred.core.event import Event
-    from regcred.core.failing import Failure
+    from regcred.core.failing import FailingPod, Failure
 
 _FIRST, _MAX = timedelta(seconds=10), timedelta(seconds=300)
 _FORGOTTEN = 2 * _MAX
@@ -46,27 +49,63 @@ _LOOK, _LATE = timedelta(seconds=10), timedelta(seconds=5)
 _MISSING = re.compile(r"Unable to retrieve some image pull secrets \(([^()]*)\)")
 
 
-def tries(events: Iterable[dict[str, Any]], failure: Failure, now: datetime) -> Tries:
+def tries(
+    events: Iterable[dict[str, Any]],
+    failure: Failure,
+    now: datetime,
+    pod: FailingPod | None = None,
+) -> Tries:
     """How often kubelet has tried the image of `failure`.
 
     Args:
         events: those of its Pod; a Pod of a StatefulSet has had others of its name before.
         failure: one with `is_pull`.
         now: the time.
+        pod: the Pod; without it nothing is reckoned from when its status changed.
     """
     known = sorted(filter(None, map(event.read, events)), key=lambda e: e.last)
     image = quoted(failure.image)
     pulls = [e for e in known if e.reason == "Pulling" and image in e.message]
     failed = [e for e in known if _is_failed_pull(e, image)]
     before = [e for e in known if _is_before_pull(e, failure, image)]
-    tried = [*pulls, *failed, *before]
-    return Tries(
-        max((e.last for e in tried), default=None),
-        max(_count(pulls), _count(failed)) + _count(before),
-        _next([e for e in known if image in e.message], failed, before, now),
-        _missing(known, failed),
-        _message(failed, before),
-    )
+    last = max((e.last for e in (*pulls, *failed, *before)), default=None)
+    count = max(_count(pulls), _count(failed)) + _count(before)
+    due = _next([e for e in known if image in e.message], failed, before, now)
+    unsaid = _unsaid_try(pod, failure, now) if pod else None
+    if pod and unsaid and (last is None or unsaid - last > _LOOK + _LATE):
+        began = failed[0].first if failed else pod.created
+        last, count, due = unsaid, 0, _soon(unsaid + _reckoned(began, unsaid), now)
+    return Tries(last, count, due, _missing(known, failed), _message(failed, before))
+
+
+def _unsaid_try(pod: FailingPod, failure: Failure, now: datetime) -> datetime | None:
+    """When kubelet last tried, by when the Pod's status changed; None where nothing tells.
+
+    Where several things fail, the change may have been of another.
+    """
+    looks = {"ErrImagePull": 1, "ImagePullBackOff": 2}.get(failure.state, 0)
+    if not looks or len(pod.failures) > 1 or pod.written is None or pod.written > now:
+        return None
+    return pod.written - looks * (_LOOK + _LATE / 2)
+
+
+def _reckoned(began: datetime | None, last: datetime) -> timedelta:
+    """How long kubelet waits after a try at `last` if the first one was when it `began`.
+
+    That each try was a little late does not matter: all of it is less than the next doubling.
+    """
+    if began is None:
+        return _MAX
+    delay, at = _FIRST, began
+    while delay < _MAX and at + delay <= last:
+        at += delay
+        delay = min(_MAX, delay * 2)
+    return delay
+
+
+def _soon(due: datetime, now: datetime) -> datetime | None:
+    """`due`, or now where it is just over; None where the try must have been already."""
+    return max(now, due) if now <= due + _LOOK + _LATE else None
 
 
 def _is_failed_pull(found: Event, image: str) -> bool:
@@ -110,8 +149,7 @@ def _next(
     # It has come since, or is being pulled now; or it was, and what came of that got lost.
     if any(e.reason in {"Pulled", "Pulling"} and e.last > last for e in about):
         return None
-    due = last + _back_off(failed)
-    return max(now, due) if now <= due + _LOOK + _LATE else None
+    return _soon(last + _back_off(failed), now)
 
 
 def _back_off(failed: list[Event]) -> timedelta:

@@ -28,6 +28,7 @@ from regcred.core.podtemplate import PodTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 #: kubelet's reasons for an image that does not come.
 PULLS = frozenset(
@@ -81,6 +82,7 @@ def read(pod: dict[str, Any]) -> FailingPod | None:
         _template(pod),
         controller(pod),
         failures,
+        _written(metadata),
     )
 
 
@@ -236,6 +238,19 @@ def _names(message: str, image: str) -> bool:
         or f"docker://{form}:" in message
         or f"image pull failed for {form} because " in message
         for form in forms
+    )
+
+
+def _written(metadata: dict[str, Any]) -> datetime | None:
+    """When kubelet last changed something in the Pod's status."""
+    return max(
+        (
+            when
+            for fields in entries(metadata.get("managedFields"))
+            if fields.get("manager") == "kubelet" and fields.get("subresource") == "status"
+            if (when := instant(fields.get("time")))
+        ),
+        default=None,
     )
 
 
