@@ -40,9 +40,9 @@ _NETWORK: dict[Network | None, str] = {
 def diagnose(facts: Facts) -> Diagnosis:
     """What keeps one image of a Pod from coming."""
     causes = tuple(_Judge(facts).causes())
-    return Diagnosis(
-        facts.pod, facts.failure, causes, evidence(facts), not_excluded(facts, causes[0].reason)
-    )
+    told = {cause.message for cause in causes}
+    known, unknown = evidence(facts, told), not_excluded(facts, causes[0].reason)
+    return Diagnosis(facts.pod, facts.failure, causes, known, unknown)
 
 
 def other(pod: FailingPod, failure: Failure) -> Diagnosis:

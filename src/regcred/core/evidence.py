@@ -11,7 +11,7 @@ from regcred.core.registrykey import display
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from regcred.core.facts import Facts, SecretFacts, Unread
@@ -35,9 +35,14 @@ _ABOUT_LOGIN = frozenset(
 )
 
 
-def evidence(facts: Facts) -> tuple[Evidence, ...]:
-    """The facts, from what kubelet said to what the registry says."""
-    return tuple(_evidence(facts))
+def evidence(facts: Facts, told: Collection[str] = ()) -> tuple[Evidence, ...]:
+    """The facts, from what kubelet said to what the registry says.
+
+    Args:
+        facts: what was found out.
+        told: messages of the causes, which need not be said twice.
+    """
+    return tuple(_evidence(facts, told))
 
 
 def not_excluded(facts: Facts, reason: Reason) -> tuple[str, ...]:
@@ -69,7 +74,7 @@ def _open(unread: Unread) -> str:
     return f"{unread.what} could not be read: {unread.why}"
 
 
-def _evidence(facts: Facts) -> Iterator[Evidence]:
+def _evidence(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
     pod, failure, tries = facts.pod, facts.failure, facts.tries
     name = f"Pod {pod.namespace}/{pod.name}"
     yield Evidence(f"{failure.kind} {failure.container} is in {failure.state}", name)
@@ -93,7 +98,7 @@ def _evidence(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(
             f"a pull Secret {missing} is in {listed(places)}", "Secrets of all namespaces"
         )
-    yield from _answers(facts)
+    yield from _answers(facts, told)
 
 
 def _account(facts: Facts) -> Iterator[Evidence]:
@@ -137,7 +142,7 @@ def _logins(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(f"{more} more logins are for the image", "the Pod's Secrets")
 
 
-def _answers(facts: Facts) -> Iterator[Evidence]:
+def _answers(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
     """What the registry says to the logins that matter."""
     reference = facts.frozen.lookup.reference
     if reference is None:
@@ -152,7 +157,8 @@ def _answers(facts: Facts) -> Iterator[Evidence]:
         verdict = login.verdict if login else None
         if verdict and verdict.outcome is not Outcome.UNKNOWN and verdict.message not in said:
             said.add(verdict.message)
+            more = "" if verdict.message in told else f", {verdict.message}"
             yield Evidence(
-                f"asked from here with {whose}: {verdict.reason}, {verdict.message}",
+                f"asked from here with {whose}: {verdict.reason}{more}",
                 f"registry {reference.domain}",
             )

@@ -242,15 +242,16 @@ class Refusal:
             mends, lost = self.remedies.without(secret)
         else:
             mends, lost = self.remedies.login(reason, secret)
-        return Cause(reason, message, mends, lost or self.advice(reason))
+        return Cause(reason, message, mends, lost or self.advice(reason, mended=bool(mends)))
 
-    def advice(self, reason: Reason) -> str:
+    def advice(self, reason: Reason, *, mended: bool = False) -> str:
         """What to do where no command does it, or what to know besides."""
         owner, pod = self.facts.owner, self.facts.pod
         if reason in (Reason.BAD_REFERENCE, Reason.NOT_FOUND):
             what = f"{owner.kind.lower()}/{owner.name} {self.facts.failure.container}=IMAGE"
             return f"kubectl set image {what} -n {self.namespace}, once the name is right"
-        return _ADVICE.get(reason, f"kubectl describe pod {pod.name} -n {self.namespace}")
+        describe = "" if mended else f"kubectl describe pod {pod.name} -n {self.namespace}"
+        return _ADVICE.get(reason, describe)
 
 
 def throttled(facts: Facts, text: str) -> Cause:

@@ -27,6 +27,13 @@ KEPT_BY_OPERATOR = (
     "(kubectl get pullcredentials)"
 )
 
+#: The owner of a static Pod is its node; what stands in a file there can name no Secret.
+_STATIC = "Node"
+_STATIC_HINT = (
+    "a static Pod gets no pull Secret: the node itself needs the login, in kubelet's docker config "
+    "or by a credential provider plugin"
+)
+
 
 class Remedies:
     """The commands for one image of one Pod."""
@@ -46,6 +53,8 @@ class Remedies:
             reason: why the one at hand does not do.
             secret: the name of the Secret that it is in, or that is named; empty for none.
         """
+        if self._facts.owner.kind == _STATIC:
+            return (), _STATIC_HINT
         if not secret:
             return self._new_login(), ""
         known = self._facts.secrets.get(secret)

@@ -64,6 +64,7 @@ CASES = {
     ),
     "no list, a Job": ({"kind": "Job"}, ["NoCredential"], [LOGIN, DELETE]),
     "no list, a bare Pod": ({"kind": "Pod"}, ["NoCredential"], [LOGIN, ANEW]),
+    "no list, a static Pod": ({"kind": "Node"}, ["NoCredential"], []),
     "no list, a StatefulSet": (
         {"kind": "StatefulSet"},
         ["NoCredential"],
@@ -710,9 +711,7 @@ def test_the_evidence_says_where_each_fact_was_read():
         "'registry.example' is for the image: user ann, expires at 2026-11-23 01:00:00 UTC (it has "
         "expired) (Secret team-a/pull)",
         "a pull Secret more is in team-b (Secrets of all namespaces)",
-        "asked from here with the Pod's logins: Expired, 'registry.example' of Secret team-a/pull: "
-        "registry.example says Unauthorized to ann; the login expired on 2026-11-23 01:00 UTC "
-        "(registry registry.example)",
+        "asked from here with the Pod's logins: Expired (registry registry.example)",
     ]
     assert found.not_excluded == (
         "nodes could not be read: it takes the right to get nodes",
