@@ -137,6 +137,17 @@ class TestLists:
         everywhere = await client.list(SECRETS, field_selector="metadata.name=s2")
         assert one[0] in everywhere
 
+    async def test_metadata_only(self, client, namespace):
+        for name in ("a", "b", "c"):
+            await client.create(SECRETS, secret(name, data={"a": "aGk="}), namespace)
+        whole = await client.list(SECRETS, namespace)
+        chosen = {"field_selector": "metadata.name!=b", "limit": 1, "metadata_only": True}
+        pages = [page async for page in client.list_pages(SECRETS, namespace, **chosen)]
+        found = [item for page in pages for item in page["items"]]
+        assert len(pages) == 2
+        assert [item["metadata"] for item in found] == [whole[n]["metadata"] for n in (0, 2)]
+        assert not any("data" in item for item in found)
+
     async def test_nothing_to_list(self, client, namespace):
         assert await client.list(DEPLOYMENTS, namespace) == []
 

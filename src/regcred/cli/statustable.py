@@ -134,7 +134,8 @@ def _table(rows: Sequence[Row], now: datetime, width: int) -> Table:
         ]
         if stacked:
             secret = styled.pop(2)
-            styled[1] = Text("\n").join([styled[1], secret])
+            if row.secret != "":
+                styled[1] = Text("\n").join([styled[1], secret])
         made.add_row(*styled)
     return made
 

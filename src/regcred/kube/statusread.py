@@ -128,8 +128,10 @@ async def _read_all(
             metadata_only=listing.metadata_only,
         ):
             step()
-            for item in page.get("items") or ():
+            items = page.get("items") or []
+            for item in items:
                 _note(item, listing, reading)
+            items.clear()  # Whoever lists keeps the page until the next one has come.
 
     failed: list[Listing] = []
     async for listing, answer in each(listings, one):

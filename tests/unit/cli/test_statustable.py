@@ -1,0 +1,86 @@
+"""What the columns of `regcred status` say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from regcred.cli.statustable import cells, lines
+from regcred.core.problem import Reason
+from regcred.core.statusreport import Attachment, Row
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NAMESPACE, REGISTRY, SECRET, ATTACHED, MANAGED_BY, EXPIRES, FAILING = range(7)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (59, "in 0 min"),
+        (3599, "in 59 min"),
+        (3600, "in 1 h"),
+        (47.9 * 3600, "in 47 h"),
+        (48 * 3600, "in 2 d"),
+        (4000 * 86400, "in 4,000 d"),
+        (0, "0 min ago"),
+        (-7200, "2 h ago"),
+    ],
+)
+def test_when_it_expires(seconds, said):
+    row = Row("a", expires=NOW + timedelta(seconds=seconds), expired=seconds <= 0)
+    assert cells(row, NOW)[EXPIRES] == said
+
+
+def test_what_says_not_when():
+    assert cells(Row("a", short_lived=True), NOW)[EXPIRES] == "within 1 h"
+    assert cells(Row("a", static=True), NOW)[EXPIRES] == "never"
+    assert cells(Row("a"), NOW)[EXPIRES] == "-"
+
+
+@pytest.mark.parametrize(
+    ("attachment", "pods", "said"),
+    [
+        (None, None, "-"),
+        (Attachment(("a", "b"), ("a",)), 2, "1/2"),
+        (Attachment(("a",), ()), 0, "0/1"),
+        (Attachment(("a",), ()), 1, "0/1, 1 Pod"),
+        (Attachment(("a",), ()), 1200, "0/1, 1,200 Pods"),
+        (Attachment(("a",), None), 2, "?/1"),
+        (Attachment(None, ("a",)), None, "1/?"),
+        (Attachment(None, ()), None, "0/?"),
+        (Attachment(None, None), None, "?"),
+    ],
+)
+def test_where_it_is_attached(attachment, pods, said):
+    assert cells(Row("a", attachment=attachment, pods=pods), NOW)[ATTACHED] == said
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (Row("a", "gcr.io", "s"), ("gcr.io", "s")),
+        (Row("a", "gcr.io"), ("gcr.io", "-")),
+        (Row("a", None, "s", reason=Reason.UNKNOWN), ("?", "s")),
+        (Row("a", "gcr.io", None), ("gcr.io", "?")),
+        (Row("a", "", "s", reason=Reason.SECRET_MISSING), ("-", "s (missing)")),
+        (Row("a", "", "s", reason=Reason.SECRET_MALFORMED), ("-", "s (SecretMalformed)")),
+    ],
+)
+def test_what_is_named(row, said):
+    assert cells(row, NOW)[REGISTRY : SECRET + 1] == said
+
+
+def test_how_many_fail():
+    assert cells(Row("a", failing=None), NOW)[FAILING] == "?"
+    assert cells(Row("a", failing=()), NOW)[FAILING] == "-"
+    assert cells(Row("a", failing=("p",) * 1234), NOW)[FAILING] == "1,234"
+
+
+def test_what_others_wrote_cannot_pass_for_a_line_of_ours():
+    text = lines([Row("a", "x\n\x1b[31mb", "s", managed_by="me\tand you")], NOW)
+    assert text.count("\n") == 2
+    assert "\x1b" not in text
+    assert "x\\n\\x1b[31mb" in text
+
+
+def test_nothing_is_no_table():
+    assert lines([], NOW) == ""
