@@ -87,6 +87,24 @@ class World:
         fields = {"type": "kubernetes.io/dockerconfigjson", "data": data} | fields
         return self.create("secrets", name, **fields)
 
+    def refused_pod(self, name: str, image: str, reason: str = "ErrImagePull", **spec: Any) -> None:
+        """A Pod that no node takes, and whose status says that its image does not come."""
+        containers = [{"name": "app", "image": image}]
+        spec = {"nodeSelector": {"no": "such"}, "containers": containers} | spec
+        made = self.create("pods", name, spec=spec)
+        status = {
+            "name": "app",
+            "image": "",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"waiting": {"reason": reason, "message": "denied: token=hush-4711-hush"}},
+        }
+        made["status"] = {"phase": "Pending", "containerStatuses": [status]}
+        status_path = f"{self._path('pods', name)}/status"
+        answered, content = self.cluster.api.request("PUT", status_path, made)
+        assert answered == 200, content
+
     def snapshot(self) -> dict[tuple[str, str], str]:
         """(kind, name) → resourceVersion of every Secret and ServiceAccount."""
         found = {}

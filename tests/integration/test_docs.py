@@ -96,6 +96,25 @@ def test_what_the_reference_shows_of_inject(tmp_path):
         assert (done.stdout + done.stderr).decode() == expected
 
 
+def test_what_the_reference_shows_of_status(kubectl, regcred, world, tmp_path):
+    text = (ROOT / "docs/reference.md").read_text()
+    block = re.search(r"<!-- status:begin -->\n```console\n\$ (.*?)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "key.json").write_text(json.dumps(KEY))
+    where = ("-n", world.namespace)
+    login = ("login", "asia.gcr.io", "--gcp-key", "key.json", "--skip-verify")
+    regcred(*login, *where, cwd=tmp_path)
+    flags = ("--docker-server=quay.io", "--docker-username=me", "--docker-password=hush")
+    kubectl("create", "secret", "docker-registry", "robot", *flags, *where)
+    regcred("attach", "old", *where)
+    world.with_list("build")
+    for image in ("quay.io/me/app:1", "ghcr.io/me/app:1"):
+        world.refused_pod(image.split(".")[0], image, serviceAccountName="build")
+    done = regcred(*shlex.split(block[1].replace("team-a", world.namespace))[1:])
+    shown = done.stdout.decode().replace(world.namespace, "team-a")
+    columns = [re.split("  +", line) for line in shown.splitlines()]
+    assert columns == [re.split("  +", line) for line in block[2].splitlines()]
+
+
 @pytest.mark.parametrize(
     "page",
     [

@@ -50,23 +50,12 @@ def pull_secret(world, name, content, **metadata):
     return world.create("secrets", name, type=JSON, data=data, metadata=metadata)
 
 
-def pod(world, name, image=IMAGE, *, reason="", **spec):
-    """A Pod that no node takes, and whose status says that it waits for `reason`."""
-    spec |= {"nodeSelector": {"no": "such"}, "containers": [{"name": "app", "image": image}]}
-    made = world.create("pods", name, spec=spec)
-    if reason:
-        status = {
-            "name": "app",
-            "image": "",
-            "imageID": "",
-            "ready": False,
-            "restartCount": 0,
-            "state": {"waiting": {"reason": reason, "message": f"denied: token={HUSH}"}},
-        }
-        path = f"/api/v1/namespaces/{world.namespace}/pods/{name}/status"
-        made["status"] = {"phase": "Pending", "containerStatuses": [status]}
-        answered, content = world.cluster.api.request("PUT", path, made)
-        assert answered == 200, content
+def pod(world, name, **spec):
+    """A Pod that no node takes."""
+    containers = [{"name": "app", "image": "public/image"}]
+    world.create(
+        "pods", name, spec={"nodeSelector": {"no": "such"}, "containers": containers} | spec
+    )
 
 
 def patch_default(world, *names):
@@ -118,10 +107,10 @@ def furnished(world):
     world.with_list("build", "many")
     world.with_list("app", "opaque")
     patch_default(world, "many", "gone")
-    pod(world, "runs", "public/image", serviceAccountName="app")
-    pod(world, "refused", reason="ImagePullBackOff")
-    pod(world, "elsewhere", "quay.io/x:1", reason="ErrImagePull", serviceAccountName="app")
-    pod(world, "spoilt", reason="ErrImagePull", imagePullSecrets=[{"name": "broken"}])
+    pod(world, "runs", serviceAccountName="app")
+    world.refused_pod("refused", IMAGE, "ImagePullBackOff")
+    world.refused_pod("elsewhere", "quay.io/x:1", serviceAccountName="app")
+    world.refused_pod("spoilt", IMAGE, imagePullSecrets=[{"name": "broken"}])
     return world
 
 
@@ -251,7 +240,7 @@ class TestNamespaces:
     def test_all_are_those_that_have_something(self, regcred, world, new_world):
         attached, failing = new_world(), new_world()
         patch_default(attached, "gone")
-        pod(failing, "p", reason="ErrImagePull")
+        failing.refused_pod("p", IMAGE)
         done = regcred("status", "-A")
         lines = [line.split() for line in done.stdout.decode().splitlines()]
         here = {line[0]: line[1:] for line in lines}
