@@ -225,7 +225,9 @@ def parse(text: str) -> PullError:
     whole = cause = show(text)
     for _ in range(_LAYERS):
         # What the wrapping stood between may be a secret only now that it is together.
-        cause = show(pullchain.cause(cause))
+        before, cause = cause, show(pullchain.cause(cause))
+        if cause == before:
+            break
     if _MALFORMED.fullmatch(cause):
         return PullError(Reason.SECRET_MALFORMED, cause)
     for shown in (cause, whole):
