@@ -468,6 +468,13 @@ def test_secrets_that_spoil_whoever_names_them(regcred):
         (["x", "--platform", "amd64"], "'amd64' is no platform"),
         (["x", "--concurrency", "0"], "--concurrency"),
         ([""], "an IMAGE is empty"),
+        (["-n", "x", "--no-cluster"], "--no-cluster leaves nothing to look at"),
+        (["-A", "--no-cluster"], "--no-cluster leaves nothing to look at"),
+        (["-f", "-", "--serviceaccount", "x"], "--serviceaccount is for images"),
+        (["-n", "x", "--path", "A=.b"], "--path is for manifests"),
+        (["x", "-R"], "--recursive is for manifests"),
+        (["-n", "x", "--assume-secret", "y"], "--assume-secret is for what is not deployed yet"),
+        (["--docker-config", "x"], "put --docker-config at the end"),
     ],
 )
 def test_wrong_usage(regcred, args, said):

@@ -126,6 +126,7 @@ def check(
         raise UsageError("an IMAGE is empty", hint='is a variable not set? regcred check "$IMAGE"')
     spaces = split_namespaces(namespaces)
     _exclusions(images, files, spaces, secret_files, docker_config, offline, all_namespaces)
+    _without_effect(images, files, recursive, paths, assumed, no_cluster)
     check_name(serviceaccount, "ServiceAccount")
     if offline:
         _offline(images, docker_config, secret_files, form)
@@ -183,11 +184,14 @@ def _exclusions(
     if (images or files) and len(namespaces) > 1:
         raise UsageError("give one namespace: it is that of what names none")
     if not (images or files or namespaces or all_namespaces):
-        said = "nothing is given to check"
         if docker_config:
-            said = f"no IMAGE is given: {docker_config!r} was taken for the FILE of --docker-config"
+            raise UsageError(
+                f"no IMAGE is given: {docker_config!r} was taken for the FILE of --docker-config",
+                hint="put --docker-config at the end, or write --docker-config=FILE",
+            )
         raise UsageError(
-            said, hint="regcred check IMAGE, -f FILE, -n NAMESPACE for what runs there, or -A"
+            "nothing is given to check",
+            hint="regcred check IMAGE, -f FILE, -n NAMESPACE for what runs there, or -A",
         )
     if secret_files and docker_config is not None:
         raise UsageError("--secret-file and --docker-config exclude each other", hint="give one")
@@ -200,6 +204,41 @@ def _exclusions(
         raise UsageError(
             "--offline needs images, and the logins to look among",
             hint="regcred check --offline IMAGE --docker-config FILE, or --secret-file FILE",
+        )
+
+
+def _without_effect(
+    images: tuple[str, ...],
+    files: tuple[str, ...],
+    recursive: bool,
+    paths: tuple[str, ...],
+    assumed: tuple[str, ...],
+    no_cluster: bool,
+) -> None:
+    """Refuse what could change nothing: whoever gives it expects that it does."""
+    from regcred.cli.inputs import on_command_line
+
+    if no_cluster and not images and not files:
+        raise UsageError(
+            "--no-cluster leaves nothing to look at: what runs in a namespace is in the cluster",
+            hint="regcred check -f FILE checks manifests, regcred check IMAGE images",
+        )
+    if not images and on_command_line("serviceaccount"):
+        raise UsageError(
+            "--serviceaccount is for images that are given as arguments",
+            hint="manifests, and what runs, name their ServiceAccount themselves: leave it out",
+        )
+    given = {
+        "--path": bool(paths) and on_command_line("paths"),
+        "--recursive": recursive and on_command_line("recursive"),
+    }
+    for option_, is_given in given.items():
+        if is_given and not files:
+            raise UsageError(f"{option_} is for manifests, and none is given", hint="-f FILE")
+    if assumed and not images and not files and on_command_line("assumed"):
+        raise UsageError(
+            "--assume-secret is for what is not deployed yet: manifests and images",
+            hint="regcred check -f FILE --assume-secret FILE",
         )
 
 
