@@ -139,7 +139,7 @@ class Gathering:
 
     def _entry(self, pull: _Pull, around: Surroundings, waiting: Waiting) -> Entry:
         pod, failure = pull.pod, pull.failure
-        tries = podevents.tries(around.events.get(pod.uid, ()), failure, self.now)
+        tries = podevents.tries(around.events.get(pod.uid, ()), failure, self.now, pod)
         account = around.accounts[pod.namespace, pod.template.account]
         facts = Facts(
             pod,

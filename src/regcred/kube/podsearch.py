@@ -131,36 +131,38 @@ async def _scope(
                     known = {"kind": resource.kind, "apiVersion": resource.api_version}
                     objects.append({**known, **item})
 
-    barred: list[Resource] = []
+    where = scope or "all namespaces"
+    barred: list[str] = []
     async for resource, answer in each((PODS, *MAKERS, EVENTS), read):
         if not isinstance(answer, RegcredError):
             continue
         if resource is PODS:
             found.wrong.append(answer)
             return
-        if isinstance(answer, Forbidden):
-            barred.append(resource)
+        if isinstance(answer, Forbidden) and resource is not EVENTS:
+            barred.append(resource.plural)
         else:
-            what = f"{resource.plural} in {scope or 'all namespaces'}"
+            what = f"{resource.plural} in {where}"
             found.unread.append(unread(what, answer, "list", resource.plural, scope))
     if barred:
-        plurals = ", ".join(resource.plural for resource in (*MAKERS, EVENTS) if resource in barred)
-        where = scope or "all namespaces"
-        what = f"Pods that their owners cannot create in {where}"
-        found.unread.append(Unread(what, f"list {plurals} in {where}"))
+        right = f"list {', '.join(sorted(barred))} in {where}"
+        found.unread.append(Unread(f"Pods that their owners cannot create in {where}", right))
+    found.looked = True
     if scope and not counts["all"] and not objects and not await _exists(client, scope, found):
         return
-    found.looked = True
     found.keep(objects)
     not_made = notmade.read(objects, refusals, now)
     found.failing += failing
     found.not_made += not_made
-    if not failing and not not_made:
-        found.fine.append(_said(scope, **counts))
+    if failing or not_made:
+        said = f"{counts['starting']:,} more in {where} have not come to their pulls yet"
+        found.fine += [said] * bool(counts["starting"])
+    else:
+        found.fine.append(_said(where, **counts))
 
 
-def _said(scope: str | None, *, all: int, starting: int) -> str:
-    where = scope or "all namespaces"
+def _said(where: str, *, all: int, starting: int) -> str:
+    """What is to be said where nothing fails."""
     if not all:
         return f"there is no Pod in {where}"
     if starting:
