@@ -13,7 +13,7 @@ from regcred.core.errors import InvalidImage
 from regcred.core.image import parse_image
 from regcred.core.keyring import falls_back
 from regcred.core.problem import Reason
-from regcred.core.registrykey import FALLBACK, matches
+from regcred.core.registrykey import FALLBACK, index_matches
 from regcred.core.statusfacts import DEFAULT
 from regcred.core.statusreport import Attachment, Row
 
@@ -93,10 +93,10 @@ class _Rows:
             return "", []
         found: list[tuple[str, int | None]] = []
         for secret in self.facts.secrets.values():
-            keys = [(n, login.key) for n, login in enumerate(secret.logins) if login.key]
-            own = [n for n, key in keys if matches(key, reference.name)]
+            filed = [(n, login.index) for n, login in enumerate(secret.logins) if login.index]
+            own = [n for n, index in filed if index_matches(index, reference.name)]
             if not own and falls_back(reference):
-                own = [n for n, key in keys if key.index == FALLBACK]
+                own = [n for n, index in filed if index == FALLBACK]
             found += [(secret.name, n) for n in own]
         return reference.domain, found
 

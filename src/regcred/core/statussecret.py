@@ -18,7 +18,6 @@ from regcred.core.registrykey import parse_registry, without_user
 
 if TYPE_CHECKING:
     from regcred.core.dockerconfig import Entry
-    from regcred.core.registrykey import RegistryKey
 
 #: Who logs in with what `gcloud auth print-access-token` prints, and how such a token begins.
 #: https://cloud.google.com/artifact-registry/docs/docker/authentication#token
@@ -35,7 +34,7 @@ class SeenLogin:
 
     Args:
         registry: its key, fit to be shown.
-        key: the same as kubelet reads it; None for one that it drops.
+        index: what kubelet files it under: host and path; None for one that it drops.
         expires: when the password expires, where it says so itself.
         static: whether it is of a kind that never expires.
         short_lived: whether it is of a kind that lives for an hour or so and does not say when
@@ -44,7 +43,7 @@ class SeenLogin:
     """
 
     registry: str
-    key: RegistryKey | None
+    index: str | None
     expires: datetime | None = None
     static: bool = False
     short_lived: bool = False
@@ -118,19 +117,19 @@ def managed_by(obj: dict[str, Any]) -> str:
 
 def _see_login(entry: Entry) -> SeenLogin:
     try:
-        key = parse_registry(entry.registry)
+        index = parse_registry(entry.registry).index
     except InvalidRegistry:
-        key = None
+        index = None
     shown = without_user(entry.registry)
     if entry.useless:
-        return SeenLogin(shown, key, useless=entry.useless)
+        return SeenLogin(shown, index, useless=entry.useless)
     token = entry.username == _ACCESS_TOKEN_USER or entry.password.reveal().startswith(
         _ACCESS_TOKEN
     )
     expires = expiry.expires(entry.password)
     return SeenLogin(
         shown,
-        key,
+        index,
         expires,
         static=expires is None and entry.username in _STATIC_USERS,
         short_lived=expires is None and token,

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 def login(key="gcr.io", **fields):
-    return SeenLogin(key, parse_registry(key), **fields)
+    return SeenLogin(key, parse_registry(key).index, **fields)
 
 
 def facts(*secrets, refused=(), **fields):
