@@ -205,8 +205,6 @@ _RULES = (
     ),
 )
 
-#: More than there are programs between a registry and kubelet.
-_LAYERS = 4
 _NOBODY_ASKED = frozenset(
     {
         Reason.IMAGE_POLICY_NEVER,
@@ -222,12 +220,9 @@ def parse(text: str) -> PullError:
 
     Any text gets an answer. One of no known kind is `Reason.UNKNOWN` and shown whole.
     """
-    whole = cause = show(text)
-    for _ in range(_LAYERS):
-        # What the wrapping stood between may be a secret only now that it is together.
-        before, cause = cause, show(pullchain.cause(cause))
-        if cause == before:
-            break
+    whole = show(text)
+    # What the wrapping stood between may be a secret, or one more wrapping, only together.
+    cause = show(pullchain.cause(show(pullchain.cause(whole))))
     if _MALFORMED.fullmatch(cause):
         return PullError(Reason.SECRET_MALFORMED, cause)
     for shown in (cause, whole):
