@@ -633,6 +633,31 @@ def test_fix_asks_on_a_terminal(stage, world, cluster):
     assert world.attached() == ["pull"]
 
 
+def test_an_interruption_leaves_no_pod_deleted(stage, cluster):
+    stage.pod("bare", metadata={"finalizers": ["example.com/keep"]})
+    (old,) = stage.pods()
+    stage.login()
+    stage.attach("pull")
+
+    def release():
+        pod = stage.get("pods", "bare")
+        pod["metadata"]["finalizers"] = []
+        stage.request("PUT", stage.path("pods", "bare"), pod)
+
+    arguments = ("why", "-n", stage.namespace, "--fix", "--yes")
+    with Terminal(*arguments, env={"KUBECONFIG": str(cluster.kubeconfig)}) as terminal:
+        terminal.expect("waiting for pod/bare to go")
+        terminal.interrupt()
+        terminal.expect("pod/bare is deleted, and made anew before this ends")
+        release()
+        assert terminal.finish() == 130
+        assert "Recreated" in terminal.seen
+        assert "interrupted: only what is reported is done" in terminal.seen
+    (new,) = stage.pods()
+    assert new["metadata"]["uid"] != old["metadata"]["uid"]
+    release()
+
+
 def test_no_secret_is_ever_shown(why, stage, new_world):
     other = Stage(new_world(), stage.registry)
     marked = [f"Marked-Word-{n}-9aF" for n in range(4)]

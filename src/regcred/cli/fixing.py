@@ -121,7 +121,7 @@ class Fixing:
             return False
         from regcred.kube.mending import Mender
 
-        mender = Mender(self._client, datetime.now(UTC), dry_run=self._dry_run)
+        mender = Mender(self._client, datetime.now(UTC), dry_run=self._dry_run, tell=output.note)
         good = [await self._mend(mender, unit) for unit in self._units]
         return all(good)
 

@@ -39,6 +39,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 _RESOURCES = {resource.kind: resource for resource in MAKERS}
 _POLL_SECONDS = 0.3
+_SILENT_SECONDS = 2.0
 #: As long as kubectl replace --force waits.
 _GONE_SECONDS = 300.0
 #: What the API server and kubelet write into a Pod's metadata.
@@ -61,11 +62,20 @@ class Mender:
         client: the API server.
         now: the time.
         dry_run: ``none``; ``server`` to have the API server check each step without keeping it.
+        tell: called with a sentence when something takes longer.
     """
 
-    def __init__(self, client: Client, now: datetime, *, dry_run: str = "none") -> None:
+    def __init__(
+        self,
+        client: Client,
+        now: datetime,
+        *,
+        dry_run: str = "none",
+        tell: Callable[[str], None] = lambda message: None,
+    ) -> None:
         self._client = client
         self._now = now
+        self._tell = tell
         self._dry = dry_run == "server"
 
     async def attach(self, step: mend.Attach) -> bool:
@@ -157,6 +167,7 @@ class Mender:
         try:
             await asyncio.shield(making)
         except asyncio.CancelledError:
+            self._tell(f"pod/{pod.name} is deleted, and made anew before this ends")
             await making
             made()
             raise
@@ -184,8 +195,11 @@ class Mender:
 
     async def _await_gone(self, pod: StuckPod) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + _GONE_SECONDS
-        while loop.time() < until:
+        began, told = loop.time(), False
+        while (waited := loop.time() - began) < _GONE_SECONDS:
+            if waited > _SILENT_SECONDS and not told:
+                self._tell(f"waiting for pod/{pod.name} to go, to make it anew")
+                told = True
             try:
                 found = await self._client.get(PODS, pod.name, pod.namespace)
             except NotFound:
