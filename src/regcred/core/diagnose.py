@@ -95,6 +95,8 @@ class _Judge:
         facts = self.facts
         if facts.failure.state == _NEVER:
             return [self.never()]
+        if facts.said.reason is Reason.NOT_A_PULL_PROBLEM:
+            return [self.no_pull()]
         verdict = facts.frozen.verdict
         if verdict and verdict.outcome is Outcome.OK:
             return [self.would_come(verdict)]
@@ -161,6 +163,16 @@ class _Judge:
         """Where to look on the node."""
         what = _NETWORK.get(self.facts.said.network, "its network, its CA, or a plugin")
         return f"look on {self.facts.pod.node or 'the node'}: {what}"
+
+    def no_pull(self) -> Cause:
+        """The node fails at what comes before a pull or after it: disk, policy, runtime."""
+        node = self.facts.pod.node
+        return Cause(
+            Reason.NOT_A_PULL_PROBLEM,
+            f"{node or 'the node'} fails, and not for want of a login: {self.facts.said.text}",
+            (),
+            f"kubectl describe node {node}" if node else "look at the node",
+        )
 
     def never(self) -> Cause:
         """The policy forbids the pull."""

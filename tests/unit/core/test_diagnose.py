@@ -627,6 +627,16 @@ CASES = {
         ["ImagePolicyNever"],
         [],
     ),
+    "the node's disk is full": (
+        {"text": said(Reason.NOT_A_PULL_PROBLEM, "no space left on device")},
+        ["NotAPullProblem"],
+        [],
+    ),
+    "the node's disk is full, and nobody knows which": (
+        {"text": said(Reason.NOT_A_PULL_PROBLEM), "node": "", "answers": {None: Reason.OK}},
+        ["NotAPullProblem"],
+        [],
+    ),
     "no image reference": (
         {"image": "team/App:1", "state": "InvalidImageName"},
         ["BadReference"],
