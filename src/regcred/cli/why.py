@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from regcred.cli import output
+from regcred.cli import inputs, output
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
@@ -92,7 +92,7 @@ def why(
         raise UsageError("-A is every namespace, and excludes names and -n")
     if targets and len(spaces) > 1:
         raise UsageError("give one namespace: it is that of the names")
-    if not fix and (yes or dry_run != "none"):
+    if not fix and any(map(inputs.on_command_line, ("yes", "dry_run"))):
         raise UsageError("--yes and --dry-run are for --fix", hint="regcred why --fix --yes")
     if fix and not yes and dry_run == "none" and not sys.stdin.isatty():
         raise UsageError(
