@@ -140,17 +140,18 @@ class _Lines:
         if diagnosis.evidence:
             yield self._head("what is known:")
             for one in diagnosis.evidence:
-                yield from self._wrapped(f"{one.fact} ({one.source})", _INDENT * 2)
+                yield from self._wrapped(f"{one.source}: {one.fact}", _INDENT * 2)
         if diagnosis.not_excluded:
             yield self._head("not excluded:")
             for said in diagnosis.not_excluded:
                 yield from self._wrapped(said, _INDENT * 2)
 
     def _cause(self, cause: Cause, *, again: bool) -> Iterator[str]:
-        first, *others = self._wrapped(f"{cause.reason}: {cause.message}", _INDENT)
+        also = "also " * again
+        first, *others = self._wrapped(f"{also}{cause.reason}: {cause.message}", _INDENT)
         # Painted last: colours have no width.
         reason = output.paint(f"{cause.reason}:", "red", sys.stdout)
-        yield first.replace(f"{cause.reason}:", f"{'also ' * again}{reason}", 1)
+        yield first.replace(f"{cause.reason}:", reason, 1)
         yield from others
         if cause.mends:
             yield self._head("mend it:")

@@ -66,7 +66,7 @@ def test_the_cause_and_the_command_come_first(monkeypatch):
     assert third == "  mend it:"
     assert fourth == "    kubectl rollout restart deployment/web -n team-a"
     assert "  what is known:\n" in text
-    assert "(ServiceAccount team-a/default)" in text
+    assert "ServiceAccount team-a/default: " in text
     assert "\x1b" not in text
 
 
@@ -85,6 +85,16 @@ def test_lines_fit_a_terminal_and_commands_stay_whole(monkeypatch, columns):
     assert f"    {command}" in lines
     assert [each for each in lines if len(each) > columns and each != f"    {command}"] == []
     assert shown(monkeypatch, found, columns=columns).count("\x1b[31m") == 1
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_second_cause_fits_too(monkeypatch, columns):
+    found = entry(sa=["pull"], secrets={"pull": auths()})
+    text = shown(monkeypatch, found, columns=columns, env=[("NO_COLOR", "1")])
+    commands = {each.command for cause in found.diagnosis.causes for each in cause.mends}
+    assert "  also PodOlderThanAttachment: " in text
+    long = [each for each in text.splitlines() if len(each) > columns]
+    assert {each.strip() for each in long} <= commands
 
 
 def test_pods_of_one_owner_are_one_entry(monkeypatch):
