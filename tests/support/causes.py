@@ -113,6 +113,7 @@ def variables(cluster: Cluster) -> Iterator[dict[str, str]]:
             "TRUSTED_HERE_CA_FILE": str(ca_file),
             "TRUSTED_HERE_REGISTRY": trusted,
             "UNPULLED_IMAGE": htpasswd.push(f"team/unpulled:{secrets.token_hex(4)}"),
+            "WRONG_PASSWORD": secrets.token_urlsafe(18),
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import os
 import string
@@ -9,13 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.waiting import await_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from cluster import Cluster
     from tests.support.causes import Cause
@@ -25,6 +29,37 @@ if TYPE_CHECKING:
 _PATIENCE = 120
 #: The event where an owner cannot create its Pods: there is no Pod to look at.
 _NO_POD = "FailedCreate"
+
+
+class Turns:
+    """Lets a few programs run at a time: those first that are urgent, then those that came first.
+
+    Args:
+        count: how many at a time.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._came = itertools.count()
+        self._waiting: list[tuple[bool, int]] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self, *, urgent: bool) -> Iterator[None]:
+        """Wait for a turn, and have it in the block."""
+        with self._changed:
+            ticket = not urgent, next(self._came)
+            heapq.heappush(self._waiting, ticket)
+            self._changed.wait_for(lambda: self._free and self._waiting[0] == ticket)
+            heapq.heappop(self._waiting)
+            self._free -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
 
 
 class World:
@@ -67,7 +102,7 @@ class Stage:
         cause: what is staged.
         namespace: where; it is there already.
         known: from `tests.support.causes.variables`.
-        turn: held while a program runs, so that there are not too many at a time.
+        turns: in which programs run.
     """
 
     def __init__(
@@ -77,10 +112,10 @@ class Stage:
         cause: Cause,
         namespace: str,
         known: Mapping[str, str],
-        turn: threading.Semaphore,
+        turns: Turns,
     ) -> None:
         self._cluster, self._world, self.cause = cluster, world, cause
-        self.namespace, self.known, self._turn = namespace, known, turn
+        self.namespace, self.known, self._turns = namespace, known, turns
 
     def set(self, other_namespace: str) -> None:
         """Apply all; ends when kubelet has failed as it should."""
@@ -97,7 +132,7 @@ class Stage:
 
     def _apply(self, path: Path, namespace: str) -> None:
         manifest = string.Template(path.read_text()).substitute(self.known).encode()
-        with self._turn:
+        with self.turn():
             self._cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=manifest)
 
     def shell(self, command: str, **env: str) -> str:
@@ -114,7 +149,7 @@ class Stage:
             "KUBECACHEDIR": str(self._cluster.folder.root / "kubectl-cache"),
             "NAMESPACE": self.namespace,
         }
-        with self._turn:
+        with self.turn():
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", command],
                 env=clean | dict(self.known) | own | env,
@@ -127,10 +162,14 @@ class Stage:
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def run(self, program: Callable[[], Any]) -> Any:
-        """Call what runs a program, in its turn."""
-        with self._turn:
-            return program()
+    @property
+    def is_urgent(self) -> bool:
+        """Whether kubelet is waited for in between: it is to be asked about before its next try."""
+        return bool(self.cause.wait)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The block in which to run a program."""
+        return self._turns.turn(urgent=self.is_urgent)
 
     def wait(self, what: str) -> None:
         """Wait for the world: ``fails``, ``fails three times``, ``runs``, or a kubelet's reason."""
