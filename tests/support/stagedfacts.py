@@ -62,6 +62,7 @@ def stage(
     others=(),
     elsewhere=(),
     kept=(),
+    fixed=(),
     times=(),
     last=None,
     unread=(),
@@ -85,6 +86,7 @@ def stage(
         probe: whether the registry is asked.
         others: names of Secrets that lie beside.
         kept: name → ``login`` or ``operator``.
+        fixed: names of Secrets that nothing can be merged into.
         times: name → (created, changed).
         last: kubelet's last try.
     """
@@ -150,6 +152,7 @@ def stage(
                 None if name not in secrets else secrets[name] is not None,
                 *times.get(name, (None, None)),
                 kept_by=kept.get(name, ""),
+                is_fixed=name in fixed,
             )
             for name in names
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regcred.core import mend, notmade, redact
+from regcred.core import mend, notmade, pullredact
 from regcred.core.cause import Cause, Diagnosis
 from regcred.core.evidence import evidence, moment, not_excluded
 from regcred.core.problem import Reason
@@ -47,7 +47,7 @@ def diagnose(facts: Facts) -> Diagnosis:
 
 def other(pod: FailingPod, failure: Failure) -> Diagnosis:
     """What fails of a Pod and is no pull."""
-    text = redact.one_line(failure.message, limit=300)
+    text = pullredact.show(failure.message)
     what = f"{failure.kind} {failure.container}" if failure.container else "the Pod"
     message = f"{what} is in {failure.state}" + (f": {text}" if text else "")
     where = f"{pod.name} -n {pod.namespace}"
@@ -61,7 +61,7 @@ def not_made(found: NotMade) -> Diagnosis:
     """Why an owner cannot create its Pods."""
     what = f"{found.kind.lower()}/{found.name}"
     where = f"-n {found.namespace}"
-    text = redact.one_line(found.message, limit=400)
+    text = pullredact.show(found.message)
     message = f"{what} cannot create its Pods: {text}"
     secret, account = notmade.refused_secret(found.message), notmade.missing_account(found.message)
     mends: tuple[Mend, ...] = ()
@@ -75,7 +75,8 @@ def not_made(found: NotMade) -> Diagnosis:
         )
         mends = (mend.attach(found.namespace, whose, secret),) if secret else ()
     elif account:
-        mends = (mend.Mend(f"kubectl create serviceaccount {account} {where}"),)
+        message = f"{what} cannot create its Pods: there is no ServiceAccount {account}"
+        mends = (mend.create_account(found.namespace, account),)
     if mends:
         hint = "what makes the Pods tries again by itself, after some minutes at the latest"
         if found.kind in mend.RESTARTABLE:
@@ -161,7 +162,10 @@ class _Judge:
 
     def look_at_node(self) -> str:
         """Where to look on the node."""
-        what = _NETWORK.get(self.facts.said.network, "its network, its CA, or a plugin")
+        said = self.facts.said
+        # What speaks TLS says this to plain HTTP.
+        network = Network.PLAIN_HTTP if said.status == 400 else said.network
+        what = _NETWORK.get(network, "its network, its CA, or a plugin")
         return f"look on {self.facts.pod.node or 'the node'}: {what}"
 
     def no_pull(self) -> Cause:

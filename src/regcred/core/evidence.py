@@ -77,7 +77,8 @@ def _open(unread: Unread) -> str:
 def _evidence(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
     pod, failure, tries = facts.pod, facts.failure, facts.tries
     name = f"Pod {pod.namespace}/{pod.name}"
-    yield Evidence(f"{failure.kind} {failure.container} is in {failure.state}", name)
+    of = " of container" if failure.kind == "image volume" else ""
+    yield Evidence(f"{failure.kind}{of} {failure.container} is in {failure.state}", name)
     if facts.said.text:
         yield Evidence(f"kubelet says: {facts.said.text}", "events" if tries.message else name)
     if tries.last:
@@ -155,7 +156,8 @@ def _answers(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
         (facts.others, "those of the namespace's other Secrets"),
     ):
         verdict = login.verdict if login else None
-        if verdict and verdict.outcome is not Outcome.UNKNOWN and verdict.message not in said:
+        asked = verdict and verdict.outcome in (Outcome.OK, Outcome.FAIL)
+        if verdict and asked and verdict.message not in said:
             said.add(verdict.message)
             more = "" if verdict.message in told else f", {verdict.message}"
             yield Evidence(

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
-    from regcred.core.effective import Effective
     from collections.abc import Mapping
     from datetime import datetime
 
+    from regcred.core.effective import Effective
     from regcred.core.failing import FailingPod, Failure
     from regcred.core.lookup import Lookup
     from regcred.core.pulltext import PullError
@@ -48,6 +47,7 @@ class SecretFacts:
         created: when it was made.
         changed: when its content was last written, as far as its managed fields say.
         kept_by: ``login``, ``operator``, or empty for a Secret that regcred does not keep.
+        is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
     """
 
     name: str
@@ -55,6 +55,7 @@ class SecretFacts:
     created: datetime | None = None
     changed: datetime | None = None
     kept_by: str = ""
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

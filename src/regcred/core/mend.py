@@ -117,12 +117,19 @@ def add_to_template(waiting: Waiting, secret: str) -> Mend:
     if waiting.kind == "Pod":
         return recreate(waiting.pods[0], secret)
     target, where = _target(waiting)
-    command = f"kubectl patch {target} {where} -p {quote(_list_of(secret, template=True))}"
+    namespace = waiting.pods[0].namespace
+    command = patch_template(waiting.kind.lower(), waiting.name, namespace, (secret,))
     if waiting.paused:
         return Mend(f"kubectl rollout resume {target} {where} && {command}")
     if waiting.kind not in RESTARTABLE or keeps_stuck_pods(waiting):
         command = f"{command} && {delete(waiting.pods).command}"
     return Mend(command, AddToTemplate(waiting, secret))
+
+
+def patch_template(kind: str, name: str, namespace: str, secrets: tuple[str, ...]) -> str:
+    """The command that adds Secrets to the list in the template of a workload."""
+    change = quote(_list_of(*secrets, template=True))
+    return f"kubectl patch {kind}/{name} -n {namespace} -p {change}"
 
 
 def delete(pods: tuple[StuckPod, ...]) -> Mend:
@@ -163,19 +170,24 @@ def login(
 
     Args:
         registry: the image's.
-        namespace: the Pod's.
-        account: the Pod's ServiceAccount.
+        namespace: the Pod's; empty where nobody says.
+        account: the Pod's ServiceAccount; likewise.
         name: the Secret that the Pod has; empty for regcred's own.
         adopt: whether somebody else made it.
         restart: whether the Pod is to be made anew.
     """
-    words = ["regcred", "login", registry, "-n", namespace]
+    words = ["regcred", "login", registry, *(["-n", namespace] if namespace else [])]
     if name not in ("", "regcred"):
         words += ["--name", name]
-    if account != "default":
+    if account not in ("", "default"):
         words += ["--serviceaccount", account]
     words += ["--adopt"] * adopt + ["--restart"] * restart
     return Mend(" ".join(map(quote, words)))
+
+
+def create_account(namespace: str, account: str) -> Mend:
+    """Make a ServiceAccount; for a person, who knows what else it has to have."""
+    return Mend(f"kubectl create serviceaccount {account} -n {namespace}")
 
 
 def remove(namespace: str, secret: str) -> Mend:
@@ -202,9 +214,9 @@ def keeps_stuck_pods(waiting: Waiting) -> bool:
     return waiting.kind == "StatefulSet" or waiting.on_delete
 
 
-def _list_of(secret: str, *, template: bool) -> str:
+def _list_of(*secrets: str, template: bool) -> str:
     """A strategic merge patch: the list's entries are merged by their names."""
-    spec: dict[str, Any] = {"spec": {"imagePullSecrets": [{"name": secret}]}}
+    spec: dict[str, Any] = {"spec": {"imagePullSecrets": [{"name": name} for name in secrets]}}
     return gojson.dumps({"spec": {"template": spec}} if template else spec)
 
 

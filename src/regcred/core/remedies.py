@@ -13,8 +13,11 @@ from regcred.core import marks, mend
 from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from regcred.core.facts import Facts, Login
     from regcred.core.mend import Mend
+    from regcred.core.stuck import Waiting
 
 #: What has a template that a patch may change, and Pods that follow it.
 _PATCHABLE = frozenset({*mend.RESTARTABLE, "ReplicaSet", "ReplicationController", "Pod"})
@@ -26,6 +29,8 @@ KEPT_BY_OPERATOR = (
     "the operator keeps this Secret: mend the source of its PullCredential "
     "(kubectl get pullcredentials)"
 )
+
+LOST = "what else is in the Secret is lost with it: look first, and log in to that too"
 
 #: The owner of a static Pod is its node; what stands in a file there can name no Secret.
 _STATIC = "Node"
@@ -56,27 +61,18 @@ class Remedies:
         if self._facts.owner.kind == _STATIC:
             return (), _STATIC_HINT
         if not secret:
-            return self._new_login(), ""
+            return (*self._account_first(), *self._new_login()), ""
         known = self._facts.secrets.get(secret)
-        kept_by = known.kept_by if known else ""
-        if kept_by == marks.OPERATOR:
-            return (), KEPT_BY_OPERATOR
-        exists = reason is not Reason.SECRET_MISSING
-        if reason in _BEYOND_REPAIR:
-            again = self._login(secret, adopt=False)
-            lost = "what else is in the Secret is lost with it: look first, and log in to that too"
-            return (mend.remove(self._namespace, secret), again), lost
-        return (self._login(secret, adopt=exists and kept_by != marks.LOGIN),), ""
+        if known and known.is_fixed:
+            reason = Reason.WRONG_SECRET_TYPE
+        mends, said = other_login(
+            self._registry, self._namespace, self._account, reason, secret, self._kept_by(secret)
+        )
+        return (*self._account_first(), *mends) if mends else (), said
 
     def without(self, secret: str) -> tuple[tuple[Mend, ...], str]:
         """Out of the way with a Secret that spoils the others; kubelet passes over missing ones."""
-        known = self._facts.secrets.get(secret)
-        if known and known.kept_by == marks.OPERATOR:
-            return (), KEPT_BY_OPERATOR
-        return (
-            (mend.remove(self._namespace, secret),),
-            "what else is in the Secret is lost with it; or mend what does not decode",
-        )
+        return without(self._namespace, secret, self._kept_by(secret))
 
     def anew(self) -> tuple[Mend, ...]:
         """The Pod made anew, as its owner makes it now."""
@@ -84,9 +80,11 @@ class Remedies:
 
     def attach(self, secret: str) -> tuple[tuple[Mend, ...], str]:
         """Give the Pod a Secret that is there already."""
-        if self._facts.owner.template_secrets or self._facts.pod.template.secrets:
+        owner = self._facts.owner
+        if owner.template_secrets or (owner.kind == "Pod" and self._facts.pod.template.secrets):
             return self.add(secret)
-        return (mend.attach(self._namespace, self._account, secret), *self.anew()), ""
+        attach = mend.attach(self._namespace, self._account, secret)
+        return (*self._account_first(), attach, *self.anew()), ""
 
     def add(self, secret: str) -> tuple[tuple[Mend, ...], str]:
         """Give the Pod a Secret besides those of its own list."""
@@ -110,14 +108,66 @@ class Remedies:
             return ()
         return (mend.set_policy(owner, mend.LISTS[failure.kind], failure.container),)
 
-    def _new_login(self) -> tuple[Mend, ...]:
-        owner = self._facts.owner
-        restarts = isinstance(mend.restart(owner).step, mend.Restart)
-        login = mend.login(self._registry, self._namespace, self._account, restart=restarts)
-        return (login,) if restarts else (login, *self.anew())
+    def _account_first(self) -> tuple[Mend, ...]:
+        """The ServiceAccount made again, where it was deleted after the Pod was made."""
+        if self._facts.account.exists is not False:
+            return ()
+        return (mend.create_account(self._namespace, self._account),)
 
-    def _login(self, secret: str, *, adopt: bool) -> Mend:
-        return mend.login(self._registry, self._namespace, self._account, name=secret, adopt=adopt)
+    def _new_login(self) -> tuple[Mend, ...]:
+        return new_login(self._registry, self._namespace, self._account, self._facts.owner)
+
+    def _kept_by(self, secret: str) -> str:
+        known = self._facts.secrets.get(secret)
+        return known.kept_by if known else ""
+
+
+def new_login(
+    registry: str, namespace: str, account: str, waiting: Waiting | None
+) -> tuple[Mend, ...]:
+    """A login that the ServiceAccount gets; Pods that wait are made anew, and get it too."""
+    if waiting is None:
+        return (mend.login(registry, namespace, account),)
+    anew = mend.restart(waiting)
+    restarts = isinstance(anew.step, mend.Restart)
+    login = mend.login(registry, namespace, account, restart=restarts)
+    return (login,) if restarts else (login, anew)
+
+
+def other_login(
+    registry: str, namespace: str, account: str, reason: Reason, secret: str, kept_by: str
+) -> tuple[tuple[Mend, ...], str]:
+    """A login in place of that in a Secret, and what is to be said besides.
+
+    Args:
+        registry: the image's.
+        namespace: the Secret's.
+        account: the Pod's ServiceAccount.
+        reason: why the one at hand does not do.
+        secret: its name.
+        kept_by: who keeps it (`regcred.core.marks`).
+    """
+    if kept_by == marks.OPERATOR:
+        return (), KEPT_BY_OPERATOR
+    if reason in _BEYOND_REPAIR:
+        again = mend.login(registry, namespace, account, name=secret)
+        return (mend.remove(namespace, secret), again), LOST
+    adopt = reason is not Reason.SECRET_MISSING and kept_by != marks.LOGIN
+    return (mend.login(registry, namespace, account, name=secret, adopt=adopt),), ""
+
+
+def without(namespace: str, secret: str, kept_by: str) -> tuple[tuple[Mend, ...], str]:
+    """Out of the way with a Secret that spoils the others."""
+    if kept_by == marks.OPERATOR:
+        return (), KEPT_BY_OPERATOR
+    lost = "what else is in the Secret is lost with it; or mend what does not decode"
+    return (mend.remove(namespace, secret),), lost
+
+
+def in_one(mends: Iterable[Mend], said: str = "") -> str:
+    """Commands as one line for a shell, and what is to be said besides."""
+    commands = " && ".join(mend.command for mend in mends)
+    return "; ".join(filter(None, (commands, said)))
 
 
 def secret_of(login: Login, namespace: str, source: str) -> str:

@@ -289,6 +289,7 @@ class Reader:
             instant(obj["metadata"].get("creationTimestamp")),
             _changed(obj, "f:data"),
             marks.kept_by(obj),
+            bool(obj.get("immutable")) or obj.get("type") == DOCKERCFG,
         )
 
     async def _read_elsewhere(self, pods: Sequence[FailingPod]) -> None:

@@ -18,6 +18,7 @@ from regcred.core.failing import FailingPod, Failure, NotMade
 from regcred.core.podtemplate import Container, PodTemplate
 from regcred.core.problem import Reason
 from regcred.core.pulltext import Network
+from regcred.core.verdict import skipped
 from tests.support.stagedfacts import (
     BROKEN,
     BROKEN_OTHER,
@@ -426,6 +427,35 @@ CASES = {
         ["Unauthorized"],
         [f"{LOGIN} --name pull --adopt"],
     ),
+    "wrong password in a Secret that is immutable": (
+        {"own": ["pull"], "sa": ["pull"], "secrets": {"pull": auths()}, "fixed": ["pull"]},
+        ["Unauthorized"],
+        ["kubectl delete secret pull -n team-a", f"{LOGIN} --name pull"],
+    ),
+    "no list, and the ServiceAccount is gone": (
+        {"account": "builder", "missing_account": True},
+        ["NoCredential"],
+        [
+            "kubectl create serviceaccount builder -n team-a",
+            f"{LOGIN} --serviceaccount builder --restart",
+        ],
+    ),
+    "wrong password, and the ServiceAccount is gone": (
+        {"own": ["pull"], "secrets": {"pull": auths()}, "missing_account": True, "kind": "Pod"},
+        ["Unauthorized"],
+        ["kubectl create serviceaccount default -n team-a", f"{LOGIN} --name pull --adopt"],
+    ),
+    "a Secret lies beside, and the Pod's list came from its ServiceAccount": (
+        {
+            "own": ["mine"],
+            "sa": ["mine"],
+            "secrets": {"mine": auths("ghcr.io"), "spare": auths()},
+            "others": ["spare"],
+            "answers": OK,
+        },
+        ["NoMatchingRegistry"],
+        ["regcred attach spare -n team-a --serviceaccount default", RESTART],
+    ),
     "expired": (
         {"own": ["pull"], "sa": ["pull"], "secrets": {"pull": EXPIRED}},
         ["Expired"],
@@ -797,6 +827,24 @@ def test_the_cause_on_a_node_says_where_to_look():
     assert "look on the node: its network, its CA, or a plugin" in cause.hint
 
 
+def test_a_registry_that_says_400_speaks_another_scheme():
+    facts = stage(answers={None: Reason.OK}, text=unreachable(Network.OTHER, 400))
+    (cause,) = diagnose(facts).causes
+    assert cause.reason is Reason.NODE_ONLY
+    assert "look on node-1: the scheme" in cause.hint
+
+
+def test_where_nobody_was_asked_nobody_answered():
+    facts = stage(state="ErrImageNeverPull")
+    frozen = dataclasses.replace(facts.frozen, verdict=skipped())
+    assert "asked" not in lines(diagnose(dataclasses.replace(facts, frozen=frozen, anew=None)))
+
+
+def test_an_image_volume_is_named_by_its_container():
+    found = diagnose(stage(volume=True))
+    assert "image volume of container app is in ImagePullBackOff" in lines(found)
+
+
 def test_what_an_image_is_called_is_changed_in_its_owner():
     (cause,) = diagnose(facts_of("no such tag")).causes
     assert cause.hint == (
@@ -882,6 +930,7 @@ def test_a_serviceaccount_that_is_missing():
     (cause,) = diagnosing.not_made(NotMade(NAMESPACE, "StatefulSet", "web", refused)).causes
     assert cause.reason is Reason.NOT_A_PULL_PROBLEM
     assert cause.mends[0].command == "kubectl create serviceaccount ghost -n team-a"
+    assert "there is no ServiceAccount ghost" in cause.message
 
 
 def test_any_other_refusal_is_passed_on():
