@@ -257,7 +257,7 @@ def _parse_entry(member: Member, source: str) -> Entry:
         except UndecodableDockerConfig as error:
             raise UndecodableDockerConfig(
                 f"{source}: {what}: {error}; {_FATAL}",
-                hint="auth is the base64 of USERNAME:PASSWORD; regcred login writes it for you",
+                hint="auth is the base64 of USERNAME:PASSWORD, as docker login writes it",
             ) from None
     useless = "" if username else _useless(member, password, token)
     return Entry(

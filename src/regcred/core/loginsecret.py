@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import jsonpatch, marks, secret
+from regcred.core import jsonpatch, marks, remedies, secret
 from regcred.core.dockerconfig import DockerConfig, parse_dockerconfigjson
-from regcred.core.errors import InvalidRegistry, NotOurs
+from regcred.core.errors import InvalidDockerConfig, InvalidRegistry, NotOurs
+from regcred.core.problem import Reason
 from regcred.core.registrykey import parse_registry
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def merge(
         return SecretChange("Created", said, create=built)
 
     check_keeper(existing, name, namespace, adopt=adopt)
-    config = read(existing, name, namespace)
+    config = _read_or_start_anew(existing, name, namespace, registries[0])
     for credential in credentials:
         config = _without_other_spellings(config, credential.registry)
         entry = config.get(credential.registry)
@@ -210,6 +211,20 @@ def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
     if content is None:
         return DockerConfig()
     return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+
+
+def _read_or_start_anew(
+    existing: dict[str, Any], name: str, namespace: str, registry: str
+) -> DockerConfig:
+    """What `read` gives, or the error with the commands that write the Secret anew."""
+    try:
+        return read(existing, name, namespace)
+    except InvalidDockerConfig as error:
+        mends, said = remedies.other_login(
+            registry, namespace, "", Reason.SECRET_MALFORMED, name, ""
+        )
+        error.hint = remedies.in_one(mends, said)
+        raise
 
 
 def _without_other_spellings(config: DockerConfig, registry: str) -> DockerConfig:

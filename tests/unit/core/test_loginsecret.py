@@ -183,3 +183,13 @@ def test_the_password_is_not_shown():
     change = merge(None, credential())
     assert secret.encode(b"hush")[:5] not in repr(change)
     assert "data" not in repr(change)
+
+
+def test_what_does_not_decode_is_written_anew():
+    existing = logged_in(credential())
+    existing["data"][".dockerconfigjson"] = "e30Ke30K"
+    with pytest.raises(InvalidDockerConfig) as error:
+        merge(existing, credential("ghcr.io"))
+    assert error.value.hint.startswith(
+        "kubectl delete secret regcred -n a && regcred login ghcr.io -n a; what else is in"
+    )
