@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from regcred.core import marks
 from regcred.core.dockerconfig import DockerConfig, parse_dockercfg, parse_dockerconfigjson
 from regcred.core.errors import InvalidInput
 from regcred.core.problem import Problem, Reason, listed
@@ -48,6 +49,9 @@ class PullSecret:
         data: key → content, not in base64; None where there is no such Secret.
         origin: where a docker config comes from that is in no Secret (`of_docker_config`).
         identity_tokens: whether identity tokens count: they do for docker, not for kubelet.
+        kept_by: who keeps it (`regcred.core.marks`); empty for others.
+        brought: whether it stands in a manifest, and not in the cluster.
+        fixed: whether its data can never change (``immutable``).
     """
 
     name: str
@@ -56,10 +60,17 @@ class PullSecret:
     data: Mapping[str, bytes] | None = field(default=None, repr=False)
     origin: str = ""
     identity_tokens: bool = False
+    kept_by: str = ""
+    brought: bool = False
+    fixed: bool = False
 
     @classmethod
-    def from_object(cls, obj: Mapping[str, Any]) -> PullSecret:
-        """The Secret of an object that was read from the API server, or stands in a manifest.
+    def from_object(cls, obj: Mapping[str, Any], *, brought: bool = False) -> PullSecret:
+        """The Secret of an object.
+
+        Args:
+            obj: as it was read from the API server, or stands in a manifest.
+            brought: whether it is the latter.
 
         Raises:
             InvalidInput: its data is nothing that the API server would take.
@@ -74,7 +85,16 @@ class PullSecret:
         for key, value in _mapping(obj, "stringData", secret.source).items():
             text = _string(value, f"{secret.source}: stringData[{key}]")
             data[key] = _SURROGATE.sub("\ufffd", text).encode()
-        return cls(name, namespace, secret.type, data)
+        kept_by = "" if brought else marks.kept_by({"metadata": metadata})
+        return cls(
+            name,
+            namespace,
+            secret.type,
+            data,
+            kept_by=kept_by,
+            brought=brought,
+            fixed=obj.get("immutable") is True,
+        )
 
     @classmethod
     def of_docker_config(
@@ -144,9 +164,9 @@ class PullSecret:
         return Problem(
             Reason.WRONG_SECRET_TYPE,
             f"{self.source} is of type {self.type}: {why}",
-            "a Secret's type never changes, so make it anew: "
-            f"kubectl delete secret {self.name}{self._in_namespace()}, "
-            f"then regcred secret {self.name}{self._in_namespace()} with the login",
+            "a Secret's type never changes, so look what is in it, and make it anew: "
+            f"kubectl delete secret {self.name}{self._in_namespace()} && "
+            f"regcred login REGISTRY{self._in_namespace()} --name {self.name}",
             self.source,
         )
 

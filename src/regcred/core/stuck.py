@@ -19,7 +19,7 @@ from regcred.core.keyring import falls_back
 from regcred.core.registrykey import FALLBACK, RegistryKey, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 #: kubelet's reasons for a container that waits for its image and may get it by a login.
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
@@ -128,7 +128,12 @@ def find_stuck(
     pods: Iterable[dict[str, Any]], registries: Collection[RegistryKey]
 ) -> list[StuckPod]:
     """The Pods of `pods` that wait for an image which one of `registries` matches."""
-    return [stuck for pod in pods if (stuck := _stuck(pod, registries))]
+    return [stuck for pod in pods if (stuck := _stuck(pod, lambda i: _on_any(i, registries)))]
+
+
+def refused(pod: dict[str, Any]) -> StuckPod | None:
+    """The Pod with the images that kubelet has tried to pull and did not get; None for none."""
+    return _stuck(pod)
 
 
 def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
@@ -139,15 +144,17 @@ def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
     return None
 
 
-def _stuck(pod: dict[str, Any], registries: Collection[RegistryKey]) -> StuckPod | None:
+def _stuck(pod: dict[str, Any], concerns: Callable[[str], bool] | None = None) -> StuckPod | None:
+    """The Pod with what it waits for; with `concerns` that alone, but what is not tried yet too."""
     metadata, spec = pod["metadata"], pod["spec"]
     if metadata.get("deletionTimestamp"):
         return None
     pull_secrets = tuple(str(e.get("name") or "") for e in spec.get("imagePullSecrets") or [])
     images: dict[str, None] = {}
-    for container in _waiting_containers(pod, also_unstarted=not pull_secrets):
+    unstarted = concerns is not None and not pull_secrets
+    for container in _waiting_containers(pod, also_unstarted=unstarted):
         for image in _images(container, spec):
-            if _on_any(image, registries):
+            if concerns is None or concerns(image):
                 images[image] = None
     if not images:
         return None

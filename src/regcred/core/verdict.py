@@ -12,13 +12,15 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from regcred.core import mend
 from regcred.core.credential import Credential
 from regcred.core.expiry import expires
+from regcred.core.loginhints import Hints
 from regcred.core.problem import Problem, Reason, listed
 from regcred.core.registrykey import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from regcred.core.answer import Answer
@@ -46,10 +48,6 @@ _REFUSED = (Reason.FORBIDDEN, Reason.UNAUTHORIZED)
 _ABOUT_LOGIN = (Reason.EXPIRED, *_REFUSED)
 #: Answers that may hide from those who come without one.
 _PERHAPS_LOGIN = (Reason.NOT_FOUND, Reason.RATE_LIMITED)
-_FIND_OUT = (
-    "ask a cluster that has it (--context), put it into the manifests, or give the Secret that the "
-    "deploy will bring: --assume-secret FILE"
-)
 _PASSED_OVER = (Reason.SECRET_MISSING, Reason.WRONG_SECRET_TYPE)
 
 
@@ -125,7 +123,13 @@ def judge(
         now: the time.
         secrets: whether the logins are those of pull Secrets, and not of this machine.
     """
-    warnings = _warnings(lookup, own)
+    hints = Hints(lookup, own, secrets)
+    if lookup.problems or lookup.warnings:
+        problems, odd = (
+            tuple(map(hints.put_right, found)) for found in (lookup.problems, lookup.warnings)
+        )
+        lookup = replace(lookup, problems=problems, warnings=odd)
+    warnings = _warnings(lookup, own, hints)
     if lookup.failed:
         first, *others = lookup.problems
         fail = Verdict(Outcome.FAIL, first.reason, first.message, first.hint)
@@ -136,16 +140,16 @@ def judge(
     done = _tried(lookup, answers, now)
     for tried in done:
         if tried.reason is Reason.OK:
-            return _ok(lookup, tried, warnings, now)
+            return _ok(lookup, tried, [*warnings, *_older(lookup, own, tried)], now)
     worst = min(done, key=lambda tried: _TELLING.index(tried.reason))
-    fail = _fail(lookup, worst, done, warnings, _Hints(lookup, own, secrets))
+    fail = _fail(lookup, worst, done, warnings, hints)
     if own.unknown and worst.reason in (*_ABOUT_LOGIN, *_PERHAPS_LOGIN):
         return replace(
             fail,
             outcome=Outcome.UNKNOWN,
             reason=Reason.UNKNOWN,
             message=f"not known: {listed(own.unknown)}; without that: {fail.message}",
-            hint=_FIND_OUT,
+            hint=hints.unknown(),
         )
     return fail
 
@@ -216,14 +220,14 @@ def _ok(lookup: Lookup, tried: _Try, warnings: list[Problem], now: datetime) -> 
 
 
 def _fail(
-    lookup: Lookup, worst: _Try, done: list[_Try], warnings: list[Problem], hints: _Hints
+    lookup: Lookup, worst: _Try, done: list[_Try], warnings: list[Problem], hints: Hints
 ) -> Verdict:
     answer, candidate = worst.answer, worst.candidate
     if lookup.problems and worst.reason in _ABOUT_LOGIN:
         # Nobody asked with a login, so the reason is why there is none.
         first, *others = lookup.problems
         said = f"{first.message}; {answer.message}"
-        fail = Verdict(Outcome.FAIL, first.reason, said, hints.of(first), candidate, answer.digest)
+        fail = Verdict(Outcome.FAIL, first.reason, said, first.hint, candidate, answer.digest)
         return replace(fail, warnings=(*others, *warnings))
     message, hint = answer.message, answer.hint
     if candidate:
@@ -231,9 +235,9 @@ def _fail(
         if worst.reason is Reason.EXPIRED:
             ends = expires(candidate.credential.password)
             message = f"{message}; the login expired on {ends:%Y-%m-%d %H:%M} UTC"
-            hint = hints.login
+            hint = hints.login(worst.reason, candidate.source)
         elif worst.reason in _ABOUT_LOGIN:
-            hint = "; ".join(filter(None, (hint, hints.login)))
+            hint = "; ".join(filter(None, (hint, hints.login(worst.reason, candidate.source))))
     if len(done) > 1:
         message = f"{message} (none of the {len(done)} logins that match works)"
     elif worst.reason in _PERHAPS_LOGIN:
@@ -250,34 +254,7 @@ def _fail(
     )
 
 
-class _Hints:
-    """What to do about a login that is missing or wrong.
-
-    Args:
-        lookup: of the image.
-        own: the pull Secrets.
-        secrets: whether the logins are theirs, and not of this machine.
-    """
-
-    def __init__(self, lookup: Lookup, own: Effective, secrets: bool) -> None:
-        domain = lookup.reference.domain if lookup.reference else ""
-        namespace = own.account[0]
-        self._plain = f"regcred login {domain}"
-        self.login = f"{self._plain} -n {namespace}" if namespace else self._plain
-        if not secrets:
-            self.login = f"docker login {domain}"
-
-    def of(self, problem: Problem) -> str:
-        """The hint of a problem of the lookup, which knows nothing of where the Pod is."""
-        if problem.reason is Reason.SECRET_MISSING:
-            return f"{problem.hint}; --assume-secret FILE, where the deploy brings it"
-        command, comma, rest = problem.hint.partition(",")
-        if command.startswith(self._plain):
-            return f"{self.login}{comma}{rest}"
-        return problem.hint
-
-
-def _warnings(lookup: Lookup, own: Effective) -> list[Problem]:
+def _warnings(lookup: Lookup, own: Effective, hints: Hints) -> list[Problem]:
     """What is odd whatever the registry says."""
     warnings = list(lookup.warnings)
     reference = lookup.reference
@@ -309,11 +286,34 @@ def _warnings(lookup: Lookup, own: Effective) -> list[Problem]:
                 Reason.CUTS_OFF_SERVICEACCOUNT,
                 f"the Pod has a list of its own, so it does not get {listed(own.cut_off)} of "
                 f"serviceaccount/{name}{within}",
-                "regcred inject --keep-serviceaccount-secrets carries them over",
+                hints.cut_off(),
                 f"ServiceAccount {namespace}/{name}" if namespace else f"ServiceAccount {name}",
             )
         )
     return warnings
+
+
+def _older(lookup: Lookup, own: Effective, tried: _Try) -> Iterator[Problem]:
+    """What is to be said of Pods that were made before the login, whose lists are frozen."""
+    if own.waiting is None or tried.candidate is None or tried.candidate.useless:
+        return
+    source = tried.candidate.source
+    name = next((each.name for each in own.secrets if each.source == source), "")
+    pods = tuple(
+        pod
+        for pod in own.waiting.pods
+        if lookup.image in pod.images and name not in pod.pull_secrets
+    )
+    if not pods:
+        return
+    which = listed([f"pod/{pod.name}" for pod in pods])
+    do = "Pods wait for it: they were" if len(pods) > 1 else "a Pod waits for it: it was"
+    yield Problem(
+        Reason.POD_OLDER_THAN_ATTACHMENT,
+        f"{do} made without {source}, and a Pod's list of pull Secrets is frozen ({which})",
+        mend.restart(replace(own.waiting, pods=pods)).command,
+        f"Pod {pods[0].namespace}/{pods[0].name}",
+    )
 
 
 def _named(candidate: Candidate | None) -> str:

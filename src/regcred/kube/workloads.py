@@ -5,7 +5,7 @@ What may not be read is named, so that nobody takes it for missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import names
@@ -14,7 +14,7 @@ from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError,
 from regcred.core.podreading import templates
 from regcred.core.pullsecret import PullSecret
 from regcred.core.serviceaccount import attached_names
-from regcred.core.stuck import controller
+from regcred.core.stuck import StuckPod, Waiting, controller, refused
 from regcred.kube import failures
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
@@ -22,6 +22,7 @@ from regcred.kube.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
     JOBS,
+    NAMESPACES,
     NODES,
     PODS,
     REPLICASETS,
@@ -60,11 +61,14 @@ class Workloads:
 
     Args:
         templates: of the objects that no other one here controls.
+        waiting: (namespace, ``deployment/web``) of such an object → those of its Pods that did
+            not get an image; for a Pod itself, what makes it anew.
         unread: what could not be listed: what it is, and the error; one for all kinds of a
             namespace that somebody has no right to.
     """
 
     templates: list[PodTemplate] = field(default_factory=list)
+    waiting: dict[Place, Waiting] = field(default_factory=dict)
     unread: list[tuple[str, RegcredError]] = field(default_factory=list)
 
 
@@ -115,12 +119,41 @@ async def find(
         if what not in error.message:
             error.message = f"cannot list {what}: {error.message}"
         raise error
-    uids = {owned.uid for every in listed.values() for owned in every}
+    every = {owned.uid: owned for each_kind in listed.values() for owned in each_kind}
     for place in places:
         for owned in listed.get(place, []):
-            if owned.needed and owned.controller not in uids:
+            if owned.needed and owned.controller not in every:
                 found.templates += owned.templates
+            if owned.pod:
+                _add_waiting(found.waiting, owned, every)
     return found
+
+
+async def missing(client: Client, namespaces: Iterable[str]) -> list[str]:
+    """Those of `namespaces` that do not exist; who may not read them need not know.
+
+    Raises:
+        ClusterUnreachable, Unauthorized: no answer came.
+    """
+
+    async def one(name: str) -> dict[str, Any]:
+        return await client.get(NAMESPACES, name)
+
+    return [name async for name, answer in each(namespaces, one) if isinstance(answer, NotFound)]
+
+
+def _add_waiting(waiting: dict[Place, Waiting], owned: _Owned, every: dict[str, _Owned]) -> None:
+    """Put a Pod that did not get its image to what makes it."""
+    assert owned.pod is not None  # noqa: S101 - the caller has looked
+    pod, top = owned.pod, owned
+    while top.controller in every:
+        top = every[top.controller]
+    maker = Waiting((), top.kind, top.name, top.secrets, top.on_delete, top.paused)
+    if top is owned and pod.owner:
+        maker = Waiting((), *pod.owner[1:])
+    place = pod.namespace, f"{top.kind.lower()}/{top.name}"
+    known = waiting.get(place, maker)
+    waiting[place] = replace(known, pods=(*known.pods, pod))
 
 
 def _unread(
@@ -148,6 +181,12 @@ class _Owned:
     controller: str
     needed: bool
     templates: tuple[PodTemplate, ...]
+    kind: str
+    name: str
+    secrets: tuple[str, ...]
+    on_delete: bool
+    paused: bool
+    pod: StuckPod | None
 
 
 def _owned(item: dict[str, Any], resource: Resource) -> _Owned | None:
@@ -162,7 +201,19 @@ def _owned(item: dict[str, Any], resource: Resource) -> _Owned | None:
     if controller(obj) and resource is REPLICASETS and not item["spec"].get("replicas"):
         needed = False  # an old revision of what a custom controller rolls out
     found = tuple(templates(obj, exists=True)) if needed else ()
-    return _Owned(metadata["uid"], owner, needed, found)
+    spec = item.get("spec") or {}
+    return _Owned(
+        metadata["uid"],
+        owner,
+        needed,
+        found,
+        resource.kind,
+        metadata["name"],
+        next((template.secrets for template in found), ()),
+        (spec.get("updateStrategy") or {}).get("type") == "OnDelete",
+        bool(spec.get("paused")),
+        refused(item) if resource is PODS and needed else None,
+    )
 
 
 def _is_done(item: dict[str, Any], resource: Resource) -> bool:
@@ -208,6 +259,7 @@ async def read_world(
             world.accounts[place] = ()  # default is made with its namespace
         else:
             world.unknown_accounts[place] = _why(answer)
+            world.account_hints[place] = _hint(answer, place)
 
     secrets = dict.fromkeys(
         (template.namespace, name)
@@ -230,6 +282,7 @@ async def read_world(
             world.secrets[place] = PullSecret(place[1], place[0])
         else:
             world.unknown_secrets[place] = _why(answer)
+            world.secret_hints[place] = answer.hint
 
 
 async def _get(client: Client, resource: Resource, place: Place) -> dict[str, Any]:
@@ -249,6 +302,16 @@ def _why(error: RegcredError) -> str:
         case UsageError():
             return "that is no name"
     return error.message
+
+
+def _hint(error: RegcredError, account: Place) -> str:
+    """What makes the ServiceAccount known."""
+    if isinstance(error, NotFound):
+        return (
+            f"kubectl create serviceaccount {account[1]} -n {account[0]}, or put it into the "
+            "manifests"
+        )
+    return error.hint
 
 
 async def architectures(client: Client) -> list[tuple[str, str]]:

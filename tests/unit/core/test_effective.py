@@ -71,3 +71,10 @@ def test_secrets_that_are_assumed():
     there, assumed = effective(template("a", "b"), known).secrets
     assert there.data is None  # what is known goes first
     assert (assumed.namespace, assumed.data) == ("n", {"k": b"v"})
+
+
+def test_what_makes_the_unknown_known():
+    known = World(secret_hints={("n", "s"): "grant s"})
+    known.account_hints = {("n", "a"): "grant a"}
+    assert effective(template(account="a"), known).hints == ("grant a",)
+    assert effective(template("s", "t", account="a"), known).hints == ("grant s",)

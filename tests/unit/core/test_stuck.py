@@ -180,3 +180,11 @@ def test_advice_names_the_command_that_mends_it(found, hint, restart):
     assert advice.hint == hint
     assert advice.restart is restart
     assert "asia.gcr.io/p/app:1" in advice.message
+
+
+def test_what_kubelet_did_not_get():
+    found = stuck.refused(pod(image="eu.gcr.io/p/app:1", secrets=["a"]))
+    assert found is not None
+    assert (found.images, found.pull_secrets) == (("eu.gcr.io/p/app:1",), ("a",))
+    # What is not tried yet may come.
+    assert stuck.refused(pod(reason="ContainerCreating") | {"status": {"phase": "Pending"}}) is None

@@ -10,6 +10,7 @@ from regcred.core.keyring import Keyring
 from regcred.core.lookup import look_up
 from regcred.core.problem import Reason
 from regcred.core.pullsecret import PullSecret
+from regcred.core.stuck import StuckPod, Waiting
 from regcred.core.verdict import Outcome, Verdict, combine, judge, skipped, tries
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -176,7 +177,7 @@ def test_hints_name_the_namespace():
     assert near.hint == f"{hint}, or write gcr.io in place of 'gcr.io:443'"
     assert verdict(no(Reason.UNAUTHORIZED), machine=True).hint == "docker login gcr.io"
     gone = verdict(no(Reason.UNAUTHORIZED), secrets=[PullSecret("gone", "n")])
-    assert gone.hint.endswith("--assume-secret FILE, where the deploy brings it")
+    assert gone.hint.endswith("or --assume-secret FILE where the deploy brings it")
     own = Effective(())
     made = judge(look_up(Keyring.build(()), IMAGE), {None: no(Reason.UNAUTHORIZED)}, own, NOW)
     assert made.hint == "regcred login gcr.io"
@@ -289,6 +290,30 @@ def test_a_list_that_cuts_off():
     (warning,) = judge(lookup, {None: OK}, own, NOW).warnings
     assert warning.source == "ServiceAccount default"
     assert "of serviceaccount/default" in warning.message
+
+
+def test_pods_that_are_older_than_the_login():
+    def pod(name, *secrets, image=IMAGE):
+        return StuckPod("n", name, name, (image,), "default", secrets, None)
+
+    working = (secret(gcr_io=login()),)
+
+    def warnings(*pods, secrets=working):
+        own = Effective(secrets, waiting=Waiting(pods, "Deployment", "web"))
+        lookup = look_up(Keyring.build(own.secrets), IMAGE)
+        return judge(lookup, dict.fromkeys(tries(lookup), OK), own, NOW).warnings
+
+    (warning,) = warnings(pod("a"), pod("b", "s"), pod("c", image="other"))
+    assert warning.reason is Reason.POD_OLDER_THAN_ATTACHMENT
+    assert warning.message.startswith("a Pod waits for it: it was made without Secret n/s, ")
+    assert warning.message.endswith("(pod/a)")
+    assert warning.hint == "kubectl rollout restart deployment/web -n n"
+    (warning,) = warnings(pod("a"), pod("b", "x"))
+    assert warning.message.startswith("Pods wait for it: they were made without ")
+    assert warnings(pod("b", "s")) == ()
+    # The login is not what they wait for.
+    assert warnings(pod("a"), secrets=(secret(gcr_io={}),)) == ()
+    assert warnings(pod("a"), secrets=()) == ()
 
 
 def test_several_platforms():
