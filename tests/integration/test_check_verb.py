@@ -295,6 +295,65 @@ def test_an_empty_namespace(check, world):
     assert b"nothing is in there that pulls an image" in done.stderr
 
 
+def test_a_namespace_that_does_not_exist(regcred, world, htpasswd_registry):
+    said = b"namespace test-typo does not exist"
+    done = regcred("check", "-n", "test-typo", check=1)
+    assert said in done.stderr
+    done = regcred("check", "-n", "test-typo", "-n", world.namespace, "-o", "json", check=1)
+    (unread,) = json.loads(done.stdout)["unread"]
+    assert unread["source"] == "namespace test-typo"
+    done = regcred("check", "-n", "test-typo", htpasswd_registry.image, check=1)
+    assert done.stderr.startswith(b"error: " + said)
+    # Who may not read namespaces finds nothing there, as in one that is empty.
+    env = {"KUBECONFIG": str(world.user({"serviceaccounts": ("get",)}))}
+    regcred("check", "-n", world.namespace, htpasswd_registry.image, env=env, check=1)
+
+
+def test_empty_input_is_no_green_light(regcred):
+    for nothing in (b"", b"---\n# nothing\n"):
+        done = regcred("check", "-f", "-", "-o", "junit", stdin=nothing, check=2)
+        assert b"standard input is empty" in done.stderr
+        assert done.stdout == b""
+
+
+def test_kinds_that_nobody_knows_are_named(regcred):
+    spec = pod("", "gcr.io/p/app:1")["spec"]
+    made = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    objects = stream(made | {"spec": {"pods": spec}}, made | {"spec": {"pods": spec}})
+    done = regcred("check", "-f", "-", "--no-cluster", stdin=objects)
+    assert b"<stdin>:1: Widget.example.com/w and 1 more: not checked" in done.stderr
+    path = "Widget=.spec.template"
+    done = regcred("check", "-f", "-", "--no-cluster", "--path", path, stdin=objects)
+    assert f"no object in the input has an image where --path {path} says".encode() in done.stderr
+    path = "Widget.example.com=.spec.pods"
+    offline = ("--no-cluster", "--platform", "linux/amd64", "--timeout", "0.1", "-o", "json")
+    done = regcred("check", "-f", "-", *offline, "--path", path, stdin=objects, check=None)
+    assert len(images(done)) == 2
+    assert b"Widget" not in done.stderr
+
+
+def test_assumed_secrets_do_not_change_a_list(check, world, htpasswd_registry, tmp_path):
+    world.with_list("builder", "theirs")
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(secret("own", htpasswd_registry)))
+    flags = ("--serviceaccount", "builder", "--assume-secret", str(file))
+    done = check(htpasswd_registry.image, *flags, check=1)
+    assert images(done)[0]["reason"] == "SecretMissing"
+    assert b"names Secret own" in done.stderr
+    assert b"hint: they name theirs" in done.stderr
+    file.write_text(json.dumps(secret("theirs", htpasswd_registry)))
+    done = check(htpasswd_registry.image, *flags)
+    assert b"names Secret" not in done.stderr
+
+
+def test_images_that_nobody_logs_in_for(regcred, htpasswd_registry):
+    done = regcred("check", htpasswd_registry.image, "--no-cluster", "-o", "json", check=1)
+    (found,) = images(done)
+    assert found["reason"] == "NoCredential"
+    assert "no login is given" in found["message"]
+    assert found["hint"].startswith("--docker-config takes the logins of this machine")
+
+
 def test_images_with_the_login_of_a_serviceaccount(check, world, htpasswd_registry):
     image = htpasswd_registry.image
     assert verdicts(check(image, check=1)) == {("", image): "NoCredential"}

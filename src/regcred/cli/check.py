@@ -22,13 +22,17 @@ from regcred.cli.options import (
 from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from regcred.cli.checked import Result
     from regcred.cli.checking import Checked
     from regcred.cli.checkinputs import Asked
     from regcred.kube.config import ClusterConfig
     from regcred.registry.prober import Prober
+
+
+#: How many questions are put together before the loop gets its turn.
+_AT_ONCE = 100
 
 
 @click.command(
@@ -288,10 +292,20 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
     from regcred.cli.progress import PATIENCE_SECONDS, Progress
     from regcred.registry.prober import Prober
 
-    async def run() -> Result:
+    default = config.namespace if config else ""
+    namespace = asked.namespaces[0] if asked.namespaces else default
+    results = Result([])
+
+    async def run(read: checkinputs.Read) -> None:
         with Progress("reading", None) as progress:
-            read = await checkinputs.read(asked, config, progress.step)
-        wanted = list(questions(read.templates, read.lookups, read.platforms))
+            await checkinputs.read(asked, read, config, progress.step)
+        results.unread, results.cluster_lost = read.unread, read.cluster_lost
+        wanted = []
+        for question in questions(read.templates, read.lookups, read.platforms):
+            wanted.append(question)
+            if not len(wanted) % _AT_ONCE:
+                await asyncio.sleep(0)  # for Ctrl-C
+        results.asked = len(wanted)
         try:
             prober = Prober(env=os.environ, **connection)
         except InvalidInput as error:
@@ -303,18 +317,28 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
                 loop = asyncio.get_running_loop()
                 late = loop.call_later(PATIENCE_SECONDS, progress.show_if_late)
                 try:
-                    found = await checker.check(wanted, progress.step)
+                    results.checked = await checker.check(wanted, progress.step)
                 except InvalidInput as error:
                     raise UsageError(error.message, hint=error.hint) from None
+                except asyncio.CancelledError:
+                    results.checked = checker.known
+                    raise
                 finally:
                     late.cancel()
-            _tell_mirrors(prober, found)
-        return Result(found, read.unread, read.warnings, cluster_lost=read.cluster_lost)
+            _tell_mirrors(prober, results.checked)
 
-    return asyncio.run(run())
+    try:
+        # Nothing of this waits for an answer, so that Ctrl-C ends it at once outside the loop.
+        with Progress("reading", None, "documents") as progress:
+            read = checkinputs.read_files(asked, namespace, progress.step)
+        results.warnings = read.warnings
+        asyncio.run(run(read))
+    except KeyboardInterrupt:
+        results.interrupted = True
+    return results
 
 
-def _tell_mirrors(prober: Prober, found: list[Checked]) -> None:
+def _tell_mirrors(prober: Prober, found: Sequence[Checked]) -> None:
     """Say which registries a node asks elsewhere first: mirrors are none of our business."""
     references = {
         c.lookup.reference.domain: c.lookup.reference for c in found if c.lookup.reference

@@ -29,9 +29,11 @@ NODE_ONLY = (
     "the images that it has already, and its records of who pulled them",
 )
 _USERS = 3
+#: As shells have it for what SIGINT ends.
+INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """What came of a check.
 
@@ -40,12 +42,16 @@ class Result:
         unread: what could not be read, so nothing is known of it.
         warnings: about things that no image is concerned with.
         cluster_lost: there is a cluster, and it does not answer.
+        interrupted: whether a person ended it early.
+        asked: of how many images there would have been a verdict then.
     """
 
     checked: Sequence[Checked]
     unread: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
     cluster_lost: bool = False
+    interrupted: bool = False
+    asked: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -61,6 +67,8 @@ class Result:
 
     def show(self, form: str) -> int:
         """Print it as `form`; the exit code."""
+        if self.interrupted:
+            return self._show_what_is_known(form)
         match form:
             case "json":
                 output.print_object(self.to_dict(), "json")
@@ -70,17 +78,29 @@ class Result:
                 _print(junit(self))
             case "github":
                 _print("".join(line + "\n" for line in workflow_commands(self)))
-            case _ if sys.stdout.isatty():
-                from regcred.cli.checktable import table
-
-                _print(table(self))
             case _:
-                from regcred.cli.checklines import lines
-
-                _print(lines(self))
+                self._print_table()
         if form != "json":
             self._tell()
         return self.exit_code
+
+    def _show_what_is_known(self, form: str) -> int:
+        """The verdicts so far, for a person; a program would take them for all."""
+        if form == "table":
+            self._print_table()
+        of = f"{len(self.checked):,} of {self.asked:,} images are" if self.asked else "nothing is"
+        output.error(f"interrupted: {of} checked")
+        return INTERRUPTED
+
+    def _print_table(self) -> None:
+        if sys.stdout.isatty():
+            from regcred.cli.checktable import table
+
+            _print(table(self))
+        else:
+            from regcred.cli.checklines import lines
+
+            _print(lines(self))
 
     def count(self) -> dict[str, int]:
         """How many there are of each outcome."""

@@ -154,6 +154,12 @@ class Checker:
         self._now = now
         self._secrets = secrets
         self._asked: dict[tuple[str, str, str, str], asyncio.Task[Answer]] = {}
+        self._known: dict[int, Checked] = {}
+
+    @property
+    def known(self) -> list[Checked]:
+        """The verdicts so far of `check`, in the order of the questions."""
+        return [self._known[number] for number in sorted(self._known)]
 
     async def check(
         self, asked: Sequence[Question], step: Callable[[], None] = lambda: None
@@ -167,21 +173,25 @@ class Checker:
         Raises:
             InvalidInput: a file of this machine, that says how to reach a registry, cannot be used.
         """
+        self._known = {}
 
-        async def one(question: Question) -> Checked:
+        async def one(number: int, question: Question) -> None:
             verdict = await self._verdict(question)
             step()
-            return Checked(question.template, question.container, question.lookup, verdict)
+            self._known[number] = Checked(
+                question.template, question.container, question.lookup, verdict
+            )
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(question)) for question in asked]
+                for numbered in enumerate(asked):
+                    group.create_task(one(*numbered))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
             for task in self._asked.values():
                 task.cancel()
-        return [task.result() for task in tasks]
+        return self.known
 
     async def _verdict(self, question: Question) -> Verdict:
         if question.container.policy == NEVER:

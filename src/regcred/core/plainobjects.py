@@ -16,7 +16,7 @@ import yaml
 
 from regcred.core import manifestread, podplaces
 from regcred.core.errors import InvalidManifest
-from regcred.core.manifest import Finder
+from regcred.core.manifest import Finder, _Object
 from regcred.core.manifest import _Way as Way
 from regcred.core.manifesttree import Mapping, NotYAML, Scalar, Sequence
 
@@ -35,6 +35,13 @@ _STRINGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.
 
 #: Values of one object: aliases can make it large where the text is short.
 MAX_VALUES = 200_000
+
+#: What a Pod spec says in any object: without both there is none in it.
+_CONTAINERS = re.compile(r"""\bcontainers["']?[ \t]*:""")
+_IMAGE = re.compile(r"""\bimage["']?[ \t]*:[ \t]*["']?[\w$]""")
+#: Objects that speak of Pods, and make none: schemas, texts, and rules for the Pods of others.
+_TALK = frozenset({"CustomResourceDefinition", "ConfigMap"})
+_RULES = re.compile(r"(admissionregistration\.k8s\.io|kyverno\.io|gatekeeper\.sh)$")
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -90,6 +97,21 @@ class PlainObject:
         return str(self.content.get("apiVersion") or "")
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An object of an unknown kind that seems to have a Pod spec somewhere.
+
+    Args:
+        kind: with its group, as ``--path`` takes it: ``Widget.example.com``.
+        name: its name.
+        line: of its first character, from 1.
+    """
+
+    kind: str
+    name: str
+    line: int
+
+
 class Reader:
     """Reads documents.
 
@@ -103,6 +125,11 @@ class Reader:
         self._file = file
         self._verb = verb
         self._objects = _Objects(extra)
+
+    @property
+    def strangers(self) -> list[Stranger]:
+        """What was read over, and seems to make Pods."""
+        return self._objects.strangers
 
     def read(self, document: Document) -> Iterator[PlainObject]:
         """The objects in `document` that make Pods, Secrets and ServiceAccounts.
@@ -130,13 +157,16 @@ class _Objects(Finder):
     def __init__(self, extra: tuple[KindPath, ...]) -> None:
         super().__init__(extra)
         self.wanted = podplaces.wanted(extra, pod=tuple(_pod_paths()), more=_SECRET)
+        self.strangers: list[Stranger] = []
         self._taken = 0
+        self._text_read = ""
         self._first = 1
         self._breaks: list[int] = []
 
     def start(self, text: str, line: int) -> None:
         """What is read next is in `text`, which starts in `line`."""
         self._first = line
+        self._text_read = text
         self._breaks = [found.start() for found in _BREAK.finditer(text)]
 
     def of(self, tree: Tree) -> Iterator[PlainObject]:
@@ -150,9 +180,25 @@ class _Objects(Finder):
                 content = self._plain(obj.way)
                 content |= {"kind": obj.kind, "apiVersion": obj.api_version}
                 yield PlainObject(content, self._line(obj.way.node.start))
+            elif self._seems_to_make_pods(obj):
+                group, slash, _ = obj.api_version.rpartition("/")
+                kind = f"{obj.kind}.{group}" if slash else obj.kind
+                name = self._text(obj.way, ("metadata", "name"))
+                line = self._line(obj.way.node.start)
+                self.strangers.append(Stranger(kind, name, line))
         if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion", "items")):
             key, at = tree.duplicate
             raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
+
+    def _seems_to_make_pods(self, obj: _Object) -> bool:
+        if not obj.kind or obj.kind in _TALK or obj.kind.endswith("List"):
+            return False
+        node, text = obj.way.node, self._text_read
+        return (
+            _CONTAINERS.search(text, node.start, node.end) is not None
+            and _IMAGE.search(text, node.start, node.end) is not None
+            and not _RULES.search(obj.api_version.partition("/")[0])
+        )
 
     def _line(self, at: int) -> int:
         return self._first + bisect_left(self._breaks, at)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from regcred.core import documents, utf8
-from regcred.core.errors import InvalidInput, InvalidManifest
-from regcred.core.manifestpath import FIELD
+from regcred.core.errors import InvalidInput, InvalidManifest, UsageError
+from regcred.core.manifestpath import FIELD, show
 from regcred.core.plainobjects import Reader
 from regcred.core.podreading import names, templates
 from regcred.core.pullsecret import PullSecret
@@ -36,12 +36,17 @@ class Manifests:
         declared: ServiceAccounts that have no list here: applying them leaves the one that they
             have in the cluster.
         secrets: Secrets, in order.
+        strangers: unknown kinds that seem to have Pod specs → how many objects there are, and
+            where the first one is.
+        unused: the places of ``--path`` that no image was found at.
     """
 
     templates: list[PodTemplate] = field(default_factory=list)
     accounts: dict[Place, tuple[str, ...]] = field(default_factory=dict)
     declared: set[Place] = field(default_factory=set)
     secrets: dict[Place, PullSecret] = field(default_factory=dict)
+    strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    unused: list[KindPath] = field(default_factory=list)
 
 
 def gather(
@@ -51,6 +56,7 @@ def gather(
     extra: tuple[KindPath, ...] = (),
     wrong: Callable[[InvalidManifest], None] = lambda _: None,
     verb: str = VERB,
+    step: Callable[[], None] = lambda: None,
 ) -> Manifests:
     """Read `streams` to their end.
 
@@ -60,16 +66,18 @@ def gather(
         extra: more places of Pod specs, from ``--path``.
         wrong: one more stream is wrong; the last is raised.
         verb: the command that takes such streams from standard input, for hints.
+        step: a document has been read.
 
     Raises:
         InvalidManifest: the last stream that is wrong.
-        UsageError: a stream cannot be read.
+        UsageError: a stream cannot be read, or standard input is empty.
     """
     found = Manifests()
     last: InvalidManifest | None = None
     for source in streams:
+        reader = Reader(source.name, extra, verb)
         try:
-            for reader, obj in _objects(source, extra, verb):
+            for obj in _objects(source, reader, verb, step):
                 try:
                     _add(found, obj, namespace, source.name, extra)
                 except InvalidInput as error:
@@ -78,19 +86,31 @@ def gather(
             if last:
                 wrong(last)
             last = error
+        for stranger in reader.strangers:
+            count, where = found.strangers.get(stranger.kind, (0, ""))
+            here = f"{source.name}:{stranger.line}: {stranger.kind}/{stranger.name}"
+            found.strangers[stranger.kind] = count + 1, where or here
     if last:
         raise last
+    places = {(each.object.partition("/")[0], each.path) for each in found.templates}
+    found.unused = [path for path in extra if (path.kind.lower(), show(path.path)) not in places]
     return found
 
 
 def _objects(
-    source: Source, extra: tuple[KindPath, ...], verb: str
-) -> Iterator[tuple[Reader, PlainObject]]:
-    reader = Reader(source.name, extra, verb)
+    source: Source, reader: Reader, verb: str, step: Callable[[], None]
+) -> Iterator[PlainObject]:
     blocks = utf8.decode(sources.read(source), source.name, verb)
+    empty = True
     for document in documents.split(blocks, source.name):
-        for obj in reader.read(document):
-            yield reader, obj
+        yield from reader.read(document)
+        step()
+        empty = empty and document.empty
+    if empty and not source.path:
+        raise UsageError(
+            "standard input is empty",
+            hint="did what should write it fail? set -o pipefail shows that",
+        )
 
 
 def _add(
@@ -108,6 +128,6 @@ def _add(
             found.declared.add(place)
     elif obj.kind == "Secret":
         content = obj.content | {"metadata": {**metadata, "namespace": where}}
-        found.secrets[place] = PullSecret.from_object(content)
+        found.secrets[place] = PullSecret.from_object(content, brought=True)
     else:
         found.templates += templates(obj.content, namespace=namespace, file=file, extra=extra)

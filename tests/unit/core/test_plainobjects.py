@@ -169,3 +169,43 @@ def test_an_error_about_an_object():
     (found,) = read("\nkind: Pod\napiVersion: v1")
     error = Reader().wrong(found, "it is wrong", "mend it")
     assert (error.message, error.hint) == ("the input:2:1: it is wrong", "mend it")
+
+
+WIDGET = """\
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: w}
+spec: {pods: {containers: [{name: c, image: gcr.io/x:1}]}}
+"""
+
+
+def strangers(text, **options):
+    reader = Reader("in.yaml", **options)
+    for document in split([text]):
+        assert list(reader.read(document)) is not None
+    return [(each.kind, each.name, each.line) for each in reader.strangers]
+
+
+def test_kinds_that_seem_to_make_pods():
+    assert strangers(DEPLOYMENT + "---\n" + WIDGET) == [("Widget.example.com", "w", 18)]
+    two = {"apiVersion": "v1", "kind": "Fleet", "containers": [{"image": "x"}]}
+    items = {"apiVersion": "v1", "kind": "List", "items": [two, {"kind": "Service"}]}
+    assert strangers(json.dumps(items)) == [("Fleet", "", 1)]
+    known = (parse_kind_path("Widget=.spec.pods"),)
+    assert strangers(WIDGET, extra=known) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("kind: Widget", "kind: ConfigMap"),
+        ("kind: Widget", "kind: CustomResourceDefinition"),
+        ("example.com/v1", "kyverno.io/v1"),
+        ("example.com/v1", "constraints.gatekeeper.sh/v1"),
+        ("kind: Widget", "type: Widget"),
+        ("containers:", "boxes:"),
+        ("image: gcr.io/x:1", "image: {type: string}"),
+    ],
+)
+def test_objects_that_only_speak_of_pods(said, instead):
+    assert strangers(WIDGET.replace(said, instead)) == []
