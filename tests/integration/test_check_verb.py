@@ -467,6 +467,22 @@ def test_tls(regcred, tls_registry, tmp_path):
     assert b"holds no certificate" in done.stderr
 
 
+def test_tls_as_a_node_has_it(regcred, tls_registry, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(config(tls_registry))
+    host = tmp_path / "certs.d" / tls_registry.address
+    host.mkdir(parents=True)
+    entry = f'[host."https://{tls_registry.address}"]\nca = "{tls_registry.ca_file}"\n'
+    (host / "hosts.toml").write_text(f'server = "https://{tls_registry.address}"\n{entry}')
+    gate = ("check", tls_registry.image, "--docker-config", str(path), "--certs-dir")
+    done = regcred(*gate, str(host.parent), "--plain-http", "other:80")
+    assert b"not asked: the mirrors" not in done.stderr
+    assert b"warning: --plain-http: no image is of other:80" in done.stderr
+    done = regcred(*gate, str(host), check=2)
+    assert b"is the folder of one host" in done.stderr
+    assert f"hint: --certs-dir {host.parent}\n".encode() in done.stderr
+
+
 def test_each_question_is_asked_once(check, world, peer):
     image = f"{peer.address}/team/app:1"
     config_json = json.dumps({"auths": {peer.address: {"username": "me", "password": "hush"}}})

@@ -326,6 +326,7 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
                 finally:
                     late.cancel()
             _tell_mirrors(prober, results.checked)
+        _tell_unused_hosts(connection["plain_http"], results.checked)
 
     try:
         # Nothing of this waits for an answer, so that Ctrl-C ends it at once outside the loop.
@@ -336,6 +337,14 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
     except KeyboardInterrupt:
         results.interrupted = True
     return results
+
+
+def _tell_unused_hosts(plain_http: frozenset[str], found: Sequence[Checked]) -> None:
+    """Say which hosts of ``--plain-http`` no image is of."""
+    references = [c.lookup.reference for c in found if c.lookup.reference]
+    used = {host for each in references for host in (each.domain, each.registry_host)}
+    if unused := sorted(plain_http - used):
+        output.warning(f"--plain-http: no image is of {', '.join(unused)}, as images name it")
 
 
 def _tell_mirrors(prober: Prober, found: Sequence[Checked]) -> None:

@@ -1,8 +1,9 @@
 """containerd's ``certs.d``: how the node that pulls reaches a registry.
 
 Of a ``hosts.toml`` regcred reads what stands at its top, the registry itself: ``server``, ``ca``,
-``client``, ``skip_verify`` and ``override_path``. The ``[host.…]`` below it are mirrors, which are
-never asked: whether a mirror would have done says nothing of the registry. Without a
+``client``, ``skip_verify`` and ``override_path``. A ``[host.…]`` below it with the registry's own
+address counts too, as containerd goes by it first; the others are mirrors, which are never asked:
+whether a mirror would have done says nothing of the registry. Without a
 ``hosts.toml`` the folder holds certificates as Docker's does: ``*.crt`` for CAs, ``*.cert`` with
 its ``*.key`` for the client.
 
@@ -13,7 +14,7 @@ https://github.com/containerd/containerd/blob/main/docs/hosts.md
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -76,8 +77,12 @@ def from_files(names: Iterable[str]) -> HostConfig:
     return HostConfig(ca=ca, clients=tuple(clients))
 
 
-def parse(text: str) -> HostConfig:
+def parse(text: str, address: str = "") -> HostConfig:
     """Read a ``hosts.toml``.
+
+    Args:
+        text: its text.
+        address: host and port of the registry, where the file says none.
 
     Raises:
         BadHosts: it is none.
@@ -88,26 +93,54 @@ def parse(text: str) -> HostConfig:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadHosts(f"it is not TOML: {error}") from None
-    server, api = _server(document)
     hosts = document.get("host", {})
     if not isinstance(hosts, dict):
         raise BadHosts("'host' is no table")
-    skip_verify = document.get("skip_verify", False)
+    top = _host(document, document.get("server", ""))
+    own = [host for host in hosts if _same(host, top.server or f"https://{address}")]
+    mirrors = tuple(host for host in hosts if host not in own)
+    for host in own:
+        settings = hosts[host]
+        if not isinstance(settings, dict):
+            raise BadHosts(f"'host.{host}' is no table")
+        if "pull" not in (settings.get("capabilities") or ["pull"]):
+            continue
+        first = _host(settings, host)
+        # What it does not bring about, the settings at the top do: they are tried next.
+        return HostConfig(
+            first.server,
+            first.api,
+            (*first.ca, *top.ca),
+            (*first.clients, *top.clients),
+            first.skip_verify or top.skip_verify,
+            mirrors,
+        )
+    return replace(top, mirrors=mirrors)
+
+
+def _same(host: str, server: str) -> bool:
+    """Whether the two lead to one host and port."""
+    return _netloc(host) == _netloc(server)
+
+
+def _netloc(url: str) -> str:
+    url = url if url.startswith("http") else f"https://{url}"
+    scheme, _, rest = url.lower().partition("://")
+    return rest.partition("/")[0].removesuffix({"http": ":80"}.get(scheme, ":443"))
+
+
+def _host(table: dict[str, Any], server: Any) -> HostConfig:
+    """What a table says of one host."""
+    url, api = _server(table, server)
+    skip_verify = table.get("skip_verify", False)
     if not isinstance(skip_verify, bool):
         raise BadHosts("'skip_verify' is neither true nor false")
-    return HostConfig(
-        server,
-        api,
-        tuple(_names(document.get("ca", []), "ca")),
-        tuple(_clients(document.get("client", []))),
-        skip_verify,
-        tuple(hosts),
-    )
+    ca = tuple(_names(table.get("ca", []), "ca"))
+    return HostConfig(url, api, ca, tuple(_clients(table.get("client", []))), skip_verify)
 
 
-def _server(document: dict[str, Any]) -> tuple[str, str]:
+def _server(table: dict[str, Any], server: Any) -> tuple[str, str]:
     """Scheme and host, and the path of the API."""
-    server = document.get("server", "")
     if not isinstance(server, str):
         raise BadHosts("'server' is no text")
     if not server:
@@ -119,7 +152,7 @@ def _server(document: dict[str, Any]) -> tuple[str, str]:
         raise BadHosts(f"'server' cannot be asked: {error}") from None
     parts = urlsplit(url)
     path = posixpath.normpath(parts.path).rstrip("/.") if parts.path else ""
-    if not document.get("override_path") and not path.endswith("/v2"):
+    if not table.get("override_path") and not path.endswith("/v2"):
         path += "/v2"
     return f"{parts.scheme}://{parts.netloc}", path
 

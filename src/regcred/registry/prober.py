@@ -94,7 +94,7 @@ class Prober:
         Raises:
             InvalidInput: what is configured there cannot be used.
         """
-        return self._hosts.find(image.domain)[0].mirrors if self._hosts else ()
+        return self._hosts.find(image.domain, image.registry_host)[0].mirrors if self._hosts else ()
 
     async def probe(
         self, image: ImageReference, credential: Credential | None, platform: Platform | None
@@ -134,7 +134,7 @@ class Prober:
             return self._sites[image.domain]
         config, context = HostConfig(), self._trust
         if self._hosts:
-            config, folder = self._hosts.find(image.domain)
+            config, folder = self._hosts.find(image.domain, image.registry_host)
             if config.ca or config.clients or config.skip_verify:
                 context = trust.as_a_node(self._ca_file)
                 trust.configure(context, config, folder)

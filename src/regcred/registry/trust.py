@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import ssl
 import sys
 from pathlib import Path
@@ -48,6 +50,10 @@ def system_store() -> ssl.SSLContext | None:
     return as_a_node(None) if sys.version_info >= (3, 13) else None
 
 
+#: Files that containerd looks for in the folder of a host.
+_OF_HOST = re.compile(r"^hosts\.toml$|\.(?:crt|cert)$")
+
+
 class Hosts:
     """A folder in the layout of ``certs.d``.
 
@@ -64,12 +70,19 @@ class Hosts:
             raise InvalidInput(
                 f"{folder} is no folder", hint="on a node it is /etc/containerd/certs.d"
             )
+        if own := _of_one_host(self._folder):
+            raise InvalidInput(
+                f"{folder} is the folder of one host, since {own} is in it: --certs-dir takes the "
+                "folder around it, with a folder for each host as images name it",
+                hint=f"--certs-dir {shlex.quote(str(self._folder.absolute().parent))}",
+            )
 
-    def find(self, host: str) -> tuple[HostConfig, Path]:
+    def find(self, host: str, address: str = "") -> tuple[HostConfig, Path]:
         """The settings for a host, and the folder that their files are relative to.
 
         Args:
             host: as in the image.
+            address: host and port where it is asked, if nothing says otherwise.
 
         Raises:
             InvalidInput: its ``hosts.toml`` cannot be used. (containerd would log that, and take
@@ -85,11 +98,17 @@ class Hosts:
                 if not text:
                     files = [each.name for each in folder.iterdir() if each.is_file()]
                     return hostsconfig.from_files(files), folder
-                return hostsconfig.parse(text), folder
+                return hostsconfig.parse(text, address or host), folder
             except (OSError, UnicodeError, hostsconfig.BadHosts) as error:
                 why = getattr(error, "strerror", None) or str(error)
                 raise InvalidInput(f"cannot use {file}: {one_line(why)}") from None
         return hostsconfig.HostConfig(), self._folder
+
+
+def _of_one_host(folder: Path) -> str:
+    """The file that makes it the folder of one host; empty where none does."""
+    ours = (f.name for f in sorted(folder.iterdir()) if _OF_HOST.search(f.name) and f.is_file())
+    return next(ours, "")
 
 
 def configure(made: ssl.SSLContext, config: HostConfig, folder: Path) -> None:

@@ -72,3 +72,32 @@ def test_settings(text, config):
 def test_what_cannot_be_used_is_told(text, why):
     with pytest.raises(BadHosts, match=why):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ('[host."https://r:5000"]\nca = "a.crt"', HostConfig("https://r:5000", ca=("a.crt",))),
+        ('[host."http://R:5000/v2"]', HostConfig("http://R:5000")),
+        ('[host."r:5000"]\nskip_verify = true', HostConfig("https://r:5000", skip_verify=True)),
+        ('[host."https://r:5000"]\ncapabilities = ["push"]\nca = "a"', HostConfig()),
+        (
+            'server = "https://x"\nca = "top"\n[host."https://m"]\n[host."https://x:443"]\n'
+            'ca = "own"\nclient = "c"',
+            HostConfig(
+                "https://x:443", "/v2", ("own", "top"), (("c", "c"),), False, ("https://m",)
+            ),
+        ),
+        (
+            'server = "https://x"\n[host."https://r:5000"]',
+            HostConfig("https://x", mirrors=("https://r:5000",)),
+        ),
+    ],
+)
+def test_an_entry_that_is_the_registry_is_no_mirror(text, config):
+    assert parse(text, "r:5000") == config
+
+
+def test_an_entry_that_is_no_table():
+    with pytest.raises(BadHosts, match=r"'host\.r' is no table"):
+        parse('host = {"r" = 1}', "r")
