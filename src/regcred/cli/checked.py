@@ -129,7 +129,7 @@ class Result:
             output.warning(f"nothing is known of {problem.source}: {problem.message}")
             if problem.hint:
                 output.tell_hint(problem.hint)
-        if any(c.verdict.outcome in _BAD for c in self.checked):
+        if any(_may_be_known_to_the_node(c) for c in self.checked):
             output.note(f"unknown, since only the node knows: {'; '.join(NODE_ONLY)}")
         if self.checked:
             counts = {word: count for word, count in self.count().items() if count}
@@ -138,6 +138,17 @@ class Result:
 
 
 _BAD = (Outcome.FAIL, Outcome.UNKNOWN)
+#: Verdicts that hold whatever a node has: nobody gets what is not there.
+_WHOEVER_ASKS = (Reason.BAD_REFERENCE, Reason.PLATFORM_MISSING)
+
+
+def _may_be_known_to_the_node(checked: Checked) -> bool:
+    """Whether a verdict that is not ``ok`` could be another with what a node alone has."""
+    verdict = checked.verdict
+    if verdict.outcome not in _BAD or verdict.reason in _WHOEVER_ASKS:
+        return False
+    # Without a login, things may only be hidden.
+    return verdict.reason is not Reason.NOT_FOUND or verdict.candidate is None
 
 
 def used_by(checked: Checked) -> str:
@@ -147,6 +158,14 @@ def used_by(checked: Checked) -> str:
         return ""
     within = f" in {template.namespace}" if template.namespace else ""
     return f"{template.object}{within}"
+
+
+def place(checked: Checked) -> str:
+    """Who needs the image, with the container, and the place in the file; for a person."""
+    file, line = checked.template.file, checked.container.line
+    where = f"{file}:{line}" if file and line else file
+    within = ", ".join(filter(None, (checked.container.name, where)))
+    return " ".join(filter(None, (used_by(checked), f"({within})" if within else "")))
 
 
 @dataclass(slots=True)
@@ -173,10 +192,10 @@ def grouped(checked: Iterable[Checked]) -> list[Group]:
     groups: dict[tuple[Any, ...], Group] = {}
     for each in checked:
         verdict = each.verdict
-        key = (each.container.image, verdict.reason, verdict.message, verdict.warnings)
+        said = verdict.reason, verdict.message, verdict.hint, verdict.warnings
+        key = each.container.image, *said
         group = groups.setdefault(key, Group(each))
-        user = used_by(each)
-        if user and user not in group.users[-1:]:
+        if user := place(each):
             group.users.append(user)
     return list(groups.values())
 
@@ -266,9 +285,7 @@ def _problem(problem: Problem) -> dict[str, str]:
 
 
 def _print(text: str) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-    sys.stdout.flush()
+    output.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def show_lookups(found: Sequence[Lookup], form: str) -> None:

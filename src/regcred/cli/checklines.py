@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 from regcred.cli import output
 from regcred.cli.checked import grouped
+from regcred.core.problem import Reason
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
     from regcred.cli.checked import Group, Result
+
+
+HINT = "hint"
+#: Warnings that say all there is to do themselves.
+_PLAIN = (Reason.LATEST_TAG,)
 
 
 def lines(result: Result) -> str:
@@ -21,7 +27,8 @@ def lines(result: Result) -> str:
 
 
 def _line(group: Group) -> str:
-    said = [word(group), group.first.container.image, group.said, *details(group)]
+    lines = [": ".join(filter(None, line)) for line in details(group)]
+    said = [word(group), group.first.container.image, group.said, *lines]
     return output.printable("  ".join(part.replace("\n", " ") for part in said if part)) + "\n"
 
 
@@ -33,12 +40,16 @@ def word(group: Group) -> str:
     return str(verdict.reason)
 
 
-def details(group: Group) -> list[str]:
-    """The message, the hint and the warnings."""
+def details(group: Group) -> list[tuple[str, str]]:
+    """The message, the hint and the warnings with theirs: what it is, empty for the message."""
     verdict = group.first.verdict
     platforms = f" ({', '.join(verdict.platforms)})" if verdict.platforms else ""
     ok = verdict.outcome is Outcome.OK
-    said = [f"{verdict.message}{platforms}" if ok else verdict.message]
+    said = [("", f"{verdict.message}{platforms}" if ok else verdict.message)]
     if verdict.hint:
-        said.append(f"hint: {verdict.hint}")
-    return [*said, *(f"{each.reason}: {each.message}" for each in verdict.warnings)]
+        said.append((HINT, verdict.hint))
+    for each in verdict.warnings:
+        said.append((str(each.reason), each.message))
+        if each.hint and each.reason not in _PLAIN:
+            said.append((HINT, each.hint))
+    return said

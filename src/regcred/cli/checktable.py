@@ -13,7 +13,7 @@ from rich.text import Text
 
 from regcred.cli import output
 from regcred.cli.checked import grouped
-from regcred.cli.checklines import details, word
+from regcred.cli.checklines import HINT, details, word
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: From this width on everything has a column of its own.
 _WIDE = 120
+#: Blanks between columns.
+_GAP = 2
 _COLOURS = {
     Outcome.OK: "green",
     Outcome.FAIL: "red",
@@ -46,33 +48,60 @@ def table(result: Result) -> str:
         markup=False,
         emoji=False,
     )
-    console.print(_wide(groups) if width >= _WIDE else _narrow(groups))
+    layout = _wide(groups, width) if width >= _WIDE else _narrow(groups, width)
+    console.print(_row(layout, [Text(name) for name in layout], header=True))
+    for group in groups:
+        console.print(_row(layout, _cells(group, layout)))
+        for name, said in details(group):
+            if name == HINT:
+                # As long as it is: a command that is broken into lines is two to who copies it.
+                hint = Text(f"{name}: ", style="cyan").append(output.printable(said), style="")
+                console.print(hint, soft_wrap=True)
     return "".join(line.rstrip() + "\n" for line in made.getvalue().splitlines())
 
 
-def _wide(groups: list[Group]) -> Table:
-    made = Table(box=None, pad_edge=False, expand=True)
-    made.add_column("VERDICT", no_wrap=True)
-    made.add_column("IMAGE", overflow="fold", ratio=3)
-    made.add_column("FOR", overflow="fold", ratio=2)
-    made.add_column("WHY", overflow="fold", ratio=4)
-    for group in groups:
-        made.add_row(
-            _coloured(group), _text(group.first.container.image), _text(group.said), _why(group)
-        )
+#: Columns and their widths.
+Layout = dict[str, int]
+
+
+def _wide(groups: list[Group], width: int) -> Layout:
+    shares = {"IMAGE": 3, "FOR": 2, "WHY": 4}
+    if not any(group.said for group in groups):
+        del shares["FOR"]
+    first = _first(groups)
+    left = width - first - _GAP * len(shares)
+    every = sum(shares.values())
+    return {"VERDICT": first} | {name: left * share // every for name, share in shares.items()}
+
+
+def _narrow(groups: list[Group], width: int) -> Layout:
+    first = _first(groups)
+    return {"VERDICT": first, "IMAGE": width - first - _GAP}
+
+
+def _first(groups: list[Group]) -> int:
+    return max(len("VERDICT"), *(len(word(group)) for group in groups))
+
+
+def _row(layout: Layout, cells: list[Text], *, header: bool = False) -> Table:
+    """One row by itself, so that what is no cell can come between two."""
+    made = Table(box=None, pad_edge=False, show_header=False, padding=(0, _GAP, 0, 0))
+    for width in layout.values():
+        style = "bold" if header else ""
+        made.add_column(width=width, overflow="fold", style=style)
+    made.add_row(*cells)
     return made
 
 
-def _narrow(groups: list[Group]) -> Table:
-    made = Table(box=None, pad_edge=False, expand=True)
-    made.add_column("VERDICT", no_wrap=True)
-    made.add_column("IMAGE", overflow="fold", ratio=1)
-    for group in groups:
-        cell = Text().append_text(_text(group.first.container.image, "bold"))
-        if group.said:
-            cell.append(f"\n{output.printable(group.said)}", style="dim")
-        made.add_row(_coloured(group), cell.append("\n").append_text(_why(group)))
-    return made
+def _cells(group: Group, layout: Layout) -> list[Text]:
+    image = group.first.container.image
+    if "WHY" in layout:
+        said = {"IMAGE": _text(image), "FOR": _text(group.said), "WHY": _why(group)}
+        return [_coloured(group), *(said[name] for name in layout if name in said)]
+    cell = Text().append_text(_text(image, "bold"))
+    if group.said:
+        cell.append(f"\n{output.printable(group.said)}", style="dim")
+    return [_coloured(group), cell.append("\n").append_text(_why(group))]
 
 
 def _coloured(group: Group) -> Text:
@@ -80,12 +109,13 @@ def _coloured(group: Group) -> Text:
 
 
 def _why(group: Group) -> Text:
-    message, *more = details(group)
-    text = _text(message)
-    for line in more:
-        name, _, rest = line.partition(": ")
-        text.append(f"\n{name}: ", style="cyan" if name == "hint" else "yellow")
-        text.append(output.printable(rest))
+    text = Text()
+    for name, said in details(group):
+        if name == HINT:
+            continue
+        text.append("\n" if text else "")
+        text.append(f"{name}: " if name else "", style="yellow")
+        text.append(output.printable(said))
     return text
 
 

@@ -44,7 +44,8 @@ def junit(result: Result) -> str:
 def _case(checked: Checked) -> Iterator[str]:
     verdict, container, template = checked.verdict, checked.container, checked.template
     attributes = f"classname={_attribute(used_by(checked) or 'images')}"
-    attributes += f" name={_attribute(container.image)}"
+    name = f"{container.name}: {container.image}" if container.name else container.image
+    attributes += f" name={_attribute(name)}"
     if template.file:
         attributes += f" file={_attribute(template.file)}"
     if container.line:

@@ -76,6 +76,18 @@ def print_object(obj: dict[str, Any], form: str) -> None:
 
         text = goyaml.dumps(obj)
     # Data are UTF-8 wherever we run: LANG=C must not make an umlaut fail.
+    write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(content: bytes) -> None:
+    """Write all of `content` on stdout.
+
+    Raises:
+        BrokenPipeError: its reader has gone. Of one large write Python says only how much of it
+            was taken until then, and nothing of the rest.
+    """
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    left = memoryview(content)
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]
     sys.stdout.flush()

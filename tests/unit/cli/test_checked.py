@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from regcred.cli.checked import Result, grouped, show_lookups, workflow_commands
+from regcred.cli.checked import Result, grouped, place, show_lookups, workflow_commands
 from regcred.cli.checking import Checked, Platforms
+from regcred.cli.checklines import lines
+from regcred.cli.checktable import table
 from regcred.cli.junit import junit
 from regcred.core.credential import Credential, Password
 from regcred.core.keyring import Candidate, Keyring
@@ -136,6 +138,7 @@ def test_junit_is_xml_whatever_is_in_it():
     ]
     assert suite[0][0].attrib["type"] == "NotFound"
     assert suite[2].attrib["classname"] == "images"
+    assert suite[3].attrib["name"] == "app: gcr.io/p/app:1"
 
 
 def test_workflow_commands_stay_one_line_each():
@@ -164,9 +167,75 @@ def test_equal_verdicts_stand_together():
     names = [f"pod/p{number}" for number in range(5)]
     groups = grouped([*(checked(OK, name=name) for name in names), checked(fail())])
     assert [group.said for group in groups] == [
-        "pod/p0 in n, pod/p1 in n, pod/p2 in n and 2 more",
-        "deployment/web in n",
+        "pod/p0 in n (app), pod/p1 in n (app), pod/p2 in n (app) and 2 more",
+        "deployment/web in n (app)",
     ]
+    # One hint is not for all of them.
+    hints = [replace(fail(), hint=f"mend {name}") for name in names]
+    assert len(grouped(map(checked, hints))) == len(names)
+
+
+def test_who_needs_an_image_and_where_that_stands():
+    assert place(checked(OK, file="a.yaml")) == "deployment/web in n (app, a.yaml:7)"
+    assert place(checked(OK)) == "deployment/web in n (app)"
+    argument = Checked(replace(checked(OK).template, object=""), Container("", "x"), None, OK)
+    assert place(argument) == ""
+
+
+COMMAND = f"regcred login {'registry.' * 30}example.com"
+
+
+@pytest.mark.parametrize("columns", ["80", "140"])
+def test_commands_in_the_table_can_be_copied(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    odd = Problem(Reason.CUTS_OFF_SERVICEACCOUNT, "it has a list", f"{COMMAND} # too")
+    latest = Problem(Reason.LATEST_TAG, "has no tag", "name a version")
+    made = Result([checked(replace(fail(), hint=COMMAND, warnings=(odd, latest)), file="a.yaml")])
+    shown = table(made).splitlines()
+    assert shown[-2:] == [f"hint: {COMMAND}", f"hint: {COMMAND} # too"]
+    assert max(map(len, shown[:-2])) <= int(columns)
+    assert "a.yaml:7" in "".join(shown)
+    assert ("FOR" in shown[0]) == (columns == "140")
+    assert "FOR" not in table(Result([argument()]))
+    line = lines(made)
+    assert line.count("\n") == 1
+    assert f"it has a list  hint: {COMMAND} # too  LatestTag: has no tag\n" in line
+
+
+def argument():
+    found = checked(OK, name="")
+    return replace(found, container=Container("", found.container.image))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "known"),
+    [
+        (OK, False),
+        (fail(), True),
+        (LOST, True),
+        (UNKNOWN, True),
+        (fail(Reason.NOT_FOUND), True),
+        (fail(Reason.NOT_FOUND, candidate=LOGIN), False),
+        (fail(Reason.PLATFORM_MISSING), False),
+        (fail(Reason.BAD_REFERENCE), False),
+    ],
+)
+def test_what_only_the_node_knows_is_said_where_it_matters(verdict, known, capsys):
+    result(verdict).show("table")
+    assert ("only the node knows" in capsys.readouterr().err) is known
+
+
+def test_verdicts_so_far(capsys):
+    made = Result([checked(OK)], interrupted=True, asked=3)
+    assert made.show("table") == 130
+    said = capsys.readouterr()
+    assert said.out.startswith("ok  gcr.io/p/app:1  ")
+    assert said.err == "error: interrupted: 1 of 3 images are checked\n"
+    assert made.show("json") == 130
+    assert capsys.readouterr().out == ""
+    assert Result([], interrupted=True).show("table") == 130
+    assert "nothing is checked" in capsys.readouterr().err
 
 
 def template(os="", architecture=""):
