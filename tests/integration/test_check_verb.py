@@ -4,7 +4,10 @@ import base64
 import json
 import os
 import shlex
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -604,6 +607,61 @@ def test_a_bar_for_what_takes_long(docker_config, htpasswd_registry):
             terminal.expect("1/2")
             assert terminal.finish() == 3
             assert "does not answer within 2 s" in " ".join(terminal.seen.split())
+
+
+def test_ctrl_c_tells_what_is_known(htpasswd_registry, docker_config):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = f"127.0.0.1:{silent.getsockname()[1]}/team/app:1"
+        args = ("check", htpasswd_registry.image, slow, "--docker-config", docker_config)
+        with subprocess.Popen(
+            [sys.executable, "-m", "regcred", *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A shell that started the tests in the background had it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as running:
+            connection, _ = silent.accept()
+            running.send_signal(signal.SIGINT)
+            out, error = running.communicate(timeout=20)
+            connection.close()
+    assert running.returncode == 130
+    assert b" of 2 images are checked" in error
+    assert b"FAIL" not in out
+
+
+def test_a_reader_that_goes_away(tmp_path):
+    (tmp_path / "big.json").write_bytes(stream(*(pod(f"p{n}", f"a b:{n}") for n in range(3000))))
+    command = f"{sys.executable} -m regcred check -f big.json --no-cluster -o json 2>&1 | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"{\n141\n"
+
+
+def test_a_bar_while_manifests_are_read(tmp_path):
+    os.mkfifo(tmp_path / "m.yaml")
+    seen = threading.Event()
+
+    def write():
+        with (tmp_path / "m.yaml").open("w") as file:
+            while not seen.wait(0.05):
+                file.write("a: 1\n---\n")
+                file.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        args = ("check", "-f", "m.yaml", "--no-cluster")
+        with Terminal(*args, env={"COLUMNS": "80"}, cwd=tmp_path) as terminal:
+            terminal.expect(" documents")
+            seen.set()
+            assert terminal.finish() == 0
+    finally:
+        seen.set()
+        writer.join()
 
 
 def test_mirrors_are_named_and_not_asked(regcred, docker_config, htpasswd_registry, tmp_path):

@@ -171,7 +171,8 @@ class _Objects(Finder):
 
     def of(self, tree: Tree) -> Iterator[PlainObject]:
         """The objects in `tree`."""
-        self._steps = 0
+        # A List may be as long as it likes, but none of its objects longer than its text.
+        self._steps = -tree.root.end
         ours = False
         for obj in self._objects(Way(tree.root), "", ""):
             if (obj.kind, obj.api_version) in _OTHERS or self._places(obj):

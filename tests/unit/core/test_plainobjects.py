@@ -209,3 +209,8 @@ def test_kinds_that_seem_to_make_pods():
 )
 def test_objects_that_only_speak_of_pods(said, instead):
     assert strangers(WIDGET.replace(said, instead)) == []
+
+
+def test_a_long_list_is_no_trick():
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "gcr.io/x:1"}]}}
+    assert len(read(json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod] * 5000}))) == 5000
