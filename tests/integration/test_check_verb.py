@@ -403,6 +403,7 @@ def test_identity_tokens_of_this_machine(regcred, token_registry, identity_token
     path.write_text(json.dumps({"auths": {token_registry.address: {"identitytoken": "x"}}}))
     done = regcred("check", "--offline", image, "--docker-config", str(path))
     assert b"it has only identitytoken, which kubelet ignores" in done.stdout
+    assert f"hint: docker login {token_registry.address}\n".encode() in done.stdout
 
 
 def test_credential_helpers_are_run(regcred, htpasswd_registry, tmp_path):

@@ -184,9 +184,15 @@ def _exclusions(
             "images and manifests exclude each other", hint="check them one after the other"
         )
     if all_namespaces and (images or files or namespaces):
-        raise UsageError("-A is what runs in every namespace, and excludes images, -f and -n")
+        raise UsageError(
+            "-A is what runs in every namespace, and excludes images, -f and -n",
+            hint="leave out -A, or the others",
+        )
     if (images or files) and len(namespaces) > 1:
-        raise UsageError("give one namespace: it is that of what names none")
+        raise UsageError(
+            "give one namespace: it is that of what names none",
+            hint="for several, run it once for each -n NS",
+        )
     if not (images or files or namespaces or all_namespaces):
         if docker_config:
             raise UsageError(
@@ -250,7 +256,9 @@ def _offline(
     images: tuple[str, ...], docker_config: str | None, secret_files: tuple[str, ...], form: str
 ) -> None:
     from regcred.cli import checked, checklogins
+    from regcred.core.effective import Effective
     from regcred.core.keyring import Keyring
+    from regcred.core.loginhints import Hints
     from regcred.core.lookup import look_up
 
     if form not in ("table", "json"):
@@ -260,7 +268,10 @@ def _offline(
     else:
         secrets = checklogins.secret_files(secret_files)
     keyring = Keyring.build(secrets)
-    checked.show_lookups([look_up(keyring, image) for image in images], form)
+    found = [look_up(keyring, image) for image in images]
+    if docker_config is not None:
+        found = [Hints(each, Effective(()), secrets=False).all_put_right() for each in found]
+    checked.show_lookups(found, form)
 
 
 def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> ClusterConfig | None:

@@ -62,12 +62,23 @@ class Hints:
     def __init__(self, lookup: Lookup, own: Effective, secrets: bool = True) -> None:
         self._own = own
         self._secrets = secrets
+        self._lookup = lookup
         self._failed = lookup.failed
         self._registry = lookup.reference.domain if lookup.reference else ""
         self._namespace, self._account = own.account
         template = own.template
         self._listed = bool(template and (template.has_list or template.exists))
         self._live = bool(template and template.object and not template.file)
+
+    def all_put_right(self) -> Lookup:
+        """The lookup with `put_right` done to all that is said."""
+        found = self._lookup
+        if not found.problems and not found.warnings:
+            return found
+        problems, warnings = (
+            tuple(map(self.put_right, said)) for said in (found.problems, found.warnings)
+        )
+        return replace(found, problems=problems, warnings=warnings)
 
     def put_right(self, problem: Problem) -> Problem:
         """A problem of the lookup, which by itself knows nothing of where the Pod is."""

@@ -77,7 +77,8 @@ def look_up(keyring: Keyring, image: str) -> Lookup:
     except InvalidImage as error:
         return _bad_reference(image, error.message, error.hint)
     if not _has_port(reference):
-        said = f"there is no such port as its registry has; the largest is {_LARGEST_PORT}"
+        port = reference.domain.rpartition(":")[2][:20]
+        said = f"there is no port {port}: the largest is {_LARGEST_PORT}"
         return _bad_reference(image, said, "write the port that the registry listens on")
     found = keyring.find(reference)
     explain = _Explain(keyring, reference, found)

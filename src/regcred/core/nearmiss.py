@@ -155,7 +155,8 @@ def _host_differences(host: str, image_host: str) -> list[str]:
             said.append(f"{name} is another host than {image_name}")
     if port != image_port:
         has, image_has = (f"port {p}" if p else "no port" for p in (port, image_port))
-        said.append(f"the key has {has} and the image {image_has}, as they are written")
+        default = "" if port and image_port else "; to kubelet no port is not 443"
+        said.append(f"the key has {has} and the image {image_has}{default}")
     return said
 
 

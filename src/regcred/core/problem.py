@@ -74,6 +74,8 @@ class Reason(StrEnum):
     EXPIRES_SOON = "ExpiresSoon"
     #: The login is an identity token of docker's, which kubelet ignores.
     IDENTITY_TOKEN = "IdentityToken"  # noqa: S105 - a word of ours
+    #: The password ends with a line end, which is seldom part of it.
+    LINE_END_IN_PASSWORD = "LineEndInPassword"  # noqa: S105 - a word of ours
     #: The Pod has a list of its own, so it gets nothing of its ServiceAccount's.
     CUTS_OFF_SERVICEACCOUNT = "CutsOffServiceAccount"
 

@@ -183,7 +183,7 @@ class _Probe:
             raise NoImage("larger than any manifest that nodes take")
         digest = imagemanifest.digest_of(got.body, known or "sha256:")
         if known and digest != known:
-            raise NoImage(f"something else: it should be {known}, and is {digest}")
+            raise NoImage(f"not what its digest says: it should be {known}, and is {digest}")
         found = imagemanifest.read(got.body, media_type)
         present = [each for each in found if each is not None]
         spelled = islice((found[each] for each in present), MOST_NAMES)

@@ -124,11 +124,7 @@ def judge(
         secrets: whether the logins are those of pull Secrets, and not of this machine.
     """
     hints = Hints(lookup, own, secrets)
-    if lookup.problems or lookup.warnings:
-        problems, odd = (
-            tuple(map(hints.put_right, found)) for found in (lookup.problems, lookup.warnings)
-        )
-        lookup = replace(lookup, problems=problems, warnings=odd)
+    lookup = hints.all_put_right()
     warnings = _warnings(lookup, own, hints)
     if lookup.failed:
         first, *others = lookup.problems
@@ -277,6 +273,16 @@ def _warnings(lookup: Lookup, own: Effective, hints: Hints) -> list[Problem]:
         )
         for candidate in lookup.candidates
         if reference and candidate.is_identity_token
+    ]
+    warnings += [
+        Problem(
+            Reason.LINE_END_IN_PASSWORD,
+            f"the password in {_named(candidate)} ends with a line end, which kubelet sends too",
+            'printf %s "$TOKEN" makes none, echo does',
+            candidate.source,
+        )
+        for candidate in lookup.candidates
+        if candidate.credential.password.reveal().endswith(("\n", "\r"))
     ]
     if own.cut_off:
         namespace, name = own.account

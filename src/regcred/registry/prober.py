@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from regcred.core import backoff, pullflow
-from regcred.core.errors import InvalidRegistry, RegcredError, RegistryBusy, RegistryUnreachable
+from regcred.core.errors import (
+    InvalidRegistry,
+    RegcredError,
+    RegistryBusy,
+    RegistryProtocolError,
+    RegistryUnreachable,
+)
 from regcred.core.hostsconfig import HostConfig
 from regcred.core.problem import Reason
 from regcred.core.pullflow import Renewal
@@ -34,6 +40,10 @@ if TYPE_CHECKING:
     from regcred.core.image import ImageReference
     from regcred.core.platform import Platform
 
+#: Where Docker Hub's registry is.
+_HUB = "registry-1.docker.io"
+#: Hints for who has written the name of a host.
+_ABOUT_NAMES = ("check the registry's name", "check the port")
 #: How many registries' worth of probes run at a time: what bounds the memory.
 _REGISTRIES = 4
 
@@ -239,16 +249,37 @@ class Prober:
             except StopIteration as done:
                 grant: Grant = done.value
                 return grant
-            answer = await self._exchange(site, request, deadline)
+            answer = await self._exchange(site, request, deadline, "the token server that")
 
-    async def _exchange(self, site: Site, request: Request, deadline: float) -> Response:
-        """Make a request, again where that is the right answer and time is left."""
+    async def _exchange(
+        self, site: Site, request: Request, deadline: float, role: str = "where a redirect of"
+    ) -> Response:
+        """Make a request, again where that is the right answer and time is left.
+
+        Args:
+            site: the registry.
+            request: to it, or to where it leads.
+            deadline: when to give up.
+            role: what another host is, for messages.
+        """
         loop = asyncio.get_running_loop()
         host = urlsplit(request.url).netloc
         tries = 0
         while True:
             await self._hold(host, deadline)
-            answer = await exchange(site.session, request, self._env)
+            try:
+                answer = await exchange(site.session, request, self._env)
+            except (RegistryUnreachable, RegistryProtocolError) as error:
+                if host != site.netloc and " leads to " not in error.message:
+                    # Who reads this has written the registry's name, and not that one.
+                    does = "names" if role.startswith("the token") else "leads"
+                    error.message = f"{error.message} ({role} {site.netloc} {does})"
+                    if error.hint in _ABOUT_NAMES:
+                        error.hint = f"is {site.netloc} set up right? it says so to every client"
+                elif host == _HUB and error.hint in _ABOUT_NAMES:
+                    error.message = f"{error.message} (Docker Hub)"
+                    error.hint = "is there a way to the Internet, DNS and proxy included?"
+                raise
             if host == site.netloc:
                 site.answers()
             wait = backoff.pause(

@@ -188,3 +188,10 @@ def test_what_could_not_be_read():
 )
 def test_a_list_that_cuts_off(template, said):
     assert hints(template=template, cut_off=("a", "b")).cut_off().startswith(said)
+
+
+def test_the_lookup_of_this_machine():
+    found = hints(secret(), machine=True).all_put_right()
+    assert [problem.hint for problem in found.problems] == ["docker login gcr.io"]
+    fine = hints(secret(auths={"gcr.io": LOGIN}))
+    assert fine.all_put_right().problems == ()

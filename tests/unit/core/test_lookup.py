@@ -57,7 +57,7 @@ def test_a_port_that_there_is_not(port):
     found = lookup(f"gcr.io:{port}/x", secret(auths={"gcr.io": login()}))
     problem = only(found.problems)
     assert problem.reason == Reason.BAD_REFERENCE
-    assert "there is no such port" in problem.message
+    assert "there is no port " in problem.message
     assert (found.reference, found.failed) == (None, True)
 
 
@@ -118,7 +118,7 @@ def test_the_nearest_key_is_named():
     assert (problem.reason, problem.source) == (Reason.NO_MATCHING_REGISTRY, "Secret n/t")
     assert problem.message == (
         "no entry matches gcr.io/x; the nearest is 'gcr.io:443' of Secret n/t: "
-        "the key has port 443 and the image no port, as they are written"
+        "the key has port 443 and the image no port; to kubelet no port is not 443"
     )
     assert problem.hint == "regcred login gcr.io -n n, or write gcr.io in place of 'gcr.io:443'"
 

@@ -25,7 +25,7 @@ ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
         ("*.docker.io", "nginx", "3 parts between dots and docker.io has 2; a . stands for"),
         ("Docker.io", "nginx", "upper and lower case"),
         # ports
-        ("gcr.io:443", "gcr.io/x", "^the key has port 443 and the image no port, as they are"),
+        ("gcr.io:443", "gcr.io/x", "^the key has port 443 and the image no port; to kubelet"),
         ("gcr.io", "gcr.io:5000/x", "^the key has no port and the image port 5000"),
         ("gcr.io:5000", "gcr.io:5001/x", "the key has port 5000 and the image port 5001"),
         ("[::1]:5000", "[::1]:5001/x", "port 5000"),

@@ -327,3 +327,11 @@ def test_several_platforms():
 def test_never_pulled():
     made = skipped()
     assert (made.outcome, made.reason) == (Outcome.SKIPPED, Reason.NEVER_PULLED)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_password_with_a_line_end(end):
+    made = verdict(
+        no(Reason.UNAUTHORIZED), secrets=[secret(gcr_io=login(password=f"hunter2{end}"))]
+    )
+    assert reasons(made.warnings) == ["LineEndInPassword"]

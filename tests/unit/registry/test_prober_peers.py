@@ -355,7 +355,7 @@ async def reflecting_error(request):
         (page_missing, Reason.UNREACHABLE, "answers with a web page"),
         (wrong_type, Reason.NOT_FOUND, "of the type 'application/json', which is no image's"),
         (reflecting_type, Reason.NOT_FOUND, "which is no image's"),
-        (other_body, Reason.NOT_FOUND, "something else: it should be sha256:"),
+        (other_body, Reason.NOT_FOUND, "not what its digest says: it should be sha256:"),
         (circle, Reason.UNREACHABLE, "redirects in circles"),
         (no_realm, Reason.UNREACHABLE, "(no realm)"),
         (metadata_realm, Reason.UNREACHABLE, "no registry may lead to"),
@@ -526,8 +526,21 @@ async def test_token_service_in_plain_http_is_not_the_registry(serve, tls, ca_fi
     service = await serve(has_all)
     peer = await serve(behind_token(has_all, realm=f"https://{service.address}/token"))
     answer = await probe(peer)
-    assert answer.message == f"{service.address} speaks plain HTTP, not https"
+    assert answer.message.startswith(f"{service.address} speaks plain HTTP, not https (the token ")
     assert service.requests == []
+
+
+async def test_who_led_to_a_host_that_nobody_wrote_is_said(serve, names):
+    peer = await serve(behind_token(has_all, realm="http://127.0.0.1:1/token"))
+    answer = await probe(peer)
+    assert answer.message == (
+        "127.0.0.1:1 refuses the connection: nothing listens there "
+        f"(the token server that {peer.address} names)"
+    )
+    assert answer.hint == f"is {peer.address} set up right? it says so to every client"
+    answer = await probe("docker.io")
+    assert answer.message == "no such host: registry-1.docker.io (Docker Hub)"
+    assert "Internet" in answer.hint
 
 
 async def test_two_logins_find_plain_http_at_the_same_time(serve):
