@@ -10,13 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from regcred.core import podstate
 from regcred.core.serviceaccount import attached_names
 from regcred.core.statussecret import see_secret
-from regcred.core.stuck import WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from regcred.core.statussecret import SeenSecret
 
 #: The ServiceAccount that every namespace has, and every Pod gets that names none.
@@ -72,14 +70,18 @@ class NamespaceFacts:
         self.accounts[obj["metadata"]["name"]] = _names(obj)
 
     def add_pod(self, obj: dict[str, Any]) -> None:
-        """Note a Pod, unless it is on its way out."""
+        """Note a Pod, unless it is on its way out.
+
+        Which pulls fail is for `regcred.core.podstate` to say, so that ``why`` says the same.
+        """
         if obj["metadata"].get("deletionTimestamp"):
             return
         spec = obj["spec"]
         self.runs_as.add(spec.get("serviceAccountName") or DEFAULT)
         names = _names(spec)
         self.named.update(names)
-        if images := tuple(dict.fromkeys(_refused_images(obj))):
+        failures = failing.failures if (failing := podstate.read(obj)) else ()
+        if images := tuple(dict.fromkeys(each.image for each in failures if each.is_pull)):
             self.refused.append(RefusedPod(obj["metadata"]["name"], images, names))
 
     @property
@@ -97,34 +99,3 @@ class NamespaceFacts:
 def _names(obj: dict[str, Any]) -> tuple[str, ...]:
     """The names in the ``imagePullSecrets`` of a ServiceAccount or of a Pod's spec, once each."""
     return tuple(dict.fromkeys(filter(None, attached_names(obj))))
-
-
-def _refused_images(pod: dict[str, Any]) -> Iterator[str]:
-    """The images of the containers that wait for one after a failed pull.
-
-    Those of image volumes too, which kubelet reports on the containers that mount them.
-    """
-    spec, status = pod["spec"], pod.get("status") or {}
-    for containers, statuses in (
-        ("initContainers", "initContainerStatuses"),
-        ("containers", "containerStatuses"),
-        ("ephemeralContainers", "ephemeralContainerStatuses"),
-    ):
-        refused = {
-            each["name"]
-            for each in status.get(statuses) or []
-            if ((each.get("state") or {}).get("waiting") or {}).get("reason") in WAITING
-        }
-        if not refused:
-            continue
-        for container in spec.get(containers) or []:
-            if container["name"] in refused:
-                yield str(container.get("image") or "")
-                yield from _volume_images(container, spec)
-
-
-def _volume_images(container: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:
-    mounted = {mount.get("name") for mount in container.get("volumeMounts") or []}
-    for volume in spec.get("volumes") or []:
-        if volume["name"] in mounted and (image := (volume.get("image") or {}).get("reference")):
-            yield str(image)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from regcred.core.podstate import PULLS
 from regcred.core.statusfacts import NamespaceFacts, RefusedPod
 
 
@@ -25,11 +26,23 @@ class TestPods:
             facts.add_pod(each)
         return facts
 
-    @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"])
+    @pytest.mark.parametrize("reason", sorted(PULLS))
     def test_one_that_fails(self, reason):
         facts = self.facts(pod(reason=reason, secrets=["x", "", "x"]))
         assert facts.refused == [RefusedPod("web-1", ("gcr.io/p/app:1",), ("x",))]
         assert facts.named == {"x": 1}
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "illegal base64 data at input byte 0",
+            "json: cannot unmarshal string into Go value of type credentialprovider.DockerConfig",
+        ],
+    )
+    def test_one_whose_secret_does_not_decode_has_gos_error_for_a_reason(self, error):
+        waits = pod(reason=error, secrets=["bad"])
+        waits["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = error
+        assert self.facts(waits).refused == [RefusedPod("web-1", ("gcr.io/p/app:1",), ("bad",))]
 
     @pytest.mark.parametrize("reason", ["", "ContainerCreating", "CrashLoopBackOff"])
     def test_one_that_does_not(self, reason):
@@ -66,15 +79,22 @@ class TestPods:
         ]
         assert self.facts(waits).refused[0].images == ("gcr.io/init",)
 
-    def test_image_volumes_of_the_containers_that_mount_them(self):
+    @pytest.mark.parametrize(
+        ("message", "image"),
+        [
+            ("", "gcr.io/p/app:1"),
+            ('Back-off pulling image "gcr.io/p/model:1"', "gcr.io/p/model:1"),
+        ],
+    )
+    def test_the_image_of_a_volume_where_the_text_names_it(self, message, image):
         waits = pod(reason="ErrImagePull")
+        waits["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message
         waits["spec"]["containers"][0]["volumeMounts"] = [{"name": "model"}, {"name": "tmp"}]
         waits["spec"]["volumes"] = [
             {"name": "model", "image": {"reference": "gcr.io/p/model:1"}},
-            {"name": "unused", "image": {"reference": "gcr.io/p/unused:1"}},
             {"name": "tmp", "emptyDir": {}},
         ]
-        assert self.facts(waits).refused[0].images == ("gcr.io/p/app:1", "gcr.io/p/model:1")
+        assert self.facts(waits).refused[0].images == (image,)
 
 
 def test_what_is_named_and_is_no_pull_secret():
