@@ -622,8 +622,14 @@ def test_fix_asks_on_a_terminal(stage, world, cluster):
     assert world.attached() == []
     with Terminal("why", "-n", stage.namespace, "--fix", env=env) as terminal:
         terminal.expect("run these 2 commands? [y/N]")
+        terminal.type("perhaps\n")
+        terminal.expect("invalid input")
         terminal.interrupt()
-        terminal.type("\n")
+        assert terminal.finish() == 130
+    assert world.attached() == []
+    with Terminal("why", "-n", stage.namespace, "--fix", env=env) as terminal:
+        terminal.expect("run these 2 commands? [y/N]")
+        terminal.type("\x03y\n")
         assert terminal.finish() == 130
     assert world.attached() == []
     with Terminal("why", "-n", stage.namespace, "--fix", env=env) as terminal:

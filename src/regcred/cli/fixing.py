@@ -6,6 +6,10 @@ that fails ends these, and not those of others.
 
 from __future__ import annotations
 
+import asyncio
+import select
+import signal
+import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -38,6 +42,9 @@ _ORDER = (
     mend.Recreate,
 )
 _ONCE = (mend.CopySecret, mend.Attach)
+_ANSWERS = {"": False, "n": False, "no": False, "y": True, "yes": True}
+#: So often signals are looked at while somebody thinks.
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -220,8 +227,39 @@ def _object(step: Step) -> tuple[str, str]:
 
 
 def _agreed(commands: Sequence[str]) -> bool:
-    """Whether the person at the terminal wants this."""
+    """Whether the person at the terminal wants this.
+
+    Raises:
+        click.Abort: Ctrl-C, or the terminal has gone.
+    """
     for command in commands:
         output.note(f"  {command}")
     many = f"these {len(commands)} commands" if len(commands) > 1 else "this command"
-    return click.confirm(f"run {many}?", default=False, err=True)
+    # asyncio only notes a Ctrl-C down, for when the loop runs on: until then a question would
+    # stay, and its answer count.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise click.Abort
+        return _answer(f"run {many}?")
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _answer(question: str) -> bool:
+    while True:
+        sys.stderr.write(f"{question} [y/N]: ")
+        sys.stderr.flush()
+        # A signal right before a read would only be looked at after it.
+        while not select.select([sys.stdin], [], [], _LOOK_SECONDS)[0]:
+            pass
+        line = sys.stdin.readline()
+        answer = line.strip().lower()
+        if not line:
+            raise click.Abort
+        if answer in _ANSWERS:
+            return _ANSWERS[answer]
+        sys.stderr.write("Error: invalid input\n")
