@@ -215,10 +215,11 @@ def _missing_right(denied: dict[str, str], config: ClusterConfig) -> str:
         return f"may you? kubectl auth can-i impersonate {shlex.quote(resource)}"
     within = f" -n {shlex.quote(namespace)}" if namespace else ""
     sub = f" --subresource={subresource}" if subresource else ""
-    check = f"kubectl auth can-i {verb} {resource}{sub}{within or ' -A'}"
     # No more than was asked for: a right to read one Secret is not one to read them all.
     # RBAC can name the object only where the request does.
     only = denied["name"] if verb in _NAMED_VERBS else ""
+    which = f"/{shlex.quote(only)}" if only else ""
+    check = f"kubectl auth can-i {verb} {resource}{which}{sub}{within or ' -A'}"
     grant = _grant(user, verb, [_resource(denied)], namespace, plain, only)
     return f"check with: {check}; whoever may grant it: {grant}"
 

@@ -58,7 +58,7 @@ def jwt(claims: object) -> str:
         (
             'secrets "regcred" is forbidden: User "ann" cannot get resource "secrets" in API'
             ' group "" in the namespace "team-a"',
-            "kubectl auth can-i get secrets -n team-a",
+            "kubectl auth can-i get secrets/regcred -n team-a",
             "kubectl create role regcred-get-secrets --verb=get --resource=secrets"
             " --resource-name=regcred -n team-a"
             " && kubectl create rolebinding regcred-get-secrets --role=regcred-get-secrets"
