@@ -73,6 +73,8 @@ def stage(
     node="node-1",
     missing_account=False,
     volume=False,
+    running=False,
+    account_anew="",
 ):
     """Facts of one failing Pod.
 
@@ -97,10 +99,12 @@ def stage(
     }
     world = World(secrets=objects)
     if sa is not None:
-        world.accounts[NAMESPACE, account] = tuple(sa)
+        world.accounts[NAMESPACE, account_anew or account] = tuple(sa)
     containers = (Container("app", image),)
     pod = PodTemplate("pod/web-1", NAMESPACE, account, tuple(own), containers, exists=True)
-    made = PodTemplate("deployment/web", NAMESPACE, account, tuple(template), containers)
+    made = PodTemplate(
+        "deployment/web", NAMESPACE, account_anew or account, tuple(template), containers
+    )
 
     def login(secret_list):
         lookup = look_up(Keyring.build(secret_list.secrets), image)
@@ -133,7 +137,9 @@ def stage(
     )
     names = dict.fromkeys((*own, *(sa or ())))
     return Facts(
-        FailingPod(NAMESPACE, "web-1", "uid-1", created, node, pod, None, (failing,)),
+        FailingPod(
+            NAMESPACE, "web-1", "uid-1", created, node, pod, None, (failing,), None, running
+        ),
         failing,
         NOW,
         text or said(),

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from regcred.core import mend, notmade, pullredact
 from regcred.core.cause import Cause, Diagnosis
 from regcred.core.evidence import evidence, moment, not_excluded
+from regcred.core.names import is_name
+from regcred.core.nodeside import where_to_look
 from regcred.core.problem import Reason
-from regcred.core.pulltext import Network
 from regcred.core.refusal import ABOUT_LOGIN, Refusal, throttled
-from regcred.core.remedies import Remedies, secret_of
+from regcred.core.remedies import Remedies
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -27,13 +28,11 @@ if TYPE_CHECKING:
 _NEVER = "ErrImageNeverPull"
 _CRASHED = "CrashLoopBackOff"
 
-_NETWORK: dict[Network | None, str] = {
-    Network.DNS: "the name service that it uses",
-    Network.REFUSED: "whether the registry was away; else firewall, proxy and routes",
-    Network.TIMEOUT: "firewall, proxy and routes",
-    Network.TLS: "the CA that it trusts (certs.d of containerd, the system's store)",
-    Network.PLAIN_HTTP: "the scheme that its runtime speaks with the registry (certs.d)",
-    Network.PROXY: "the proxy that its runtime is set to",
+#: What no login mends as long as the node does not come to the registry.
+_AFTER_THE_NODE = ABOUT_LOGIN | {
+    Reason.POD_OLDER_THAN_ATTACHMENT,
+    Reason.LIST_CUTS_OFF_SERVICEACCOUNT,
+    Reason.SECRET_IN_OTHER_NAMESPACE,
 }
 
 
@@ -73,8 +72,8 @@ def not_made(found: NotMade) -> Diagnosis:
             f"{what} cannot create its Pods: they name the Secret {secret}, which is not on "
             f"ServiceAccount {whose}, and that lets its Pods name only what is on it"
         )
-        mends = (mend.attach(found.namespace, whose, secret),) if secret else ()
-    elif account:
+        mends = (mend.attach(found.namespace, whose, secret),) if is_name(secret) else ()
+    elif is_name(account):
         message = f"{what} cannot create its Pods: there is no ServiceAccount {account}"
         mends = (mend.create_account(found.namespace, account),)
     if mends:
@@ -102,7 +101,7 @@ class _Judge:
         if verdict and verdict.outcome is Outcome.OK:
             return [self.would_come(verdict)]
         found = Refusal(facts).causes()
-        if facts.said.reason is Reason.UNREACHABLE and found[0].reason in ABOUT_LOGIN:
+        if facts.said.reason is Reason.UNREACHABLE and found[0].reason in _AFTER_THE_NODE:
             return [self.node_cut_off(), *found]
         return found
 
@@ -111,33 +110,20 @@ class _Judge:
         said, tries = self.facts.said, self.facts.tries
         if said.reason is Reason.REGISTRY_THROTTLES:
             return throttled(self.facts, said.text)
-        if self.is_mended(verdict):
-            when = f" at about {moment(tries.next)}" if tries.next else " within 5 minutes"
-            return Cause(
-                Reason.BACK_OFF_ONLY,
-                f"it would be pulled now ({verdict.message}); kubelet tries again{when}",
-                (),
-                f"nothing is to be done; at once: {self.remedies.anew()[0].command}",
-            )
-        return self.node_only(verdict)
-
-    def is_mended(self, verdict: Verdict) -> bool:
-        """Whether kubelet's last try may have failed for what is mended by now."""
-        said, last = self.facts.said, self.facts.tries.last
-        if said.reason in (Reason.NOT_FOUND, Reason.PLATFORM_MISSING):
-            return True  # has been pushed since
-        if said.reason is Reason.UNREACHABLE:
-            return said.status >= 500
-        if said.reason is Reason.UNKNOWN and said.text:
-            return False
-        if last is None or verdict.candidate is None:
-            return last is None
-        name = secret_of(self.facts.frozen, self.namespace, verdict.candidate.source)
-        secret = self.facts.secrets.get(name)
-        written = (
-            max(filter(None, (secret.created, secret.changed)), default=None) if secret else None
+        if (said.reason is Reason.UNREACHABLE and said.status < 500) or (
+            said.reason is Reason.UNKNOWN and said.text
+        ):
+            return self.node_only(verdict)
+        # A right that was given, an image that was pushed, a Secret that was written: mended
+        # since, whatever it was.
+        when = f" at about {moment(tries.next)}" if tries.next else " within 5 minutes"
+        return Cause(
+            Reason.BACK_OFF_ONLY,
+            f"it would be pulled now ({verdict.message}); kubelet tries again{when}",
+            (),
+            "nothing is to be done: kubelet does it by itself. Where it fails after that too, "
+            + where_to_look(self.facts),
         )
-        return written is None or written >= last
 
     def node_only(self, verdict: Verdict) -> Cause:
         """The cause where only the node fails."""
@@ -147,26 +133,19 @@ class _Judge:
             f"it comes from here with the Pod's own logins ({verdict.message}), and {node} fails: "
             f"{said.text or 'it says nothing more'}",
             (),
-            self.look_at_node(),
+            where_to_look(self.facts),
         )
 
     def node_cut_off(self) -> Cause:
         """The cause that stands before all others where the node does not reach the registry."""
-        node = self.facts.pod.node or "the node"
+        node, said = self.facts.pod.node or "the node", self.facts.said
+        fails = "gets no image from the registry" if said.status else "does not reach the registry"
         return Cause(
             Reason.UNREACHABLE,
-            f"{node} does not reach the registry: {self.facts.said.text}",
+            f"{node} {fails}: {said.text}",
             (),
-            self.look_at_node(),
+            where_to_look(self.facts),
         )
-
-    def look_at_node(self) -> str:
-        """Where to look on the node."""
-        said = self.facts.said
-        # What speaks TLS says this to plain HTTP.
-        network = Network.PLAIN_HTTP if said.status == 400 else said.network
-        what = _NETWORK.get(network, "its network, its CA, or a plugin")
-        return f"look on {self.facts.pod.node or 'the node'}: {what}"
 
     def no_pull(self) -> Cause:
         """The node fails at what comes before a pull or after it: disk, policy, runtime."""

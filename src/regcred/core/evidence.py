@@ -81,10 +81,12 @@ def _evidence(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
     yield Evidence(f"{failure.kind}{of} {failure.container} is in {failure.state}", name)
     if facts.said.text:
         yield Evidence(f"kubelet says: {facts.said.text}", "events" if tries.message else name)
-    if tries.last:
+    if tries.last and (pod.created is None or tries.last >= pod.created):
         again = f", and tries again at about {moment(tries.next)}" if tries.next else ""
         times = f"{tries.count} times, " if tries.count > 1 else ""
-        yield Evidence(f"kubelet tried {times}last at {moment(tries.last)}{again}", "events")
+        # Where no event tells of it, it is reckoned from when the status changed.
+        at, source = ("at", "events") if tries.count else ("at about", name)
+        yield Evidence(f"kubelet tried {times}last {at} {moment(tries.last)}{again}", source)
     if tries.missing:
         yield Evidence(f"kubelet could not retrieve the Secret {listed(tries.missing)}", "events")
     made = f"made at {moment(pod.created)} " if pod.created else "made "

@@ -51,6 +51,7 @@ class FailingPod:
         owner: (apiVersion, kind, name) of its controller; None for a bare Pod.
         failures: what fails, init containers first; pulls before everything else.
         written: when kubelet last changed its status, as far as its managed fields say.
+        is_running: whether a container of it runs, beside what fails.
     """
 
     namespace: str
@@ -62,6 +63,7 @@ class FailingPod:
     owner: tuple[str, str, str] | None
     failures: tuple[Failure, ...]
     written: datetime | None = None
+    is_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: The kinds whose template ``kubectl rollout restart`` annotates.
 RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
+#: The other kinds that are sure to make a Pod anew which is deleted.
+_REPLACING = frozenset({"ReplicaSet", "ReplicationController"})
+
 #: What a container is called → the list in a Pod's spec that it stands in.
 LISTS = {"container": "containers", "init container": "initContainers"}
 
@@ -93,7 +96,7 @@ class Mend:
 
 def attach(namespace: str, account: str, secret: str) -> Mend:
     """Put `secret` on a ServiceAccount."""
-    command = f"regcred attach {secret} -n {namespace} --serviceaccount {account}"
+    command = _words("regcred attach", secret, "-n", namespace, "--serviceaccount", account)
     return Mend(command, Attach(namespace, account, secret))
 
 
@@ -102,8 +105,8 @@ def restart(waiting: Waiting) -> Mend:
     target, where = _target(waiting)
     if waiting.kind == "Pod":
         return recreate(waiting.pods[0])
-    if waiting.kind not in RESTARTABLE:  # a Job, say: what controls a Pod replaces it
-        return delete(waiting.pods)
+    if waiting.kind not in RESTARTABLE:
+        return delete(waiting.pods, replaced=waiting.kind in _REPLACING)
     command = f"kubectl rollout restart {target} {where}"
     if waiting.paused:
         return Mend(f"kubectl rollout resume {target} {where} && {command}")
@@ -129,32 +132,41 @@ def add_to_template(waiting: Waiting, secret: str) -> Mend:
 def patch_template(kind: str, name: str, namespace: str, secrets: tuple[str, ...]) -> str:
     """The command that adds Secrets to the list in the template of a workload."""
     change = quote(_list_of(*secrets, template=True))
-    return f"kubectl patch {kind}/{name} -n {namespace} -p {change}"
+    return f"kubectl patch {quote(f'{kind}/{name}')} -n {quote(namespace)} -p {change}"
 
 
-def delete(pods: tuple[StuckPod, ...]) -> Mend:
-    """Delete Pods of one namespace that their controller replaces."""
-    names = " ".join(pod.name for pod in pods)
-    return Mend(f"kubectl delete pod {names} -n {pods[0].namespace}", DeletePods(pods))
+def delete(pods: tuple[StuckPod, ...], *, replaced: bool = True) -> Mend:
+    """Delete Pods of one namespace.
+
+    Args:
+        pods: the Pods.
+        replaced: whether their controller is sure to make them anew; else it is for a person. A
+            Job counts each as a failure, and of other kinds nobody knows.
+    """
+    command = _words("kubectl delete pod", *(pod.name for pod in pods), "-n", pods[0].namespace)
+    return Mend(command, DeletePods(pods) if replaced else None)
 
 
 def recreate(pod: StuckPod, secret: str = "") -> Mend:
     """Make a bare Pod anew, with `secret` added to its list where given."""
-    where = f"-n {pod.namespace}"
+    get = _words("kubectl get pod", pod.name, "-n", pod.namespace, "-o", "yaml")
     change = _list_of(secret, template=False)
     add = f"kubectl patch --local -f - -o yaml -p {quote(change)} | " if secret else ""
-    command = f"kubectl get pod {pod.name} {where} -o yaml | {add}kubectl replace --force -f -"
+    command = f"{get} | {add}kubectl replace --force -f -"
     return Mend(command, Recreate(pod, secret))
 
 
 def copy(name: str, source: str, namespace: str) -> Mend:
-    """Copy the login of a pull Secret from the namespace `source`."""
-    command = (
-        f"kubectl get secret {name} -n {source} -o jsonpath='{{.data.\\.dockerconfigjson}}' | "
-        f"base64 -d | regcred secret {name} -n {namespace} "
-        "--from-file=.dockerconfigjson=/dev/stdin"
+    """Copy the login of a pull Secret from the namespace `source`.
+
+    For a person: whose it is, and whether others may have it, no right says.
+    """
+    get = _words("kubectl get secret", name, "-n", source)
+    make = _words("regcred secret", name, "-n", namespace)
+    return Mend(
+        f"{get} -o jsonpath='{{.data.\\.dockerconfigjson}}' | base64 -d | "
+        f"{make} --from-file=.dockerconfigjson=/dev/stdin"
     )
-    return Mend(command, CopySecret(name, source, namespace))
 
 
 def login(
@@ -187,12 +199,12 @@ def login(
 
 def create_account(namespace: str, account: str) -> Mend:
     """Make a ServiceAccount; for a person, who knows what else it has to have."""
-    return Mend(f"kubectl create serviceaccount {account} -n {namespace}")
+    return Mend(_words("kubectl create serviceaccount", account, "-n", namespace))
 
 
 def remove(namespace: str, secret: str) -> Mend:
     """Delete a Secret; for a person, since what is in it is lost."""
-    return Mend(f"kubectl delete secret {secret} -n {namespace}")
+    return Mend(_words("kubectl delete secret", secret, "-n", namespace))
 
 
 def set_policy(waiting: Waiting, listed: str, container: str) -> Mend:
@@ -221,4 +233,10 @@ def _list_of(*secrets: str, template: bool) -> str:
 
 
 def _target(waiting: Waiting) -> tuple[str, str]:
-    return f"{waiting.kind.lower()}/{waiting.name}", f"-n {waiting.pods[0].namespace}"
+    target = quote(f"{waiting.kind.lower()}/{waiting.name}")
+    return target, f"-n {quote(waiting.pods[0].namespace)}"
+
+
+def _words(command: str, *words: str) -> str:
+    """A command with arguments: names come from objects that anybody may have written."""
+    return " ".join((command, *map(quote, words)))

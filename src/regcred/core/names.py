@@ -22,12 +22,17 @@ def check_name(name: str, what: str) -> None:
     Raises:
         UsageError: it is not; `what` says whose name it is.
     """
-    if len(name) <= _MAX and _SUBDOMAIN.fullmatch(name):
+    if is_name(name):
         return
     raise UsageError(
         f"{name!r} cannot be the name of a {what}: lower-case letters, digits, '-' and '.', "
         f"at most {_MAX}, starting and ending with a letter or digit"
     )
+
+
+def is_name(name: str) -> bool:
+    """Whether an object can have the name: what refers to one is checked by nobody."""
+    return len(name) <= _MAX and bool(_SUBDOMAIN.fullmatch(name))
 
 
 def check_namespace(name: str) -> None:

@@ -83,6 +83,7 @@ def read(pod: dict[str, Any]) -> FailingPod | None:
         controller(pod),
         failures,
         _written(metadata),
+        _is_running(pod),
     )
 
 
@@ -239,6 +240,16 @@ def _names(message: str, image: str) -> bool:
         or f"image pull failed for {form} because " in message
         for form in forms
     )
+
+
+def _is_running(pod: dict[str, Any]) -> bool:
+    status = mapping(pod.get("status"))
+    states = (
+        mapping(each.get("state"))
+        for _, _, statuses in _KINDS
+        for each in entries(status.get(statuses))
+    )
+    return any("running" in state for state in states)
 
 
 def _written(metadata: dict[str, Any]) -> datetime | None:

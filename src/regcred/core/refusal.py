@@ -7,11 +7,14 @@ asked, kubelet's text and what is in the Secrets decide.
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from regcred.core import mend
 from regcred.core.cause import Cause
 from regcred.core.evidence import moment
 from regcred.core.expiry import expires
+from regcred.core.nodeside import where_to_look
 from regcred.core.problem import Problem, Reason, listed
 from regcred.core.remedies import Remedies, secret_of
 from regcred.core.verdict import Outcome
@@ -55,6 +58,10 @@ _ADVICE = {
 }
 
 
+#: What ``kubectl set image`` can change.
+_NAMED = frozenset({*mend.RESTARTABLE, "Pod"})
+
+
 class Refusal:
     """The causes for one image that the registry does not give."""
 
@@ -81,7 +88,7 @@ class Refusal:
         problems = [] if facts.frozen.own.unknown else list(lookup.problems)
         blind = verdict is None or verdict.outcome is not Outcome.FAIL
         if verdict and verdict.reason is Reason.UNREACHABLE:
-            blind = said.reason not in (Reason.UNREACHABLE, Reason.UNKNOWN)
+            blind = said.reason is not Reason.UNKNOWN  # what the node met is nearer to the Pod
         if verdict and not blind:
             first = self.of_verdict(verdict)
         elif problems and (lookup.failed or said.reason in _REFUSED or not said.text):
@@ -100,13 +107,15 @@ class Refusal:
             return [self.older(anew or ())]
         if facts.cut_off and self.helps(facts.cut_off):
             return [self.cut_off(facts.cut_off)]
-        for name, places in facts.elsewhere.items():
-            if first.reason in _NO_LOGIN and name in frozen:
-                return [self.elsewhere(name, places)]
         if facts.others and self.helps(facts.others) and first.reason in _NO_LOGIN:
             return [self.beside(first, facts.others)]
-        if older and _fails(older):
-            return [self.of_login(older), self.older(anew or ())]
+        for name, places in facts.elsewhere.items():
+            if first.reason is Reason.SECRET_MISSING and name in frozen:
+                return [self.elsewhere(name, places)]
+        if older and anew and not frozen and _fails(older):
+            other = self.of_login(older)
+            if other.reason in ABOUT_LOGIN:
+                return [other, self.older(anew)]
         return [first]
 
     def improves(self, login: Login) -> bool:
@@ -126,6 +135,8 @@ class Refusal:
         anew = facts.owner.template_secrets or facts.account.names
         if facts.anew is None:
             anew = None
+        elif facts.anew.own.account[1] != facts.account.name and not facts.owner.template_secrets:
+            anew = tuple(each.name for each in facts.anew.own.secrets)
         return facts.pod.template.secrets, anew
 
     def older(self, anew: tuple[str, ...]) -> Cause:
@@ -136,14 +147,20 @@ class Refusal:
         where = (
             "its template"
             if facts.owner.template_secrets
-            else f"ServiceAccount {facts.account.name}"
+            else f"ServiceAccount {self.account_anew()}"
         )
         got = f"{where} has {', '.join(anew)} now" if anew else f"{where} has none any more"
         return Cause(
             Reason.POD_OLDER_THAN_ATTACHMENT,
             f"the Pod was made with {has}, and its list is frozen; {got}",
             self.remedies.anew(),
+            self.remedies.price,
         )
+
+    def account_anew(self) -> str:
+        """The ServiceAccount of a Pod made now."""
+        facts = self.facts
+        return facts.anew.own.account[1] if facts.anew else facts.account.name
 
     def cut_off(self, login: Login) -> Cause:
         """Its own list keeps the ServiceAccount's from it."""
@@ -219,6 +236,15 @@ class Refusal:
             return throttled(self.facts, said.text)
         text = said.text or "kubelet gives no reason"
         source, reason = "", said.reason
+        if login.own.unknown and reason in _REFUSED:
+            return Cause(
+                Reason.UNKNOWN,
+                f"kubelet says: {text}; with which login is not known: {listed(login.own.unknown)}",
+                (),
+                f"kubectl auth can-i get secrets -n {self.namespace}",
+            )
+        if reason is Reason.UNREACHABLE:
+            return Cause(reason, f"kubelet says: {text}", (), where_to_look(self.facts))
         for candidate in login.lookup.candidates:
             source = source or candidate.source
             ends = expires(candidate.credential.password)
@@ -234,8 +260,7 @@ class Refusal:
         secret = secret_of(login, self.namespace, source)
         if not secret:
             there = (each.name for each in login.own.secrets if each.data is not None)
-            unread = self.facts.pod.template.secrets if login.own.unknown else ()
-            secret = next(iter((*there, *unread)), "")
+            secret = next(there, "")
         if reason is Reason.SHADOWED:
             if not login.lookup.failed:
                 return Cause(reason, message, (), hint)
@@ -248,8 +273,12 @@ class Refusal:
         """What to do where no command does it, or what to know besides."""
         owner, pod = self.facts.owner, self.facts.pod
         if reason in (Reason.BAD_REFERENCE, Reason.NOT_FOUND):
-            what = f"{owner.kind.lower()}/{owner.name} {self.facts.failure.container}=IMAGE"
-            return f"kubectl set image {what} -n {self.namespace}, once the name is right"
+            what = f"{owner.kind.lower()}/{owner.name}"
+            failure = self.facts.failure
+            if owner.kind in _NAMED and failure.kind in mend.LISTS:
+                change = f"{quote(what)} {failure.container}=IMAGE -n {self.namespace}"
+                return f"kubectl set image {change}, once the name is right"
+            return f"write the right name into the manifest of {what}"
         describe = "" if mended else f"kubectl describe pod {pod.name} -n {self.namespace}"
         return _ADVICE.get(reason, describe)
 

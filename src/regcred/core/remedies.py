@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regcred.core import marks, mend
+from regcred.core.names import is_name
 from regcred.core.problem import Reason
+from regcred.core.pullsecret import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from regcred.core.stuck import Waiting
 
 #: What has a template that a patch may change, and Pods that follow it.
-_PATCHABLE = frozenset({*mend.RESTARTABLE, "ReplicaSet", "ReplicationController", "Pod"})
+_PATCHABLE = frozenset({*mend.RESTARTABLE, "Pod"})
+
+#: What has Pods that nobody else keeps.
+_KNOWN = frozenset({*_PATCHABLE, "ReplicaSet", "ReplicationController"})
 
 #: Secrets that have to be made anew, as nothing can be merged into them.
 _BEYOND_REPAIR = (Reason.SECRET_MALFORMED, Reason.WRONG_SECRET_TYPE)
@@ -38,6 +43,13 @@ _STATIC_HINT = (
     "a static Pod gets no pull Secret: the node itself needs the login, in kubelet's docker config "
     "or by a credential provider plugin"
 )
+
+
+_DEBUGGER = (
+    "an ephemeral container cannot be made anew: start another one (kubectl debug) with an image "
+    "that the Pod's own logins get, or that needs none"
+)
+_NO_NAME = "no Secret can have such a name: take it out of the list"
 
 
 class Remedies:
@@ -61,7 +73,11 @@ class Remedies:
         if self._facts.owner.kind == _STATIC:
             return (), _STATIC_HINT
         if not secret:
-            return (*self._account_first(), *self._new_login()), ""
+            return self._new_login(), self.price
+        if not is_name(secret):
+            return (), _NO_NAME
+        if reason is Reason.WRONG_SECRET_TYPE and self._is_for_else(secret):
+            return self._beside(), f"the Secret {secret} is for something else, and stays as it is"
         known = self._facts.secrets.get(secret)
         if known and known.is_fixed:
             reason = Reason.WRONG_SECRET_TYPE
@@ -76,21 +92,45 @@ class Remedies:
 
     def anew(self) -> tuple[Mend, ...]:
         """The Pod made anew, as its owner makes it now."""
-        return (mend.restart(self._facts.owner),)
+        if self._facts.owner.kind == _STATIC or self._is_debugger:
+            return ()
+        again = mend.restart(self._facts.owner)
+        return (mend.Mend(again.command) if self.price else again,)
+
+    @property
+    def price(self) -> str:
+        """What is to be known before the Pod is made anew; empty for nothing."""
+        owner, pod = self._facts.owner, self._facts.pod
+        if owner.kind == _STATIC:
+            return _STATIC_HINT
+        if self._is_debugger:
+            return _DEBUGGER
+        if owner.kind == "Job":
+            return "a Job counts a deleted Pod as one that failed: see its backoffLimit"
+        if owner.kind not in _KNOWN:
+            return f"sure only where {owner.kind} {owner.name} makes a deleted Pod anew"
+        if owner.kind == "Pod" and pod.is_running:
+            return "its other containers run, and end with it, with all that is in an emptyDir"
+        return ""
 
     def attach(self, secret: str) -> tuple[tuple[Mend, ...], str]:
         """Give the Pod a Secret that is there already."""
         owner = self._facts.owner
         if owner.template_secrets or (owner.kind == "Pod" and self._facts.pod.template.secrets):
             return self.add(secret)
+        if not self.anew():
+            return (), self.price
         attach = mend.attach(self._namespace, self._account, secret)
-        return (*self._account_first(), attach, *self.anew()), ""
+        return (*self._account_first(), attach, *self.anew()), self.price
 
     def add(self, secret: str) -> tuple[tuple[Mend, ...], str]:
         """Give the Pod a Secret besides those of its own list."""
         owner = self._facts.owner
+        if not self.anew():
+            return (), self.price
         if owner.kind in _PATCHABLE:
-            return (mend.add_to_template(owner, secret),), ""
+            added = mend.add_to_template(owner, secret)
+            return (mend.Mend(added.command) if self.price else added,), self.price
         what = f"{owner.kind.lower()}/{owner.name}"
         return (), (
             f"regcred inject --secret {secret} -f FILE adds it to the manifest of {what}; "
@@ -108,6 +148,19 @@ class Remedies:
             return ()
         return (mend.set_policy(owner, mend.LISTS[failure.kind], failure.container),)
 
+    def _is_for_else(self, secret: str) -> bool:
+        """Whether it is no pull Secret at all, whatever it stands in the list for."""
+        found = (each for each in self._facts.frozen.own.secrets if each.name == secret)
+        return any(each.type not in KEYS for each in found)
+
+    def _beside(self) -> tuple[Mend, ...]:
+        """A login in regcred's own Secret, and that given to the Pod."""
+        owner = self._facts.owner
+        if not owner.template_secrets and owner.kind != "Pod":
+            return self._new_login()
+        login = mend.login(self._registry, self._namespace, self._account)
+        return (*self._account_first(), login, *self.add("regcred")[0])
+
     def _account_first(self) -> tuple[Mend, ...]:
         """The ServiceAccount made again, where it was deleted after the Pod was made."""
         if self._facts.account.exists is not False:
@@ -115,7 +168,15 @@ class Remedies:
         return (mend.create_account(self._namespace, self._account),)
 
     def _new_login(self) -> tuple[Mend, ...]:
-        return new_login(self._registry, self._namespace, self._account, self._facts.owner)
+        if not self.anew():
+            return (mend.login(self._registry, self._namespace, self._account),)
+        found = new_login(self._registry, self._namespace, self._account, self._facts.owner)
+        again = self.anew() if len(found) > 1 else ()
+        return (*self._account_first(), found[0], *again)
+
+    @property
+    def _is_debugger(self) -> bool:
+        return self._facts.failure.kind == "ephemeral container"
 
     def _kept_by(self, secret: str) -> str:
         known = self._facts.secrets.get(secret)

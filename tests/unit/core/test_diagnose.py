@@ -22,6 +22,7 @@ from regcred.core.verdict import skipped
 from tests.support.stagedfacts import (
     BROKEN,
     BROKEN_OTHER,
+    JSON,
     MISSING,
     NAMESPACE,
     NOW,
@@ -66,6 +67,124 @@ CASES = {
     "no list, a Job": ({"kind": "Job"}, ["NoCredential"], [LOGIN, DELETE]),
     "no list, a bare Pod": ({"kind": "Pod"}, ["NoCredential"], [LOGIN, ANEW]),
     "no list, a static Pod": ({"kind": "Node"}, ["NoCredential"], []),
+    "a Secret lies beside a static Pod": (
+        {"kind": "Node", "secrets": {"spare": auths()}, "others": ["spare"], "answers": OK},
+        ["NoCredential"],
+        [],
+    ),
+    "no such tag for a static Pod": (
+        {"kind": "Node", "answers": {None: Reason.NOT_FOUND}, "text": said(Reason.NOT_FOUND)},
+        ["NotFound", "NoCredential"],
+        [],
+    ),
+    "no list, an ephemeral container": (
+        {"container": "ephemeral container"},
+        ["NoCredential"],
+        [LOGIN],
+    ),
+    "attached later, an ephemeral container": (
+        {
+            "sa": ["pull"],
+            "secrets": {"pull": auths()},
+            "answers": OK,
+            "container": "ephemeral container",
+        },
+        ["PodOlderThanAttachment"],
+        [],
+    ),
+    "list cuts off an ephemeral container": (
+        {
+            "own": ["mine"],
+            "template": ["mine"],
+            "sa": ["pull"],
+            "secrets": {"mine": auths("ghcr.io"), "pull": auths()},
+            "answers": OK,
+            "container": "ephemeral container",
+        },
+        ["ListCutsOffServiceAccount"],
+        [],
+    ),
+    "attached later, what nobody knows": (
+        {"sa": ["pull"], "secrets": {"pull": auths()}, "answers": OK, "kind": "TaskRun"},
+        ["PodOlderThanAttachment"],
+        [DELETE],
+    ),
+    "attached later, a ReplicaSet": (
+        {"sa": ["pull"], "secrets": {"pull": auths()}, "answers": OK, "kind": "ReplicaSet"},
+        ["PodOlderThanAttachment"],
+        [DELETE],
+    ),
+    "attached later, a bare Pod with a container that runs": (
+        {
+            "sa": ["pull"],
+            "secrets": {"pull": auths()},
+            "answers": OK,
+            "kind": "Pod",
+            "running": True,
+        },
+        ["PodOlderThanAttachment"],
+        [ANEW],
+    ),
+    "list cuts off a bare Pod with a container that runs": (
+        {
+            "own": ["mine"],
+            "sa": ["pull"],
+            "kind": "Pod",
+            "running": True,
+            "secrets": {"mine": auths("ghcr.io"), "pull": auths()},
+            "answers": OK,
+        },
+        ["ListCutsOffServiceAccount"],
+        [
+            "kubectl get pod web-1 -n team-a -o yaml | kubectl patch --local -f - -o yaml -p "
+            '\'{"spec":{"imagePullSecrets":[{"name":"pull"}]}}\' | kubectl replace --force -f -'
+        ],
+    ),
+    "the template has another ServiceAccount by now": (
+        {
+            "sa": ["pull"],
+            "account_anew": "builder",
+            "secrets": {"pull": auths()},
+            "answers": OK,
+        },
+        ["PodOlderThanAttachment"],
+        [RESTART],
+    ),
+    "the ServiceAccount was emptied, and the login is wrong": (
+        {"own": ["pull"], "sa": [], "secrets": {"pull": auths()}},
+        ["Unauthorized"],
+        [f"{LOGIN} --name pull --adopt"],
+    ),
+    "no such tag, whatever the list": (
+        {
+            "sa": ["pull"],
+            "secrets": {"pull": auths()},
+            "answers": {"ann": Reason.NOT_FOUND, None: Reason.NOT_FOUND},
+            "text": said(Reason.NOT_FOUND),
+        },
+        ["NotFound", "NoCredential"],
+        [f"{LOGIN} --restart"],
+    ),
+    "the Pod is older, and the node does not trust the registry": (
+        {
+            "sa": ["pull"],
+            "secrets": {"pull": auths()},
+            "answers": OK,
+            "text": unreachable(Network.TLS),
+        },
+        ["Unreachable", "PodOlderThanAttachment"],
+        [RESTART],
+    ),
+    "another registry, and a name that is in another namespace": (
+        {
+            "own": ["pull", "gone"],
+            "sa": ["pull", "gone"],
+            "secrets": {"pull": auths("registry.example:5000"), "gone": MISSING},
+            "elsewhere": {"gone": ("kube-system",)},
+        },
+        ["NoMatchingRegistry", "SecretMissing"],
+        [f"{LOGIN} --name pull --adopt", f"{LOGIN} --name gone"],
+    ),
     "no list, a StatefulSet": (
         {"kind": "StatefulSet"},
         ["NoCredential"],
@@ -290,7 +409,30 @@ CASES = {
     "wrong type": (
         {"own": ["pull"], "sa": ["pull"], "secrets": {"pull": OPAQUE}},
         ["WrongSecretType"],
+        [f"{LOGIN} --restart"],
+    ),
+    "wrong type, and a list of its own": (
+        {"own": ["pull"], "template": ["pull"], "secrets": {"pull": OPAQUE}},
+        ["WrongSecretType"],
+        [
+            LOGIN,
+            "kubectl patch deployment/web -n team-a -p "
+            '\'{"spec":{"template":{"spec":{"imagePullSecrets":[{"name":"regcred"}]}}}}\'',
+        ],
+    ),
+    "a login in the form that belongs to the other type": (
+        {
+            "own": ["pull"],
+            "sa": ["pull"],
+            "secrets": {"pull": (JSON, {".dockerconfigjson": b'{"h": {"auth": "YTpi"}}'})},
+        },
+        ["WrongSecretType"],
         ["kubectl delete secret pull -n team-a", f"{LOGIN} --name pull"],
+    ),
+    "a name that no Secret can have": (
+        {"own": ["--all"], "template": ["--all"], "secrets": {"--all": MISSING}},
+        ["SecretMissing"],
+        [],
     ),
     "malformed": (
         {"own": ["pull"], "sa": ["pull"], "secrets": {"pull": BROKEN}},
@@ -606,7 +748,7 @@ CASES = {
         ["BackOffOnly"],
         [],
     ),
-    "the same login is refused on the node": (
+    "the same login was refused on the node, a right was given since": (
         {
             "own": ["pull"],
             "sa": ["pull"],
@@ -615,12 +757,12 @@ CASES = {
             "last": LAST,
             "times": {"pull": (BEFORE, BEFORE)},
         },
-        ["NodeOnly"],
+        ["BackOffOnly"],
         [],
     ),
-    "nobody needs a login, and the node is refused": (
+    "nobody needs a login by now": (
         {"answers": {None: Reason.OK}, "last": LAST},
-        ["NodeOnly"],
+        ["BackOffOnly"],
         [],
     ),
     "the node does not trust the registry": (
@@ -678,11 +820,7 @@ CASES = {
         [],
     ),
     # Rights.
-    "Secrets may not be read": (
-        {"own": ["pull"], "sa": ["pull"]},
-        ["Unauthorized"],
-        [f"{LOGIN} --name pull --adopt"],
-    ),
+    "Secrets may not be read": ({"own": ["pull"], "sa": ["pull"]}, ["Unknown"], []),
     "neither Secrets nor ServiceAccounts may be read": (
         {"sa": None, "probe": False, "unread": [Unread("ServiceAccount x", "get serviceaccounts")]},
         ["NoCredential"],
@@ -807,7 +945,7 @@ def test_secrets_that_kubelet_could_not_retrieve_are_evidence():
 def test_what_would_come_says_when():
     (cause,) = diagnose(facts_of("the login came after the last try")).causes
     assert "kubelet tries again at about 2026-11-23 02:58:20 UTC" in cause.message
-    assert RESTART in cause.hint
+    assert "where it fails after that too, look on node-1" in cause.hint.lower()
     (cause,) = diagnose(facts_of("nobody knows when the last try was")).causes
     assert "within 5 minutes" in cause.message
 
@@ -863,13 +1001,23 @@ def test_steps_do_what_the_commands_say():
     (beside,) = diagnose(facts_of("a Secret lies beside")).causes
     assert beside.mends[0].step == mend.Attach("team-a", "default", "spare")
     (elsewhere,) = diagnose(facts_of("Secret in another namespace")).causes
-    assert elsewhere.mends[0].step == mend.CopySecret("pull", "team-b", "team-a")
+    assert elsewhere.mends[0].step is None
     (cut,) = diagnose(facts_of("list cuts off")).causes
     assert isinstance(cut.mends[0].step, mend.AddToTemplate)
     (bare,) = diagnose(facts_of("attached later, a bare Pod")).causes
     assert isinstance(bare.mends[0].step, mend.Recreate)
     (job,) = diagnose(facts_of("attached later, a Job")).causes
-    assert isinstance(job.mends[0].step, mend.DeletePods)
+    assert job.mends[0].step is None
+    assert "backoffLimit" in job.hint
+    (replicas,) = diagnose(facts_of("attached later, a ReplicaSet")).causes
+    assert isinstance(replicas.mends[0].step, mend.DeletePods)
+    for name in (
+        "attached later, what nobody knows",
+        "attached later, a bare Pod with a container that runs",
+        "list cuts off a bare Pod with a container that runs",
+    ):
+        (cause,) = diagnose(facts_of(name)).causes
+        assert (cause.mends[0].step, bool(cause.hint)) == (None, True)
     for name in ("no list at all", "malformed", "policy Never"):
         (cause,) = diagnose(facts_of(name)).causes
         assert not any(each.step for each in cause.mends)
@@ -954,8 +1102,9 @@ PARTS = {
     ),
     "answers": st.dictionaries(st.sampled_from([None, "ann"]), st.sampled_from(sorted(REASONS))),
     "probe": st.booleans(),
-    "kind": st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "ReplicaSet"]),
+    "kind": st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "X;rm"]),
     "container": st.sampled_from(["container", "init container", "ephemeral container"]),
+    "running": st.booleans(),
     "state": st.sampled_from(["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "X"]),
     "text": st.builds(
         said,
