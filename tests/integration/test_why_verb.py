@@ -178,6 +178,8 @@ def test_what_runs_is_said_to(why, stage, world):
     assert json.loads(why("new", "-o", "json").stdout) == {"pods": [], "unread": []}
     done = why("new", "deploy/web")
     assert len(done.stdout.splitlines()) == 2
+    for form in ("text", "table"):
+        assert why("new", "deploy/web", "-o", form).stdout == done.stdout
 
 
 def test_targets(asked, stage):

@@ -48,7 +48,9 @@ _COULD_NOT_LOOK = 3
     "-o",
     "--output",
     "form",
-    type=click.Choice(["text", "json", "yaml"]),
+    # `table` is what other verbs call it.
+    type=click.Choice(["text", "json", "yaml", "table"]),
+    metavar="[text|json|yaml]",
     default="text",
     help="How it is printed.",
 )
@@ -115,7 +117,7 @@ def why(
         wanted,
         None if all_namespaces else scope,
         None if no_probe else connection,
-        form,
+        "text" if form == "table" else form,
         (dry_run, yes) if fix else None,
     )
     code = run()
@@ -206,7 +208,7 @@ class _Run:
             sys.stdout.flush()
             _tell_unread(entries, unread)
             if len(groups) > 1:
-                output.note(f"Pods that fail: {whyshown.summary(groups)}")
+                output.note(whyshown.summary(groups))
         else:
             for said in found.fine:
                 output.note(said)

@@ -114,12 +114,36 @@ def show(groups: Sequence[Group], fine: Sequence[str]) -> None:
 
 
 def summary(groups: Sequence[Group]) -> str:
-    """How many Pods fail for which reasons."""
+    """How many pulls fail for which reasons, in how many Pods, and what else is wrong."""
     counts: dict[str, int] = {}
+    pulling: set[tuple[str, str]] = set()
+    ailing: set[tuple[str, str]] = set()
+    owners = 0
     for group in groups:
-        reason = str(group.first.diagnosis.causes[0].reason)
-        counts[reason] = counts.get(reason, 0) + group.pods
-    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+        pods = {(e.diagnosis.pod.namespace, e.diagnosis.pod.name) for e in group.entries}
+        if isinstance(group.first.diagnosis.pod, NotMade):
+            owners += 1
+        elif group.first.facts:
+            pulling |= pods
+            reason = str(group.first.diagnosis.causes[0].reason)
+            counts[reason] = counts.get(reason, 0) + group.pods
+        else:
+            ailing |= pods
+    said = []
+    if counts:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+        pulls = _counted(sum(counts.values()), "pull fails", "pulls fail")
+        said.append(f"{pulls}, in {_counted(len(pulling), 'Pod', 'Pods')}: {reasons}")
+    if ailing:
+        fail = _counted(len(ailing), "Pod fails", "Pods fail")
+        said.append(f"{fail} for what is no pull")
+    if owners:
+        said.append(f"{_counted(owners, 'owner', 'owners')} cannot create Pods")
+    return "; ".join(said)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 class _Lines:

@@ -106,7 +106,7 @@ def test_pods_of_one_owner_are_one_entry(monkeypatch):
         f"pod/other-1 in team-a: {IMAGE}",
     ]
     groups = whyshown.grouped(pods)
-    assert whyshown.summary(groups) == "100 NoCredential"
+    assert whyshown.summary(groups) == "100 pulls fail, in 100 Pods: 100 NoCredential"
     assert len(whyshown.to_dict(pods, [])["pods"]) == 100
 
 
@@ -114,6 +114,16 @@ def test_two_containers_with_one_image_are_one_pod(monkeypatch):
     text = shown(monkeypatch, entry(), entry())
     assert text.splitlines()[0] == f"pod/web-1 in team-a: {IMAGE}"
     assert text.count("pod/web-1") == 1
+
+
+def test_the_summary_says_what_it_counts():
+    several = [entry(image="a/b:1"), entry(image="a/c:1"), entry(answers={None: Reason.NOT_FOUND})]
+    groups = whyshown.grouped([*several, crashed(), crashed("db-1"), refused()])
+    assert whyshown.summary(groups) == (
+        "3 pulls fail, in 1 Pod: 2 NoCredential, 1 NotFound; "
+        "2 Pods fail for what is no pull; 1 owner cannot create Pods"
+    )
+    assert whyshown.summary(whyshown.grouped([crashed()])) == "1 Pod fails for what is no pull"
 
 
 def test_what_needs_somebody_comes_first(monkeypatch):
