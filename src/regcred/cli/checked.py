@@ -266,7 +266,7 @@ def _to_dict(checked: Checked) -> dict[str, Any]:
         "hint": verdict.hint,
         "source": candidate.source if candidate else "",
         "registry": without_user(candidate.registry) if candidate else "",
-        "username": candidate.credential.username if candidate else "",
+        "username": candidate.credential.user if candidate else "",
         "digest": verdict.digest,
         "platforms": list(verdict.platforms),
         "warnings": [_problem(warning) for warning in verdict.warnings],
@@ -296,7 +296,7 @@ def show_lookups(found: Sequence[Lookup], form: str) -> None:
     for lookup in found:
         sys.stdout.write(f"{output.printable(lookup.image)}\n")
         for candidate in lookup.candidates:
-            user = candidate.credential.username or "no user"
+            user = candidate.credential.user or "no user"
             line = f"  {without_user(candidate.registry)} of {candidate.source}: {user}"
             sys.stdout.write(f"{output.printable(line)}\n")
         for problem in (*lookup.problems, *lookup.warnings):

@@ -220,7 +220,7 @@ async def _verify(
             timeout=timeout,
         )
         if verified.asked:
-            said = f"accepts user {credential.username}"
+            said = f"accepts user {credential.user}"
             report.add(Result("Verified", key.text, message=said))
         else:
             said = "does not ask for a login, so nothing is known of this one"

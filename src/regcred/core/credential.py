@@ -12,6 +12,9 @@ from typing import NoReturn
 
 HIDDEN = "********"
 
+#: GitHub's word for a password where the username is the token.
+_TOKEN_IS_USER = "x-oauth-basic"
+
 
 class Password:
     """A secret string. Compare with ``==`` (in constant time), read with `reveal`."""
@@ -68,3 +71,10 @@ class Credential:
     username: str
     password: Password
     email: str = ""
+
+    @property
+    def user(self) -> str:
+        """The username, fit to be shown: some registries take the token as username too."""
+        secret = self.password.reveal()
+        is_token = self.username == secret or secret == _TOKEN_IS_USER
+        return HIDDEN if self.username and is_token else self.username

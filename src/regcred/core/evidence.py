@@ -134,7 +134,7 @@ def _logins(facts: Facts) -> Iterator[Evidence]:
         if candidate.useless:
             said = candidate.useless
         else:
-            said = f"user {candidate.credential.username}"
+            said = f"user {candidate.credential.user}"
             ends = expires(candidate.credential.password)
             if ends:
                 said += f", expires at {moment(ends)}"

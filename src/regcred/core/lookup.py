@@ -58,7 +58,7 @@ class Lookup:
             "candidates": [
                 {
                     "registry": without_user(candidate.registry),
-                    "username": candidate.credential.username,
+                    "username": candidate.credential.user,
                     "source": candidate.source,
                 }
                 for candidate in self.candidates

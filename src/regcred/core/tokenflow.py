@@ -246,7 +246,7 @@ class Login:
                 f"{who} lets nobody in without a login{self.said(answer)}",
                 hint="give a user name and password",
             )
-        with_what = f"user {self.credential.username!r} with this password"
+        with_what = f"user {self.credential.user!r} with this password"
         if self.identity_token:
             with_what = "this identity token"
         by = "" if who in (self.host, self.hostname) else f" ({who})"
@@ -257,7 +257,7 @@ class Login:
 
     def denied(self, path: str, said: str = "") -> RegistryDenied:
         """The error where the login is right, and may not pull the repository `path`."""
-        user = self.credential.username if self.credential else ""
+        user = self.credential.user if self.credential else ""
         whose = f"user {user!r}" if user else "this login"
         return RegistryDenied(
             f"{self.host} lets {whose} in, but not pull {path}{said}",

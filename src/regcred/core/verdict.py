@@ -191,7 +191,7 @@ def _ok(lookup: Lookup, tried: _Try, warnings: list[Problem], now: datetime) -> 
         said = "needs no login"
         warnings = [*(p for p in lookup.problems if p.reason in _PASSED_OVER), *warnings]
     else:
-        user = f"user {credential.username}" if credential.username else "an identity token"
+        user = f"user {credential.user}" if credential.username else "an identity token"
         said = f"{user}, {_named(candidate)}"
         ends = expires(credential.password)
         if ends and ends <= now + SOON:

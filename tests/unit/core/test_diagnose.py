@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import shlex
 from datetime import timedelta
 
 import pytest
@@ -932,6 +933,37 @@ def test_many_logins_are_counted():
 def test_an_entry_without_a_login_is_evidence():
     found = diagnose(facts_of("no login in it"))
     assert "'registry.example' is for the image: it has neither" in lines(found)
+
+
+def test_names_that_others_wrote_run_nothing():
+    hostile = "X;touch p;$(id)"
+    for facts in (
+        stage(kind=hostile),
+        stage(kind=hostile, answers={None: Reason.NOT_FOUND}, text=said(Reason.NOT_FOUND)),
+        stage(kind=hostile, sa=["pull"], secrets={"pull": auths()}, answers=OK),
+        stage(own=[hostile], template=[hostile], secrets={hostile: MISSING}),
+        stage(own=["x"], secrets={"x": MISSING}, elsewhere={"x": (hostile,)}, sa=["x"]),
+        stage(account=hostile),
+    ):
+        for cause in diagnose(facts).causes:
+            for each in cause.mends:
+                words = shlex.shlex(each.command, posix=True, punctuation_chars=True)
+                assert ";" not in list(words)
+                assert "$(id)" not in each.command.split("'")[0]
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("dop_v1_0a", "dop_v1_0a"), ("ghp_0a", "x-oauth-basic")]
+)
+def test_a_token_that_is_the_username_is_not_shown(username, password):
+    secret = auths(username=username, password=password)
+    for answers in ({}, {username: Reason.OK}, {username: Reason.FORBIDDEN}):
+        facts = stage(own=["pull"], sa=["pull"], secrets={"pull": secret}, answers=answers)
+        found = diagnose(facts)
+        answered = answers.get(username, Reason.UNAUTHORIZED)
+        shown = repr((found.causes, found.evidence))
+        assert "user ********" in shown
+        assert username not in shown.replace(f"says {answered} to {username}", "")
 
 
 def test_secrets_that_kubelet_could_not_retrieve_are_evidence():
