@@ -146,7 +146,7 @@ class TestRows:
             "ecr.example.com": {"expiresAt": moment},
             "gcr.io": {"static": True},
             "pkg.dev": {"shortLived": True},
-            "a.example.com": {"failing": ["refused", "spoilt"]},
+            "a.example.com": {"failing": ["refused"]},
         }
         for registry, more in expected.items():
             assert rows.pop((registry, "many")) == many | {"registry": registry} | more
@@ -185,7 +185,7 @@ class TestRows:
         )  # fmt: skip
         assert {line[0] for line in cut[1:]} == {furnished.namespace}
         said = {line[1:3]: line[3:] for line in cut[1:]}
-        assert said["a.example.com", "many"] == ("1/2", "Helm", "-", "2")
+        assert said["a.example.com", "many"] == ("1/2", "Helm", "-", "1")
         assert said["gcr.io", "many"] == ("1/2", "Helm", "never", "-")
         assert said["pkg.dev", "many"] == ("1/2", "Helm", "within 1 h", "-")
         assert re.fullmatch(r"[\d,]+ d ago", said["old.example.com", "many"][2])
@@ -212,6 +212,20 @@ class TestRows:
         assert rows["b.example.com", "regcred"]["serviceAccounts"]["attached"] == ["default"]
         assert rows["c.example.com", "made"]["managedBy"] == "kubectl-create"
         assert rows["c.example.com", "made"]["serviceAccounts"]["attached"] == []
+
+    def test_a_pod_counts_where_its_own_list_leads(self, regcred, world):
+        for name in ("s", "idle"):
+            pull_secret(world, name, auths(a_example_com=login()))
+        pull_secret(world, "broken", auths(a_example_com={"auth": HUSH}))
+        world.refused_pod("bare", IMAGE)
+        patch_default(world, "broken")
+        world.refused_pod("spoilt", IMAGE)
+        world.refused_pod("wrong", IMAGE, imagePullSecrets=[{"name": "s"}])
+        patch_default(world, "idle")
+        document = report(regcred, "-n", world.namespace)
+        failing = {name: row["failing"] for (_, name), row in by_name(document).items()}
+        assert failing == {"": ["bare"], "broken": ["spoilt"], "s": ["wrong"], "idle": []}
+        assert document["summary"]["failingPods"] == 3
 
     def test_pods_that_are_done_count_for_nothing(self, regcred, world):
         pod(world, "done", serviceAccountName="default")
@@ -253,7 +267,8 @@ class TestNamespaces:
     def test_one_that_does_not_exist(self, regcred, world):
         nowhere = f"nowhere-{secrets.token_hex(4)}"
         done = regcred("status", "-n", f"{nowhere},{world.namespace}", check=1)
-        assert f"error: namespace {nowhere} does not exist".encode() in done.stderr
+        said = f"error: namespace {nowhere} does not exist\nhint: kubectl get namespaces\n"
+        assert said.encode() in done.stderr
         assert len(done.stdout.splitlines()) == 2
 
     @pytest.mark.parametrize(
@@ -304,7 +319,7 @@ class TestRights:
         done, document = self.run(regcred, furnished, {k: ALL[k] for k in ("secrets", "pods")})
         row = by_name(document)["a.example.com", "many"]
         assert row["serviceAccounts"]["attached"] is None
-        assert row["failing"] == ["refused", "spoilt"]
+        assert row["failing"] == ["refused"]
         assert b"?/2" in done.stdout
 
     def test_without_pods(self, regcred, furnished):

@@ -43,7 +43,7 @@ def status(
     """Show which registry logins are where, when they expire, and what fails.
 
     A row for each registry in each pull Secret of a namespace, for Secrets that are named and are
-    not there, and for registries that Pods fail to pull from without a login.
+    not there, and for registries that Pods fail to pull from and name no Secret for.
 
     \b
     ATTACHED    2/3: of the ServiceAccounts meant, those that name the Secret.
@@ -52,7 +52,8 @@ def status(
     MANAGED BY  login or operator: regcred keeps it; else the tool that says
                 so, or that wrote the data.
     EXPIRES     as the password, or regcred's mark, says; -: nothing says so.
-    FAILING     Pods that fail to pull an image that the registry matches.
+    FAILING     Pods that fail to pull an image that the registry matches, and
+                that name the Secret; with -, that name none for it.
     ?           may not be read.
 
     The exit code is 0 whatever there is: `check` and `why` judge.
@@ -107,7 +108,7 @@ def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
     elif reading.answered:
         _print_table(found, now)
     for name in reading.absent:
-        output.error(f"namespace {name} does not exist", f"kubectl create namespace {name}")
+        output.error(f"namespace {name} does not exist", "kubectl get namespaces")
     if form == "table":
         for what, right, why, hint in unread:
             said = f"may not {right}" if right else why

@@ -44,8 +44,8 @@ class Row:
 
     Args:
         namespace: the namespace.
-        registry: the registry key, or the host of an image that no key is for; empty for none,
-            None for unknown.
+        registry: the registry key, or the host of an image that a Pod fails to pull without a
+            Secret for it in its list; empty for none, None for unknown.
         secret: the Secret's name; empty for none, None for unknown.
         attachment: of the Secret; None where there is none.
         reason: what is wrong with the Secret or the entry; None where nothing is.
@@ -56,8 +56,9 @@ class Row:
         static: whether it never does.
         short_lived: whether it does within an hour or so, nobody knows when.
         pods: how many Pods name the Secret; None for unknown.
-        failing: the Pods that fail to pull an image which the registry key matches, or that
-            name a Secret of which kubelet reads nothing.
+        failing: the Pods that name the Secret and fail to pull an image which the registry key
+            matches; all that name it and fail, of a Secret of which kubelet reads nothing; without
+            a Secret those that name none for the registry.
     """
 
     namespace: str

@@ -44,7 +44,7 @@ class _Rows:
     failing: defaultdict[tuple[str, int | None], dict[str, None]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    #: Host of an image that no key is for → the Pods that fail to pull from it.
+    #: Host of an image → the Pods that fail to pull from it and name no Secret with a key for it.
     uncovered: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
 
     def make(self) -> list[Row]:
@@ -61,43 +61,39 @@ class _Rows:
         )
 
     def _find_failing(self) -> None:
-        keys_for: dict[str, tuple[str, list[tuple[str, int | None]]]] = {}
+        """Count a Pod at the Secrets of its own list, which is frozen: no other ones are tried."""
+        keys_for: dict[str, tuple[str, dict[str, list[int]]]] = {}
+        secrets = self.facts.secrets
         for pod in self.facts.refused:
-            unusable = [
-                name
-                for name in pod.pull_secrets
-                if (secret := self.facts.secrets.get(name)) is None or secret.reason
-            ]
-            for name in unusable:
-                self.failing[name, None][pod.name] = None
-            # One Secret that does not decode ends the lookup for every image of the Pod.
-            malformed = any(
-                name in self.facts.secrets
-                and self.facts.secrets[name].reason is Reason.SECRET_MALFORMED
-                for name in unusable
-            )
+            malformed = False
+            for name in pod.pull_secrets:
+                if name not in secrets or secrets[name].reason:
+                    self.failing[name, None][pod.name] = None
+                    # One Secret that does not decode ends the lookup for every image of the Pod.
+                    malformed |= name in secrets and secrets[name].reason is Reason.SECRET_MALFORMED
             for image in pod.images:
                 if image not in keys_for:
                     keys_for[image] = self._keys_for(image)
                 host, keys = keys_for[image]
-                for key in keys:
+                tried = [(name, entry) for name in pod.pull_secrets for entry in keys.get(name, ())]
+                for key in tried:
                     self.failing[key][pod.name] = None
-                if not keys and not malformed:
+                if not tried and not malformed:
                     self.uncovered[host][pod.name] = None
 
-    def _keys_for(self, image: str) -> tuple[str, list[tuple[str, int | None]]]:
-        """The host of an image, and the entries that match it, in each Secret as kubelet does."""
+    def _keys_for(self, image: str) -> tuple[str, dict[str, list[int]]]:
+        """The host of an image, and of each Secret the entries that match it, as for kubelet."""
         try:
             reference = parse_image(image)
         except InvalidImage:
-            return "", []
-        found: list[tuple[str, int | None]] = []
+            return "", {}
+        found: dict[str, list[int]] = {}
         for secret in self.facts.secrets.values():
             filed = [(n, login.index) for n, login in enumerate(secret.logins) if login.index]
             own = [n for n, index in filed if index_matches(index, reference.name)]
             if not own and falls_back(reference):
                 own = [n for n, index in filed if index == FALLBACK]
-            found += [(secret.name, n) for n in own]
+            found[secret.name] = own
         return reference.domain, found
 
     def _known(self, pods: Iterable[str]) -> tuple[str, ...] | None:

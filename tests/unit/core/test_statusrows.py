@@ -137,8 +137,8 @@ class TestFailing:
     def test_by_the_keys_that_match(self):
         logins = (login("gcr.io"), login("gcr.io/other"), login("*.io"))
         pods = [
-            RefusedPod("one", ("gcr.io/p/app", "gcr.io/p/side")),
-            RefusedPod("two", ("quay.io/x", "gcr.io/other/x")),
+            RefusedPod("one", ("gcr.io/p/app", "gcr.io/p/side"), ("s",)),
+            RefusedPod("two", ("quay.io/x", "gcr.io/other/x"), ("s",)),
         ]
         found = rows(facts(SeenSecret("s", logins=logins), refused=pods), NOW)
         assert failing(found) == {
@@ -147,11 +147,26 @@ class TestFailing:
             ("gcr.io/other", "s"): ("two",),
         }
 
+    def test_at_the_secrets_of_the_pods_own_list_alone(self):
+        secrets = [SeenSecret(name, logins=(login(),)) for name in ("s", "t", "idle")]
+        pods = [
+            RefusedPod("one", ("gcr.io/x",), ("s",)),
+            RefusedPod("both", ("gcr.io/x",), ("t", "s")),
+            RefusedPod("none", ("gcr.io/x",)),
+        ]
+        made = facts(*secrets, refused=pods, accounts={"default": ("idle",)})
+        assert failing(rows(made, NOW)) == {
+            ("gcr.io", "s"): ("one", "both"),
+            ("gcr.io", "t"): ("both",),
+            ("gcr.io", ""): ("none",),
+        }
+        assert Summary.of([made]).failing == 3
+
     def test_what_no_key_is_for_has_a_row_with_its_registry(self):
         pods = [
-            RefusedPod("one", ("nginx", "quay.io/x")),
+            RefusedPod("one", ("nginx", "quay.io/x"), ("s",)),
             RefusedPod("two", ("nginx:2",)),
-            RefusedPod("odd", ("Not An Image",)),
+            RefusedPod("odd", ("Not An Image",), ("s",)),
         ]
         found = rows(facts(SeenSecret("s", logins=(login(),)), refused=pods), NOW)
         assert failing(found) == {
@@ -177,14 +192,14 @@ class TestFailing:
     )
     def test_docker_hub_as_kubelet_does(self, keys, matched):
         seen = SeenSecret("s", logins=tuple(map(login, keys)))
-        found = rows(facts(seen, refused=[RefusedPod("p", ("nginx",))]), NOW)
+        found = rows(facts(seen, refused=[RefusedPod("p", ("nginx",), ("s",))]), NOW)
         assert [registry or secret for registry, secret in failing(found)] == [
             m or "docker.io" for m in matched
         ]
 
     def test_a_key_that_kubelet_drops_matches_nothing(self):
         seen = SeenSecret("s", logins=(SeenLogin("%zz", None),))
-        found = rows(facts(seen, refused=[RefusedPod("p", ("gcr.io/x",))]), NOW)
+        found = rows(facts(seen, refused=[RefusedPod("p", ("gcr.io/x",), ("s",))]), NOW)
         assert failing(found) == {("gcr.io", ""): ("p",)}
 
     def test_one_that_names_a_secret_which_does_not_decode_fails_for_that(self):
