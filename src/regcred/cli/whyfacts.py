@@ -7,14 +7,17 @@ are looked at only where nothing else brings its image.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from regcred.cli.checking import NEVER, Lookups, Platforms, Question
 from regcred.core import diagnose, podevents, pulltext
 from regcred.core.facts import AccountFacts, Facts, Login, SecretFacts
 from regcred.core.platform import Platform
 from regcred.core.podtemplate import Container
+from regcred.core.problem import Reason
 from regcred.core.stuck import StuckPod, Waiting
 from regcred.core.verdict import Outcome
 from regcred.kube.podfacts import Reader, merged
@@ -141,11 +144,18 @@ class Gathering:
         pod, failure = pull.pod, pull.failure
         tries = podevents.tries(around.events.get(pod.uid, ()), failure, self.now, pod)
         account = around.accounts[pod.namespace, pod.template.account]
+        hide = _secrets_of(pull)
+        said = pulltext.parse(failure.message, hide)
+        if said.reason is Reason.UNKNOWN and tries.message:
+            # The status says that kubelet waits, and only an event says for what.
+            said = pulltext.parse(tries.message, hide)
+        else:
+            tries = replace(tries, message="")
         facts = Facts(
             pod,
             failure,
             self.now,
-            pulltext.parse(tries.message or failure.message),
+            said,
             pull.frozen,
             pull.anew,
             account,
@@ -164,6 +174,17 @@ class Gathering:
             not_probed="" if self.checker else NOT_PROBED,
         )
         return Entry(diagnose.diagnose(facts), facts)
+
+
+def _secrets_of(pull: _Pull) -> set[str]:
+    """What a registry may have seen of the Pod's logins, in any form, and may repeat."""
+    found = set()
+    for login in (pull.frozen, pull.anew, pull.cut_off, pull.others):
+        for candidate in login.lookup.candidates if login else ():
+            password = candidate.credential.password.reveal()
+            pair = f"{candidate.credential.username}:{password}".encode()
+            found |= {password, quote(password), b64encode(pair).decode()}
+    return found
 
 
 def _is_ok(login: Login) -> bool:

@@ -13,7 +13,7 @@ from typing import NoReturn
 HIDDEN = "********"
 
 #: GitHub's word for a password where the username is the token.
-_TOKEN_IS_USER = "x-oauth-basic"
+_TOKEN_IS_USER = "x-oauth-basic"  # noqa: S105
 
 
 class Password:

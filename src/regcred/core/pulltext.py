@@ -15,10 +15,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from regcred.core import pullchain
+from regcred.core.credential import HIDDEN
 from regcred.core.problem import Reason
 from regcred.core.pullredact import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: A secret of this length may be in any text.
+_SHORTEST = 3
 
 
 class Network(StrEnum):
@@ -215,11 +223,19 @@ _NOBODY_ASKED = frozenset(
 )
 
 
-def parse(text: str) -> PullError:
+def parse(text: str, hide: Iterable[str] = ()) -> PullError:
     """What `text` says, of a container's status or of an event.
 
     Any text gets an answer. One of no known kind is `Reason.UNKNOWN` and shown whole.
+
+    Args:
+        text: as it stands.
+        hide: secrets that are known: a registry may repeat what it was sent. Those of less than
+            four characters are in any text, and left.
     """
+    for secret in sorted(hide, key=len, reverse=True):
+        if len(secret) > _SHORTEST:
+            text = text.replace(secret, HIDDEN)
     whole = show(text)
     # What the wrapping stood between may be a secret, or one more wrapping, only together.
     cause = show(pullchain.cause(show(pullchain.cause(whole))))

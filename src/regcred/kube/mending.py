@@ -146,8 +146,9 @@ class Mender:
     ) -> None:
         """Make a bare Pod anew, with `secrets` in its list besides; `made` is called once it is.
 
-        That the API server would take it is tried first. Once the old Pod is deleted nothing but
-        an error keeps the new one from being made, an interruption neither.
+        That the API server would take it is tried first. Then its manifest is kept in a file until
+        it is there: from the request to delete the old Pod on, one interruption is held up until
+        the new one is made, and after a second the file is what a person goes on with.
 
         Raises:
             Conflict: it is another Pod by now.
@@ -159,15 +160,16 @@ class Mender:
             raise Conflict(f"Pod {pod.namespace}/{pod.name} has been made anew in between")
         wanted = _anew(obj, secrets)
         await self._try(wanted, pod)
-        await self._client.delete(PODS, pod.name, pod.namespace, uid=pod.uid, dry_run=self._dry)
         if self._dry:
+            await self._client.delete(PODS, pod.name, pod.namespace, uid=pod.uid, dry_run=True)
             made()
             return
-        making = asyncio.ensure_future(self._make(wanted, pod))
+        path = _save(wanted)
+        making = asyncio.ensure_future(self._replace(wanted, pod, path))
         try:
             await asyncio.shield(making)
         except asyncio.CancelledError:
-            self._tell(f"pod/{pod.name} is deleted, and made anew before this ends")
+            self._tell(f"pod/{pod.name} is made anew before this ends; until then it is in {path}")
             await making
             made()
             raise
@@ -184,14 +186,22 @@ class Mender:
             if "exceeded quota" not in error.message:  # which has room once the old one is gone
                 raise
 
-    async def _make(self, wanted: dict[str, Any], pod: StuckPod) -> None:
+    async def _replace(self, wanted: dict[str, Any], pod: StuckPod, path: str) -> None:
+        try:
+            await self._client.delete(PODS, pod.name, pod.namespace, uid=pod.uid)
+        except (Conflict, Forbidden, NotFound):
+            os.unlink(path)  # noqa: PTH108 - it is as it was
+            raise
+        except RegcredError as error:  # it may have been heard
+            error.hint = f"where the Pod is gone: kubectl create -f {path}"
+            raise
         try:
             await self._await_gone(pod)
             await self._client.create(PODS, wanted, pod.namespace)
         except RegcredError as error:
-            path = _save(wanted)
             error.hint = f"it is deleted, or is being; make it: kubectl create -f {path}"
             raise
+        os.unlink(path)  # noqa: PTH108
 
     async def _await_gone(self, pod: StuckPod) -> None:
         loop = asyncio.get_running_loop()

@@ -306,3 +306,11 @@ def test_what_counts(text, reason):
 )
 def test_the_host(text, host):
     assert parse(text).host == host
+
+
+def test_secrets_that_are_known_are_hidden_wherever_they_stand():
+    text = "failed to pull: bad password hunter2Secret for bob, or aHVudGVyMg== or abc: 401"
+    found = parse(text, hide={"hunter2Secret", "aHVudGVyMg==", "abc"})
+    assert "hunter2Secret" not in found.text
+    assert "aHVudGVyMg==" not in found.text
+    assert "bob, or ******** or abc" in found.text
