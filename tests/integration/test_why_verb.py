@@ -222,6 +222,20 @@ def test_what_does_not_exist(why, stage):
     assert b"deployment/nothing does not exist" in done.stderr
     assert b"pod/db-0 in" in done.stdout
     assert b"is nothing that pulls images" in why("service/web", check=2).stderr
+    assert b"hint: did you mean deploy/web?" in why("deplyo/web", check=2).stderr
+    assert b"hint: regcred why deployment/web;" in why("deployment", "web", check=2).stderr
+    assert b"hint: deploy is a kind: regcred why deploy/NAME" in why("deploy", check=1).stderr
+
+
+def test_what_makes_pods_is_named_where_no_pod_is_called_so(why, stage):
+    for plural in ("deployments", "statefulsets"):
+        stage.workload(plural, "web", replicas=0)
+    stage.pod("db")
+    done = why("web", "db", check=1)
+    assert b"error: pod/web does not exist" in done.stderr
+    said = f"hint: regcred why deployment/web statefulset/web -n {stage.namespace}\n"
+    assert said in done.stderr.decode()
+    assert b"pod/db in" in done.stdout
 
 
 def test_a_namespace_that_does_not_exist(regcred):
@@ -289,6 +303,15 @@ def test_with_the_right_to_list_pods_alone(asked, why, stage):
     assert f"list {lists}, statefulsets in {stage.namespace}" in rights
     assert f"list events in {stage.namespace}" in rights
     assert asked("deploy/web", env=env)["pods"]
+    for gone in ("deploy/gone", "sts/gone"):
+        done = why(gone, env=env, check=3)
+        assert done.stdout == b""
+        resource = {"deploy": "deployments", "sts": "statefulsets"}[gone.partition("/")[0]]
+        assert f'cannot get resource "{resource}"' in done.stderr.decode()
+        assert f"kubectl auth can-i get {resource}.apps/gone -n" in done.stderr.decode()
+    name = stage.pods("web-")[0]["metadata"]["name"]
+    assert [each["name"] for each in asked(name, env=env)["pods"]] == [name]
+    assert b"pod/gone does not exist" in why("gone", env=env, check=1).stderr
     assert b"Pods that their owners cannot create" in why(env=env, check=1).stderr
 
 

@@ -88,7 +88,7 @@ def why(
 
     if not all(targets):
         raise UsageError("a name is empty", hint='is a variable not set? regcred why "$POD"')
-    wanted = list(dict.fromkeys(map(podtargets.parse, targets)))
+    wanted = podtargets.parse_all(targets)
     spaces = split_namespaces(namespaces)
     if all_namespaces and (targets or spaces):
         raise UsageError("-A is every namespace, and excludes names and -n")

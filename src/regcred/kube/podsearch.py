@@ -15,7 +15,7 @@ from regcred.core.errors import Forbidden, NotFound, RegcredError
 from regcred.core.facts import Unread
 from regcred.core.fields import controller, mapping, text
 from regcred.kube.fanout import each
-from regcred.kube.podtargets import MAKERS, Target, alike
+from regcred.kube.podtargets import MAKERS, Target, alike, is_kind
 from regcred.kube.resources import (
     CRONJOBS,
     DEPLOYMENTS,
@@ -224,13 +224,30 @@ async def named(
 
 
 async def _pod(client: Client, target: Target, namespace: str, found: Found) -> None:
-    obj = await client.get(PODS, target.name, namespace)
+    obj = await _get_pod(client, target, namespace)
     found.looked = True
     pod = podstate.read(obj)
     if pod:
         found.failing.append(pod)
     else:
         found.fine.append(f"{target} in {namespace} {_state(obj)}")
+
+
+async def _get_pod(client: Client, target: Target, namespace: str) -> dict[str, Any]:
+    """The Pod, by a list of one where that alone is allowed."""
+    try:
+        return await client.get(PODS, target.name, namespace)
+    except Forbidden as error:
+        barred = error
+    try:
+        (*_, pod) = await client.list(
+            PODS, namespace, field_selector=f"metadata.name={target.name}"
+        )
+    except Forbidden:
+        raise barred from None
+    except ValueError:
+        raise NotFound(f"{target} does not exist in {namespace}", status=404) from None
+    return pod
 
 
 def _state(pod: dict[str, Any]) -> str:
@@ -249,12 +266,14 @@ async def _workload(
     """The newest Pod of a workload that fails, and whether it can create its Pods."""
     resource = target.resource
     objects: list[dict[str, Any]] = []
-    labels = ""
+    missing: list[Unread] = []
+    labels, barred = "", None
     try:
         obj = await client.get(resource, target.name, namespace)
     except Forbidden as error:
+        barred = error
         what = f"{resource.kind} {namespace}/{target.name}"
-        found.unread.append(unread(what, error, "get", resource.plural, namespace))
+        missing.append(unread(what, error, "get", resource.plural, namespace))
     else:
         objects.append({"kind": resource.kind, "apiVersion": resource.api_version, **obj})
         labels = _labels(obj)
@@ -271,7 +290,7 @@ async def _workload(
             makers = {each["metadata"]["name"] for each in middle}
         except Forbidden as error:
             what = f"{between.plural} of {target} in {namespace}"
-            found.unread.append(unread(what, error, "list", between.plural, namespace))
+            missing.append(unread(what, error, "list", between.plural, namespace))
     failing, count, starting = [], 0, 0
     async for page in client.list_pages(PODS, namespace, label_selector=labels):
         for item in page.get("items") or ():
@@ -281,7 +300,10 @@ async def _workload(
             starting += podstate.is_starting(item)
             if pod := podstate.read(item):
                 failing.append(pod)
+    if barred and not count:
+        raise barred  # Nobody knows whether it exists.
     found.looked = True
+    found.unread += missing
     found.keep(objects)
     not_made = await _not_made(client, objects, namespace, now, found)
     found.not_made += not_made
@@ -341,6 +363,9 @@ async def _missing(client: Client, target: Target, namespace: str) -> RegcredErr
     said = f"{target} does not exist in {namespace}"
     resource = target.resource
     hint = f"kubectl get {resource.plural} -n {namespace}"
+    if makers := await _makers(client, target, namespace):
+        hint = f"regcred why {' '.join(makers)} -n {namespace}"
+        return NotFound(said, hint=hint, status=404)
     try:
         names = [
             item["metadata"]["name"]
@@ -355,4 +380,18 @@ async def _missing(client: Client, target: Target, namespace: str) -> RegcredErr
             hint = f"is it one of {', '.join(f'{resource.kind.lower()}/{each}' for each in near)}?"
     except Forbidden:
         pass
+    if resource is PODS and is_kind(target.name):
+        hint = f"{target.name} is a kind: regcred why {target.name}/NAME -n {namespace}"
     return NotFound(said, hint=hint, status=404)
+
+
+async def _makers(client: Client, target: Target, namespace: str) -> list[str]:
+    """What makes Pods and has the name that was taken for a Pod's."""
+    if target.resource is not PODS:
+        return []
+
+    async def read(resource: Resource) -> None:
+        await client.get(resource, target.name, namespace)
+
+    answers = {resource: answer async for resource, answer in each(MAKERS, read)}
+    return [str(Target(resource, target.name)) for resource in MAKERS if answers[resource] is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from regcred.kube.resources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from regcred.kube.resources import Resource
 
@@ -50,6 +51,8 @@ _KINDS = _SHORT | {
 }
 _HINT = "name a Pod, pod/NAME, deploy/NAME, sts/…, ds/…, job/…, cronjob/…, rs/… or rc/…"
 
+#: A word so close to a kind, of 1, was meant for it; ``service`` is for none.
+_CLOSE = 0.75
 #: Names that a message proposes.
 _ALIKE = 5
 #: So many letters of a name have to agree.
@@ -67,6 +70,20 @@ class Target:
         return f"{self.resource.kind.lower()}/{self.name}"
 
 
+def parse_all(given: Sequence[str]) -> list[Target]:
+    """The targets that all of `given` stand for, each once.
+
+    Raises:
+        UsageError: one is none, or they are ``KIND NAME``, as kubectl takes them as well.
+    """
+    kind, *names = given or [""]
+    if is_kind(kind) and names and not any("/" in name for name in names):
+        hint = f"regcred why {' '.join(f'{kind}/{name}' for name in names)}"
+        said = f"{kind!r} is a kind, and goes before each name with a slash"
+        raise UsageError(said, hint=f"{hint}; of a Pod that is called so: pod/{kind}")
+    return list(dict.fromkeys(map(parse, given)))
+
+
 def parse(given: str) -> Target:
     """The target that `given` stands for: ``NAME`` of a Pod, or ``KIND/NAME`` as kubectl takes it.
 
@@ -74,11 +91,23 @@ def parse(given: str) -> Target:
         UsageError: it is none.
     """
     word, slash, name = given.rpartition("/")
-    resource = _KINDS.get(word.lower().partition(".")[0], None) if slash else PODS
+    resource = _kind(word) if slash else PODS
     if resource is None or not name:
-        raise UsageError(f"{given!r} is nothing that pulls images", hint=_HINT)
+        hint = _HINT
+        if close := difflib.get_close_matches(word.lower(), _KINDS, 1, _CLOSE) if name else ():
+            hint = f"did you mean {close[0]}/{name}?"
+        raise UsageError(f"{given!r} is nothing that pulls images", hint=hint)
     check_name(name, resource.kind)
     return Target(resource, name)
+
+
+def is_kind(word: str) -> bool:
+    """Whether it is a word for Pods, or for what makes them."""
+    return _kind(word) is not None
+
+
+def _kind(word: str) -> Resource | None:
+    return _KINDS.get(word.lower().partition(".")[0])
 
 
 def alike(name: str, names: Iterable[str]) -> list[str]:

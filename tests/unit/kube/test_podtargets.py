@@ -3,7 +3,7 @@
 import pytest
 
 from regcred.core.errors import UsageError
-from regcred.kube.podtargets import alike, parse
+from regcred.kube.podtargets import alike, is_kind, parse, parse_all
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,47 @@ def test_as_kubectl_writes_it(given, shown):
     "given", ["service/web", "/web", "pod/", "a/b/c", "Web", "deploy/we b", ""]
 )
 def test_what_is_nothing_of_the_kind(given):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         parse(given)
+    assert "did you mean" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("deplyo/web", "deploy/web"),
+        ("Deploymnt/web", "deployment/web"),
+        ("statefullset/db", "statefulset/db"),
+        ("pdo/web-1", "po/web-1"),
+    ],
+)
+def test_a_kind_with_a_slip(given, meant):
+    with pytest.raises(UsageError) as caught:
+        parse(given)
+    assert caught.value.hint == f"did you mean {meant}?"
+
+
+def test_each_target_once():
+    given = ("web-1", "deploy/web", "pod/web-1", "deployment/web")
+    assert [str(each) for each in parse_all(given)] == ["pod/web-1", "deployment/web"]
+    assert parse_all(()) == []
+    assert [str(each) for each in parse_all(("job",))] == ["pod/job"]
+    assert len(parse_all(("job", "deploy/web"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (("deployment", "web"), "regcred why deployment/web;"),
+        (("sts", "db", "db2"), "regcred why sts/db sts/db2;"),
+        (("Pod", "web-1"), "regcred why Pod/web-1;"),
+    ],
+)
+def test_a_kind_and_names(given, hint):
+    with pytest.raises(UsageError) as caught:
+        parse_all(given)
+    assert caught.value.hint.startswith(hint)
+    assert is_kind(given[0])
 
 
 @pytest.mark.parametrize(
