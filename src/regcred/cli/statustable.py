@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 
 from regcred.cli import output
 from regcred.core.problem import Reason
+from regcred.core.registrykey import DOCKER_HUB_KEY, FALLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from rich.console import RenderableType
     from rich.table import Table
 
     from regcred.core.statusreport import Attachment, Row
 
 _HEADS = ("NAMESPACE", "REGISTRY", "SECRET", "ATTACHED", "MANAGED BY", "EXPIRES", "FAILING")
+_SECRET = _HEADS.index("SECRET")
+_FOLDABLE = frozenset({"NAMESPACE", "REGISTRY", "SECRET", "MANAGED BY"})
 _UNKNOWN, _NONE = "?", "-"
+#: Docker Hub's key as kubelet files it; scheme and path of the one that is written say no more.
+_HUB = FALLBACK
 _GAP = 2
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 #: Logins that end so soon are worth a look.
@@ -49,7 +55,7 @@ def cells(row: Row, now: datetime) -> tuple[str, ...]:
         secret = f"{secret} ({word})"
     said = (
         row.namespace,
-        _shown(row.registry),
+        _HUB if row.registry == DOCKER_HUB_KEY else _shown(row.registry),
         secret,
         _attached(row.attachment, row.pods),
         row.managed_by or _NONE,
@@ -114,30 +120,41 @@ def table(rows: Sequence[Row], now: datetime) -> str:
 
 
 def _table(rows: Sequence[Row], now: datetime, width: int) -> Table:
-    """One line a row where that fits; else the Secret stands below the registry."""
+    """One line a row where that fits; else the Secret stands below the registry, indented."""
     from rich.table import Table
-    from rich.text import Text
 
     said = [(row, cells(row, now)) for row in rows]
     natural = sum(_widths([_HEADS, *(texts for _, texts in said)])) + _GAP * (len(_HEADS) - 1)
     stacked = natural > width
-    made = Table(box=None, pad_edge=False)
-    for head in _HEADS:
-        if stacked and head == "SECRET":
-            continue
-        name = f"{head}\nSECRET" if stacked and head == "REGISTRY" else head
-        foldable = head in ("NAMESPACE", "REGISTRY", "SECRET", "MANAGED BY")
-        made.add_column(name, overflow="fold", no_wrap=not foldable)
+    # The heads are a row like all others, since rich puts those of two lines on the lower one.
+    made = Table(box=None, pad_edge=False, show_header=False)
+    for number, head in enumerate(_HEADS):
+        if not (stacked and number == _SECRET):
+            made.add_column(no_wrap=head not in _FOLDABLE)
+    made.add_row(*_renderables(_HEADS, ("bold",) * len(_HEADS), stacked=stacked))
     for row, texts in said:
-        styled = [
-            Text(text, style=style) for text, style in zip(texts, _styles(row, now), strict=True)
-        ]
-        if stacked:
-            secret = styled.pop(2)
-            if row.secret != "":
-                styled[1] = Text("\n").join([styled[1], secret])
-        made.add_row(*styled)
+        has_secret = row.secret != ""
+        styles = _styles(row, now)
+        made.add_row(*_renderables(texts, styles, stacked=stacked, has_secret=has_secret))
     return made
+
+
+def _renderables(
+    texts: Sequence[str], styles: Sequence[str], *, stacked: bool, has_secret: bool = True
+) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    from regcred.cli.folded import Folded
+
+    parts = list(zip(_HEADS, texts, styles, strict=True))
+    secret = parts.pop(_SECRET) if stacked else None
+    for head, text, style in parts:
+        if head not in _FOLDABLE:
+            yield Text(text, style)
+        elif secret and head == "REGISTRY" and has_secret:
+            yield Folded(("", text, style), ("  ", secret[1], secret[2]))
+        else:
+            yield Folded(("", text, style))
 
 
 def _styles(row: Row, now: datetime) -> tuple[str, ...]:

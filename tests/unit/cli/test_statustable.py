@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from regcred.cli.statustable import cells, lines
+from regcred.cli.statustable import cells, lines, table
 from regcred.core.problem import Reason
 from regcred.core.statusreport import Attachment, Row
 
@@ -69,6 +69,11 @@ def test_what_is_named(row, said):
     assert cells(row, NOW)[REGISTRY : SECRET + 1] == said
 
 
+def test_docker_hub_without_scheme_and_path():
+    assert cells(Row("a", "https://index.docker.io/v1/"), NOW)[REGISTRY] == "index.docker.io"
+    assert cells(Row("a", "https://index.docker.io/v2/"), NOW)[REGISTRY] != "index.docker.io"
+
+
 def test_how_many_fail():
     assert cells(Row("a", failing=None), NOW)[FAILING] == "?"
     assert cells(Row("a", failing=()), NOW)[FAILING] == "-"
@@ -84,3 +89,55 @@ def test_what_others_wrote_cannot_pass_for_a_line_of_ours():
 
 def test_nothing_is_no_table():
     assert lines([], NOW) == ""
+
+
+class TestTable:
+    ROWS = (
+        Row("night-b", "127.0.0.1:28631", "login", Attachment(("d",), ("d",)), failing=("p",)),
+        Row("night-b", "https://index.docker.io/v1/", "hub", managed_by="kubectl-create"),
+        Row("night-b", "ghcr.io", failing=("p", "q")),
+    )
+
+    @pytest.fixture(autouse=True)
+    def plain(self, monkeypatch):
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    def test_in_one_line_where_it_fits(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "140")
+        assert table(self.ROWS, NOW) == lines(self.ROWS, NOW)
+
+    def test_the_secret_below_its_registry_and_the_heads_likewise(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "75")
+        assert table(self.ROWS, NOW).splitlines() == [
+            "NAMESPACE  REGISTRY         ATTACHED  MANAGED BY      EXPIRES  FAILING",
+            "             SECRET",
+            "night-b    127.0.0.1:28631  1/1       -               -        1",
+            "             login",
+            "night-b    index.docker.io  -         kubectl-create  -        -",
+            "             hub",
+            "night-b    ghcr.io          -         -               -        2",
+        ]
+
+    def test_names_break_between_their_parts(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "64")
+        long = Row("night", "europe-docker.pkg.dev/project/images", "team-robot (missing)")
+        assert [line[:26].rstrip() for line in table([long], NOW).splitlines()] == [
+            "NAMESPACE  REGISTRY",
+            "           SECRET",
+            "night      europe-docker",
+            "           .pkg.dev/",
+            "           project/",
+            "           images",
+            "           team-robot",
+            "           (missing)",
+        ]
+
+    def test_a_terminal_that_is_far_too_narrow_loses_no_name(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "40")
+        text = table(self.ROWS, NOW)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= 40
+
+    def test_of_nothing(self):
+        assert table([], NOW) == ""
