@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from cluster.waiting import await_condition
-from regcred.core.errors import AlreadyExists, Conflict
-from regcred.core.mend import CopySecret
+from regcred.core.errors import Conflict
 from regcred.core.stuck import StuckPod
 from regcred.kube import config as kubeconfigs
 from regcred.kube.client import Client
@@ -172,7 +171,7 @@ def test_what_runs_is_said_to(why, stage, world):
     assert done.stdout.decode() == f"there is no Pod in {stage.namespace}\n"
     stage.workload("deployments", "web", replicas=0)
     world.create("pods", "new", spec=stage.spec())
-    assert b"nothing has failed" in why().stdout
+    assert b"no pull has failed" in why().stdout
     assert b"has not come to its pulls yet" in why("new").stdout
     assert f"deployment/web in {stage.namespace} has no Pod" in why("deploy/web").stdout.decode()
     assert json.loads(why("new", "-o", "json").stdout) == {"pods": [], "unread": []}
@@ -180,6 +179,28 @@ def test_what_runs_is_said_to(why, stage, world):
     assert len(done.stdout.splitlines()) == 2
     for form in ("text", "table"):
         assert why("new", "deploy/web", "-o", form).stdout == done.stdout
+
+
+def test_what_has_its_images_is_not_said_to_run(why, stage):
+    def running(name, restarts, **state):
+        stage.pod(name)
+        pod = stage.get("pods", name)
+        pod["status"]["phase"] = "Running"
+        app = pod["status"]["containerStatuses"][0]
+        app |= {"state": state, "restartCount": restarts, "ready": not restarts}
+        stage.request("PUT", stage.path("pods", name) + "/status", pod)
+
+    running("good", 0, running={"startedAt": "2026-11-01T00:00:00Z"})
+    said = f"no image is missing in {stage.namespace} (1 Pod)\n"
+    assert why().stdout.decode() == said
+    assert why("good").stdout.decode() == f"pod/good in {stage.namespace} has all its images\n"
+    running("crash", 4, terminated={"exitCode": 0})
+    hint = f"kubectl describe pod crash -n {stage.namespace}\n"
+    ended = f"container app has ended, and is to be started again: {hint}"
+    place = f"pod/crash in {stage.namespace}"
+    assert why("crash").stdout.decode() == f"{place} has all its images; {ended}"
+    text = why().stdout.decode()
+    assert text == said.replace("1 Pod", "2 Pods") + f"{place} {ended}"
 
 
 def test_targets(asked, stage):
@@ -468,17 +489,14 @@ def test_fix_restarts_a_statefulset_with_its_pods(asked, stage):
     assert not old & {pod["metadata"]["uid"] for pod in stage.pods("db-")}
 
 
-@pytest.mark.parametrize("plural", ["deployments", "replicasets"])
+@pytest.mark.parametrize("plural", ["deployments"])
 def test_fix_adds_to_a_list_of_its_own(asked, stage, plural):
     stage.config("other", {"elsewhere.example.com": {"username": "a", "password": "b"}})
     stage.login()
     stage.attach("pull")
     stage.workload(plural, "web", "other")
     found = asked("--fix", "--yes", check=0)
-    expected = [("Updated", f"{plural[:-1]}/web")]
-    if plural == "replicasets":
-        expected.append(("Deleted", f"pod/{found['pods'][0]['name']}"))
-    assert results(found) == expected
+    assert results(found) == [("Updated", f"{plural[:-1]}/web")]
     template = stage.get(plural, "web")["spec"]["template"]["spec"]
     assert {each["name"] for each in template["imagePullSecrets"]} == {"other", "pull"}
     both = [{"other", "pull"}]
@@ -490,14 +508,23 @@ def test_fix_adds_to_a_list_of_its_own(asked, stage, plural):
 
 
 def test_fix_deletes_what_is_made_anew(asked, stage):
-    stage.workload("jobs", "job")
-    (old,) = stage.pods("job-")
+    stage.workload("replicasets", "web")
+    (old,) = stage.pods("web-")
     stage.login()
     stage.attach("pull")
     assert results(asked("--fix", "--yes", check=0)) == [
         ("Deleted", f"pod/{old['metadata']['name']}")
     ]
-    await_condition("its Pod has it", lambda: stage.lists("job-") == [["pull"]], timeout=60)
+    await_condition("its Pod has it", lambda: stage.lists("web-") == [["pull"]], timeout=60)
+
+
+def test_fix_deletes_no_pod_that_a_job_counts_as_failed(asked, stage):
+    stage.workload("jobs", "job")
+    (old,) = stage.pods("job-")
+    stage.login()
+    stage.attach("pull")
+    assert results(asked("--fix", "--yes", check=1)) == [("Left", f"pod/{old['metadata']['name']}")]
+    assert stage.pods("job-")[0]["metadata"]["uid"] == old["metadata"]["uid"]
 
 
 def test_fix_makes_bare_pods_anew(asked, stage):
@@ -531,37 +558,16 @@ def test_fix_deletes_no_pod_that_could_not_be_made_anew(asked, stage, kubectl):
     assert pod["metadata"]["uid"] == old["metadata"]["uid"]
 
 
-def test_fix_copies_from_another_namespace(asked, stage, new_world, world):
+def test_fix_copies_no_login_out_of_another_namespace(asked, stage, new_world, world):
     other = Stage(new_world(), stage.registry)
     name = f"pull-{other.namespace}"
-    made = other.login(name)
+    other.login(name)
     stage.pod("bare", name)
-    found = asked("--fix", "--yes", check=0)
-    assert results(found) == [("Created", f"secret/{name}")]
-    copy = world.secret(name)
-    assert (copy["type"], copy["data"]) == (made["type"], made["data"])
-    assert not copy["metadata"].get("labels")
-    assert asked()["pods"][0]["causes"][0]["reason"] == "BackOffOnly"
-
-
-def test_a_copy_overwrites_nothing(stage, new_world, world, cluster):
-    other = Stage(new_world(), stage.registry)
-    other.login("same")
-    other.login("different")
-    stage.login("same")
-    there = stage.config("different", {})
-    config = kubeconfigs.load(kubeconfig=str(cluster.kubeconfig), env={})
-
-    async def copy(name):
-        async with Client(config) as client:
-            return await Mender(client, None).copy(
-                CopySecret(name, other.namespace, stage.namespace)
-            )
-
-    assert asyncio.run(copy("same")) is False
-    with pytest.raises(AlreadyExists, match="is left as it is"):
-        asyncio.run(copy("different"))
-    assert world.secret("different")["data"] == there["data"]
+    found = asked("--fix", "--yes", check=1)
+    assert results(found) == [("Left", "pod/bare")]
+    (cause,) = found["pods"][0]["causes"]
+    assert cause["reason"] == "SecretInOtherNamespace"
+    assert world.secret(name) is None
 
 
 def test_only_the_very_pod_is_made_anew_or_deleted(stage, cluster):
@@ -679,7 +685,7 @@ def test_an_interruption_leaves_no_pod_deleted(stage, cluster):
     with Terminal(*arguments, env={"KUBECONFIG": str(cluster.kubeconfig)}) as terminal:
         terminal.expect("waiting for pod/bare to go")
         terminal.interrupt()
-        terminal.expect("pod/bare is deleted, and made anew before this ends")
+        terminal.expect("pod/bare is made anew before this ends; until then it is in ")
         release()
         assert terminal.finish() == 130
         assert "Recreated" in terminal.seen

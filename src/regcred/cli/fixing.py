@@ -34,14 +34,13 @@ if TYPE_CHECKING:
 
 #: What comes first: what Pods need, and then the Pods.
 _ORDER = (
-    mend.CopySecret,
     mend.Attach,
     mend.AddToTemplate,
     mend.Restart,
     mend.DeletePods,
     mend.Recreate,
 )
-_ONCE = (mend.CopySecret, mend.Attach)
+_ONCE = (mend.Attach,)
 _ANSWERS = {"": False, "n": False, "no": False, "y": True, "yes": True}
 #: So often signals are looked at while somebody thinks.
 _LOOK_SECONDS = 0.2
@@ -166,10 +165,6 @@ class Fixing:
             case mend.Attach():
                 changed = dry or await mender.attach(step)
                 self._say("Attached" if changed else "Unchanged", step, step.secret)
-            case mend.CopySecret():
-                changed = dry or await mender.copy(step)
-                said = f"copied from {step.source}" if changed else f"is that of {step.source}"
-                self._say("Created" if changed else "Unchanged", step, said)
             case mend.Restart():
                 if not dry:
                     await mender.restart(step.waiting)
@@ -215,8 +210,6 @@ def _object(step: Step) -> tuple[str, str]:
     match step:
         case mend.Attach():
             return f"serviceaccount/{step.account}", step.namespace
-        case mend.CopySecret():
-            return f"secret/{step.name}", step.namespace
         case mend.DeletePods():
             more = f" and {len(step.pods) - 1:,} more" if len(step.pods) > 1 else ""
             return f"pod/{step.pods[0].name}{more}", step.pods[0].namespace

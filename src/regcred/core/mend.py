@@ -68,16 +68,7 @@ class Recreate:
     secret: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CopySecret:
-    """Copy a pull Secret's login from another namespace, `source`."""
-
-    name: str
-    source: str
-    namespace: str
-
-
-Step = Attach | Restart | AddToTemplate | DeletePods | Recreate | CopySecret
+Step = Attach | Restart | AddToTemplate | DeletePods | Recreate
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core import serviceaccount
 from regcred.core.errors import (
-    AlreadyExists,
     Conflict,
     Forbidden,
     NotFound,
@@ -25,7 +24,7 @@ from regcred.core.errors import (
 )
 from regcred.kube import logins, serviceaccounts
 from regcred.kube.podtargets import MAKERS
-from regcred.kube.resources import PODS, SECRETS, SERVICEACCOUNTS
+from regcred.kube.resources import PODS, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,33 +112,6 @@ class Mender:
                 await self._client.delete(
                     PODS, pod.name, pod.namespace, uid=pod.uid, dry_run=self._dry
                 )
-
-    async def copy(self, step: mend.CopySecret) -> bool:
-        """Copy a Secret from another namespace; whether it had to be.
-
-        Raises:
-            AlreadyExists: there is one by now, and it holds something else.
-        """
-        source = await self._client.get(SECRETS, step.name, step.source)
-        content = {"type": source["type"], "data": source.get("data") or {}}
-        obj = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": step.name, "namespace": step.namespace},
-            **content,
-        }
-        try:
-            await self._client.create(SECRETS, obj, step.namespace, dry_run=self._dry)
-        except AlreadyExists:
-            there = await self._client.get(SECRETS, step.name, step.namespace)
-            if {"type": there["type"], "data": there.get("data") or {}} == content:
-                return False
-            raise AlreadyExists(
-                f"Secret {step.namespace}/{step.name} has come in between, and is left as it is",
-                hint=f"regcred why -n {step.namespace}",
-                status=409,
-            ) from None
-        return True
 
     async def recreate(
         self, pod: StuckPod, secrets: Sequence[str], made: Callable[[], None] = lambda: None

@@ -108,7 +108,6 @@ def test_pods_are_counted(count):
     assert done == [("Deleted", "pod/p-0" + (" and 2 more" if count > 1 else ""))]
 
 
-def test_a_secret_from_elsewhere():
-    mended, done, fixing = run(entry(mend.copy("pull", "team-b", "team-a")))
-    assert (mended, done) == (True, [("Created", "secret/pull")])
-    assert fixing.document()[0]["message"] == "copied from team-b"
+def test_a_secret_from_elsewhere_is_for_a_person():
+    mended, done, _ = run(entry(mend.copy("pull", "team-b", "team-a")))
+    assert (mended, done) == (False, [("Left", "pod/web-1")])
