@@ -191,16 +191,16 @@ def test_what_has_its_images_is_not_said_to_run(why, stage):
         stage.request("PUT", stage.path("pods", name) + "/status", pod)
 
     running("good", 0, running={"startedAt": "2026-11-01T00:00:00Z"})
-    said = f"no image is missing in {stage.namespace} (1 Pod)\n"
+    said = f"no pull fails in {stage.namespace} (1 Pod)\n"
     assert why().stdout.decode() == said
-    assert why("good").stdout.decode() == f"pod/good in {stage.namespace} has all its images\n"
+    assert why("good").stdout.decode() == f"pod/good in {stage.namespace} has no pull that fails\n"
     running("crash", 4, terminated={"exitCode": 0})
     hint = f"kubectl describe pod crash -n {stage.namespace}\n"
     ended = f"container app has ended, and is to be started again: {hint}"
     place = f"pod/crash in {stage.namespace}"
-    assert why("crash").stdout.decode() == f"{place} has all its images; {ended}"
-    text = why().stdout.decode()
-    assert text == said.replace("1 Pod", "2 Pods") + f"{place} {ended}"
+    assert why("crash").stdout.decode() == f"{place} has no pull that fails; {ended}"
+    everything = why().stdout.decode()
+    assert everything == said.replace("1 Pod", "2 Pods") + f"{place} {ended}"
 
 
 def test_targets(asked, stage):

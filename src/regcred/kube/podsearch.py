@@ -7,10 +7,11 @@ not be read than the Pods themselves is named, and costs only what it would have
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from regcred.core import notmade, podstate
+from regcred.core import notmade, podready, podstate
 from regcred.core.errors import Forbidden, NotFound, RegcredError
 from regcred.core.facts import Unread
 from regcred.core.fields import controller, mapping, text
@@ -39,6 +40,9 @@ _BETWEEN = {DEPLOYMENTS: REPLICASETS, CRONJOBS: JOBS}
 
 #: Pods that have done their work pull nothing, and of events only refusals are wanted.
 _SELECTORS = {PODS: "status.phase!=Succeeded", EVENTS: "reason=FailedCreate"}
+
+#: Pods that are not well although their images come, and that are named.
+_NAMED = 5
 
 #: Kind, namespace and name.
 Key: TypeAlias = tuple[str, str, str]
@@ -112,6 +116,7 @@ async def _scope(
 ) -> None:
     counts = {"all": 0, "starting": 0}
     failing: list[FailingPod] = []
+    notable: list[str] = []
     objects: list[dict[str, Any]] = []
     refusals: list[dict[str, Any]] = []
 
@@ -125,6 +130,8 @@ async def _scope(
                     counts["starting"] += podstate.is_starting(item)
                     if pod := podstate.read(item):
                         failing.append(pod)
+                    elif said := _notable(item, now):
+                        notable.append(said)
                 elif resource is EVENTS:
                     refusals.append(item)
                 else:
@@ -159,15 +166,42 @@ async def _scope(
         found.fine += [said] * bool(counts["starting"])
     else:
         found.fine.append(_said(where, **counts))
+    found.fine += _few(notable)
 
 
 def _said(where: str, *, all: int, starting: int) -> str:
     """What is to be said where nothing fails."""
     if not all:
         return f"there is no Pod in {where}"
+    pods = f"{all:,} Pod" if all == 1 else f"{all:,} Pods"
     if starting:
-        return f"nothing has failed in {where}; {starting:,} of {all:,} Pods are only starting"
-    return f"all Pods in {where} run ({all:,})"
+        return f"no pull has failed in {where}; {starting:,} of {pods} only starting"
+    return f"no pull fails in {where} ({pods})"
+
+
+def _notable(pod: dict[str, Any], now: datetime) -> str:
+    """What a Pod is named for although no pull of it fails."""
+    if podstate.is_starting(pod):
+        said = podready.waits_for(pod, now)
+    else:
+        said = podready.not_well(pod, now, all_restarts=False)
+    return f"{_name(pod)} {said}{_describe(pod)}" if said else ""
+
+
+def _few(notable: list[str]) -> list[str]:
+    more = len(notable) - _NAMED
+    return notable[:_NAMED] + [f"{more:,} more Pods are not ready, or still starting"] * (more > 0)
+
+
+def _name(pod: dict[str, Any]) -> str:
+    metadata = mapping(pod.get("metadata"))
+    return f"pod/{text(metadata.get('name'))} in {text(metadata.get('namespace'))}"
+
+
+def _describe(pod: dict[str, Any]) -> str:
+    metadata = mapping(pod.get("metadata"))
+    name, namespace = text(metadata.get("name")), text(metadata.get("namespace"))
+    return f": kubectl describe pod {shlex.quote(name)} -n {shlex.quote(namespace)}"
 
 
 async def _exists(client: Client, namespace: str, found: Found) -> bool:
@@ -208,7 +242,7 @@ async def named(
 
     async def look(target: Target) -> None:
         if target.resource is PODS:
-            await _pod(client, target, namespace, found)
+            await _pod(client, target, namespace, now, found)
         else:
             await _workload(client, target, namespace, now, found)
 
@@ -223,14 +257,14 @@ async def named(
     return found
 
 
-async def _pod(client: Client, target: Target, namespace: str, found: Found) -> None:
+async def _pod(client: Client, target: Target, namespace: str, now: datetime, found: Found) -> None:
     obj = await _get_pod(client, target, namespace)
     found.looked = True
     pod = podstate.read(obj)
     if pod:
         found.failing.append(pod)
     else:
-        found.fine.append(f"{target} in {namespace} {_state(obj)}")
+        found.fine.append(f"{target} in {namespace} {_state(obj, now)}")
 
 
 async def _get_pod(client: Client, target: Target, namespace: str) -> dict[str, Any]:
@@ -250,14 +284,20 @@ async def _get_pod(client: Client, target: Target, namespace: str) -> dict[str, 
     return pod
 
 
-def _state(pod: dict[str, Any]) -> str:
+def _state(pod: dict[str, Any], now: datetime) -> str:
+    """What is to be said of a Pod of which nothing fails: no more than was looked at."""
     if mapping(pod.get("metadata")).get("deletionTimestamp"):
         return "is being deleted"
     if podstate.is_starting(pod):
+        if said := podready.waits_for(pod, now):
+            return f"{said}{_describe(pod)}"
         on = "" if mapping(pod.get("spec")).get("nodeName") else ", and is on no node so far"
-        return f"has not come to its pulls yet, or is pulling{on}: nothing has failed"
-    phase = text(mapping(pod.get("status")).get("phase"))
-    return "has done its work" if phase == "Succeeded" else "runs: nothing fails"
+        return f"has not come to its pulls yet, or is pulling{on}: none has failed"
+    if text(mapping(pod.get("status")).get("phase")) == "Succeeded":
+        return "has done its work"
+    said = podready.not_well(pod, now)
+    fine = "has no pull that fails"
+    return f"{fine}; {said}{_describe(pod)}" if said else fine
 
 
 async def _workload(
@@ -291,7 +331,9 @@ async def _workload(
         except Forbidden as error:
             what = f"{between.plural} of {target} in {namespace}"
             missing.append(unread(what, error, "list", between.plural, namespace))
-    failing, count, starting = [], 0, 0
+    failing: list[FailingPod] = []
+    notable: list[str] = []
+    count, starting = 0, 0
     async for page in client.list_pages(PODS, namespace, label_selector=labels):
         for item in page.get("items") or ():
             if not _belongs(item, target, between, makers):
@@ -300,6 +342,8 @@ async def _workload(
             starting += podstate.is_starting(item)
             if pod := podstate.read(item):
                 failing.append(pod)
+            elif said := _notable(item, now):
+                notable.append(said)
     if barred and not count:
         raise barred  # Nobody knows whether it exists.
     found.looked = True
@@ -311,10 +355,12 @@ async def _workload(
     found.failing += failing[-1:]
     found.siblings += failing[:-1]
     if not failing and not not_made:
-        said = f"runs: nothing fails of its Pods ({count:,})" if count else "has no Pod"
+        pods = f"{count:,} Pod" if count == 1 else f"{count:,} Pods"
+        said = f"has no pull that fails ({pods})" if count else "has no Pod"
         if starting:
             said = f"has Pods that have not come to their pulls yet ({starting:,} of {count:,})"
         found.fine.append(f"{target} in {namespace} {said}")
+        found.fine += _few(notable)
 
 
 async def _not_made(
