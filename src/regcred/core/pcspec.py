@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from re import Pattern
 
 NAMESPACE_GLOB = (
@@ -80,8 +80,7 @@ class Reading:
     def registries(self, value: Any, where: str) -> tuple[str, ...]:
         """Registry keys, each of which some image could match; the same one only once."""
         found: dict[str, str] = {}
-        for each, place in self._list(value, where):
-            text = self.text(each, place)
+        for text, place in self._texts(value, where):
             if why := claim.refusal(text):
                 self.refuse(place, why)
             else:
@@ -116,10 +115,7 @@ class Reading:
         """Key, operator and values of one of ``matchExpressions``."""
         key = self.text(rule.get("key"), f"{where}.key")
         operator = self.choice(rule.get("operator"), f"{where}.operator", _OPERATORS)
-        values = tuple(
-            self.text(each, place)
-            for each, place in self._list(rule.get("values"), f"{where}.values")
-        )
+        values = tuple(text for text, _ in self._texts(rule.get("values"), f"{where}.values"))
         if operator in _WITH_VALUES and not values:
             self.refuse(where, VALUES_MISSING)
         if operator not in _WITH_VALUES and values:
@@ -128,13 +124,20 @@ class Reading:
 
     def _globs(self, value: Any, where: str, form: Pattern[str], why: str) -> tuple[str, ...]:
         globs = []
-        for each, place in self._list(value, where):
-            glob = self.text(each, place)
+        for glob, place in self._texts(value, where):
             if form.fullmatch(glob):
                 globs.append(glob)
             else:
                 self.refuse(place, why)
         return tuple(globs)
+
+    def _texts(self, value: Any, where: str) -> Iterator[tuple[str, str]]:
+        """The strings in a list, each with its place."""
+        for each, place in self._list(value, where):
+            if isinstance(each, str):
+                yield each, place
+            else:
+                self.refuse(place, "must be of type string")
 
     def _list(self, value: Any, where: str) -> list[tuple[Any, str]]:
         found = self._of_type(value, where, list, "array") or []

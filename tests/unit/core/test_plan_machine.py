@@ -5,12 +5,19 @@ it should, and nothing that is not the operator's has changed.
 """
 
 import base64
+import contextlib
 import copy
 import json
 from dataclasses import replace
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from regcred.core import claim, marks, select
 from regcred.core.desired import desire
@@ -67,21 +74,26 @@ class Operating(RuleBasedStateMachine):
         self.sources = {}  # name → registries → Fragment, or None while it fails
         self.memory = {}  # name → what it gave last, as long as the operator runs
         self.view = None
-        self.ages = 0
+        self.awake = False
 
-    @initialize()
-    def start(self):
+    @initialize(awake=st.booleans())
+    def start(self, awake):
+        self.awake = awake
         self.world.put_account(account("default"))
+
+    @invariant()
+    def keep_up(self):
+        if self.awake:
+            self.operate()
 
     # What people do to PullCredentials and their sources.
 
-    @rule(name=st.sampled_from(NAMES), spec=specs, fails=st.booleans())
-    def apply_object(self, name, spec, fails):
+    @rule(name=st.sampled_from(NAMES), spec=specs, fails=st.booleans(), age=st.integers(0, 3))
+    def apply_object(self, name, spec, fails, age):
         old = self.objects.get(name)
-        self.ages += 1
-        new = pullcredential(name, age=-self.ages, **spec)
-        if old:
-            new = replace(new, created=old.created, deleting=old.deleting)
+        new = pullcredential(name, age=age, **spec)
+        if old and not old.deleting:
+            new = replace(new, created=old.created)
         self.objects[name] = new
         self.memory.pop(name, None)
         self.sources[name] = None if fails else given(*spec["registries"])
@@ -187,6 +199,14 @@ class Operating(RuleBasedStateMachine):
     def restart(self):
         self.memory = {}
 
+    @rule(awake=st.booleans())
+    def sleep_or_wake(self, awake):
+        self.awake = awake
+
+    @rule(name=st.sampled_from(NAMES))
+    def restart_without_a_source(self, name):
+        self.memory, self.sources[name] = {}, None
+
     @rule()
     def look(self):
         self.view = self.desired(), self.world.observe()
@@ -202,7 +222,7 @@ class Operating(RuleBasedStateMachine):
 
     @rule()
     def operate(self):
-        before = copy.deepcopy(self.world.secret)
+        before, accounts = copy.deepcopy(self.world.secret), self.attached()
         desired = self.desired()
         planned = plan(desired, self.world.observe(), NAME)
         expected = self.expected(before)
@@ -224,18 +244,31 @@ class Operating(RuleBasedStateMachine):
             if self.world.secret:
                 assert ours(self.world.secret)
                 assert self.world.secret["type"] == "kubernetes.io/dockerconfigjson"
-        self.check_accounts(foreign)
+        self.check_accounts(before, accounts, foreign)
 
-    def check_accounts(self, foreign):
+    def attached(self):
+        """ServiceAccount → whether the Secret is on it, and whether it is marked as ours."""
+        return {
+            name: (
+                {"name": NAME} in each.get("imagePullSecrets", []),
+                NAME in marks.read_names(each, MARK),
+            )
+            for name, each in self.world.accounts.items()
+        }
+
+    def check_accounts(self, before, accounts, foreign):
         specs = [each.spec for each in self.objects.values() if self.selects(each)]
-        blind = any(not each.spec and not each.deleting for each in self.objects.values())
-        for name, each in self.world.accounts.items():
+        blind = {name for name, each in self.objects.items() if not each.spec and not each.deleting}
+        held = blind & set(marks.read_owners(before).values()) if before else set()
+        for name, (there, marked) in self.attached().items():
             wanted = any(select.service_account(spec, name) for spec in specs)
-            there = {"name": NAME} in each.get("imagePullSecrets", [])
-            marked = NAME in marks.read_names(each, MARK)
+            was_there, was_marked = accounts[name]
             if wanted and not foreign:
                 assert there
-            if not wanted and not blind:
+                assert was_there or marked
+            elif wanted or held:
+                assert (there, marked) == (was_there, was_marked)
+            else:
                 assert not marked
 
     # What should be.
@@ -291,10 +324,8 @@ class Operating(RuleBasedStateMachine):
     def edit(self, change):
         secret = copy.deepcopy(self.world.secret)
         change(secret)
-        try:
+        with contextlib.suppress(Refused):
             self.world.put_secret(secret)
-        except Refused:
-            pass
 
     def carry_out(self, actions):
         before = self.unowned()
@@ -332,8 +363,7 @@ def usable(secret):
         assert "?" not in logins.values()
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError):
         return {}
-    split = {k: tuple(base64.b64decode(v).decode().split(":")) for k, v in logins.items() if v}
-    return split
+    return {k: tuple(base64.b64decode(v).decode().split(":")) for k, v in logins.items() if v}
 
 
 TestOperating = Operating.TestCase
