@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster import SILENT, Cluster, ClusterError, prepare
+from cluster import SILENT, Cluster, ClusterError, debianbase, prepare
 from cluster.binaries import ensure_programs
 from cluster.tiers import TIERS, why_not
 from tests.support.clusters import PytestProgress
@@ -82,6 +82,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             kustomize="kustomize_program" in used,
             progress=PytestProgress(config),
         )
+        if "operator_image" in used:
+            debianbase.base(PytestProgress(config))
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cluster import Cluster
+from cluster import SILENT, Cluster
+from cluster.operatorimage import NAME, image_layout
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +12,9 @@ def node_cluster(cluster: Cluster) -> Cluster:
     if not cluster.has_node:
         pytest.fail("the cluster has no node: python -m cluster up --node", pytrace=False)
     return cluster
+
+
+@pytest.fixture(scope="session")
+def operator_image(node_cluster: Cluster) -> str:
+    """The reference of regcred's own image, in the registry ``htpasswd``."""
+    return node_cluster.registries["htpasswd"].push_layout(image_layout(SILENT), NAME)
