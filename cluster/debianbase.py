@@ -135,8 +135,9 @@ def dependencies(listing: str) -> list[str]:
     named = []
     alternative = False
     for line in listing.splitlines():
-        if match := re.fullmatch(r" ([ |])(?:Pre)?Depends: ([^<>\s]+)", line):
-            if not alternative:
+        if match := re.fullmatch(r" ([ |])(?:Pre)?Depends: (\S+)", line):
+            virtual = match[2].startswith("<")
+            if not alternative and not virtual:
                 named.append(match[2])
             alternative = match[1] == "|"
     return named

@@ -1,6 +1,7 @@
 """regcred's own image on the real node: as nobody in particular, and with nothing to write to."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -44,12 +45,13 @@ def in_a_pod(node_cluster, namespace, operator_image):
     """Run the image with arguments to its end; what it printed."""
     create(node_cluster, namespace, login_secret("login", node_cluster.registries["htpasswd"]))
 
-    def run_pod(name, *arguments, command=()):
+    def run_pod(name, *arguments, command=(), env=None):
         made = pod(name, operator_image, pull_secrets=("login",))
         made["spec"]["restartPolicy"] = "Never"
         (container,) = made["spec"]["containers"]
         container["args"] = list(arguments)
         container["securityContext"] = RESTRICTED
+        container["env"] = [{"name": key, "value": value} for key, value in (env or {}).items()]
         if command:
             container["command"] = list(command)
         create(node_cluster, namespace, made)
@@ -91,3 +93,18 @@ def test_runs_as_nobody_with_nothing_to_write_to(in_a_pod):
     assert found["programs"] == []
     assert found["compiled"]
     assert found["authorities"] > 100
+
+
+def test_speaks_to_the_api_server_as_its_service_account(in_a_pod, node_cluster, namespace):
+    """With the token that kubelet mounts, which only its own user may read."""
+    account = f"--serviceaccount={namespace}:default"
+    where = ("-n", namespace)
+    rights = ("--verb=get,create", "--resource=secrets")
+    node_cluster.kubectl("create", "role", "maker", *rights, *where)
+    node_cluster.kubectl("create", "rolebinding", "maker", "--role=maker", account, *where)
+    # The node has no network of Services: the API server is where it listens.
+    server = urlsplit(node_cluster.server)
+    env = {"KUBERNETES_SERVICE_HOST": server.hostname, "KUBERNETES_SERVICE_PORT": str(server.port)}
+    login = ("--docker-username=puller", "--docker-password=canary")
+    arguments = ("secret", "made", "--dry-run=server", *login, "--namespace", namespace)
+    assert in_a_pod("server", *arguments, env=env) == "secret/made created (server dry run)\n"
