@@ -12,6 +12,8 @@ from regcred import __version__
 from tests.support.release import CHART, CRD, Release, helm
 from tools.plainyaml import DEPLOY, NAMESPACE, RELEASE, plain
 
+CRD_KIND = "CustomResourceDefinition"
+
 
 @pytest.fixture
 def template(helm_program, tmp_path):
@@ -87,7 +89,7 @@ def test_defaults(template):
         *["ValidatingAdmissionPolicy"] * 3,
         *["ValidatingAdmissionPolicyBinding"] * 3,
     ]
-    assert one(objects, "CustomResourceDefinition") == yaml.safe_load(CRD.read_text())
+    assert one(objects, CRD_KIND) == yaml.safe_load(CRD.read_text())
     (container,) = pod_of(objects)["containers"]
     assert container["image"] == f"ghcr.io/regcred/regcred:{__version__}"
     assert container["args"] == [
@@ -378,6 +380,28 @@ def test_warns_of_nothing(release, kubectl, template):
     done = kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=listed)
     assert done.stderr == b""
     assert len(done.stdout.splitlines()) == len(objects)
+
+
+def test_plain_yaml_is_applied(cluster, kubectl, tmp_path):
+    """``kubectl apply -k deploy``, under names of its own, since others may be at work there."""
+    name = f"plain-{secrets.token_hex(4)}"
+    for file in DEPLOY.iterdir():
+        own = file.read_text().replace(NAMESPACE, f"{name}-system")
+        own = re.sub(r"((?:n|N)ame: |-system:)regcred(?=[-\n\"])", rf"\g<1>{name}", own)
+        (tmp_path / file.name).write_text(own)
+    rendered = kubectl("kustomize", str(tmp_path)).stdout
+    objects = [o for o in yaml.safe_load_all(rendered) if o["kind"] != CRD_KIND]
+    assert {o["metadata"]["name"].split("-")[1] for o in objects} == {name.split("-")[1]}
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}).encode()
+    try:
+        kubectl("apply", "-k", str(tmp_path))
+        done = kubectl("get", "-f", "-", "-o", "name", stdin=listed)
+        assert len(done.stdout.splitlines()) == len(objects)
+        where = ("-n", f"{name}-system")
+        wanted = "--for=jsonpath={.status.replicas}=2"
+        kubectl("wait", f"deployment/{name}", *where, wanted, "--timeout=60s")
+    finally:
+        kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=listed)
 
 
 def test_policies_hold_no_errors_of_type(release, kubectl):
