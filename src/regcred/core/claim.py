@@ -11,6 +11,7 @@ is the judge of the rest.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from regcred.core.image import DOCKER_HUB
 from regcred.core.registrykey import FALLBACK, never_matches, parse_registry
@@ -32,6 +33,7 @@ def refusal(text: str) -> str:
     return never_matches(text)
 
 
+@lru_cache(maxsize=4096)  # it takes a while, and is asked for each entry of every Secret
 def identity(text: str) -> str | None:
     """What two spellings of one registry have in common; None for what matches no image.
 

@@ -84,19 +84,20 @@ def desire(
             last is the better offer than nothing, as long as somebody remembers it.
         merge: `regcred.core.merging.merge`, or one that remembers what it was asked before.
     """
-    chosen = [offer for offer in offers if select.namespace(offer[0], namespace, labels)]
-    merged = merge(tuple((each, fragment) for each, fragment in chosen if fragment is not None))
+    chosen = [
+        (each, each.spec, fragment)
+        for each, fragment in offers
+        if each.spec is not None and select.namespace(each, namespace, labels)
+    ]
+    merged = merge(tuple((each, found) for each, _, found in chosen if found is not None))
     holding = {each.name: Hold(each.rank, blind=True) for each, _ in offers if _blind(each)}
     accounts: set[str] = set()
-    for each, fragment in chosen:
-        spec = each.spec
-        if spec is None:  # it would not be selected
-            continue
+    for each, spec, fragment in chosen:
         if fragment is None or each.name in merged.too_large:
             holding[each.name] = Hold(each.rank, spec.registries or None)
         if spec.attach is Attach.SERVICE_ACCOUNT:
             accounts.update(spec.service_accounts)
-    names = tuple(each.name for each, _ in chosen)
+    names = tuple(each.name for each, *_ in chosen)
     return Desired(merged, holding, tuple(sorted(accounts)), names)
 
 

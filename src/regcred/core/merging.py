@@ -34,7 +34,8 @@ TOO_LARGE = "SecretTooLarge"
 
 #: The API server takes 256 KiB of annotations; others want to write some too.
 MAX_OWNERS = 192 * 1024
-_EMPTY = len('{"auths":{}}')
+#: Bytes beside the entries, each of which is counted with a comma, so one less.
+_AROUND = len('{"auths":{}}') - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def merge(offers: Iterable[tuple[PullCredential, Fragment]]) -> Merged:
     digests: dict[str, bytes] = {}
     losses: list[Loss] = []
     moments: list[datetime] = []
-    size, marked = _EMPTY, 0
+    size, marked = _AROUND, 0
     for pullcredential, fragment in sorted(offers, key=lambda offer: offer[0].rank):
         name = pullcredential.name
         mine = {k: c for k, c in fragment.credentials.items() if k not in owners}
@@ -142,7 +143,7 @@ def entry_digest(registry: str, raw: str) -> bytes:
 
 
 def _entry_size(credential: Credential, raw: str) -> int:
-    # Key with quotes, colon, entry, comma. Base64 and escapes keep what is not ASCII out of most.
+    # The two braces stand for a comma, and one too many.
     return len(authentry.build_object([(credential.registry, raw)]).encode(errors="replace")) - 1
 
 

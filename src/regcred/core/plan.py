@@ -84,10 +84,16 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
     """
     if observed.terminating:
         return Plan()
-    wanted, entries, names = _wanted(desired, observed.secret)
     there = observed.secret
+    kept = _kept(desired, there) if there is not None and there.is_ours else {}
+    wanted, entries, names = _wanted(desired, there, kept)
     theirs = there is not None and not (there.is_ours or there.handed_over)
-    accounts = tuple(_accounts(desired, observed, secret, may_attach=not theirs))
+    # Nobody knows which ServiceAccounts an entry is for whose PullCredential makes no sense.
+    blind = {name for name, hold in desired.holding.items() if hold.blind}
+    may_detach = not blind or {*blind, ""}.isdisjoint(kept.values())
+    accounts = tuple(
+        _accounts(desired, observed, secret, may_attach=not theirs, may_detach=may_detach)
+    )
     if not entries:
         # Last, so that no new Pod is told of a Secret that is gone.
         return Plan((*accounts, *_delete(there)))
@@ -98,16 +104,15 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
 
 
 def _wanted(
-    desired: Desired, there: SeenSecret | None
+    desired: Desired, there: SeenSecret | None, kept: Mapping[str, str]
 ) -> tuple[Written, Mapping[str, bytes], frozenset[str]]:
     """What is to be in the Secret, the hash of each entry, and who has one in it."""
     merged = desired.merged
-    kept = _kept(desired, there) if there is not None and there.is_ours else {}
     if there is None or not kept:
         names = frozenset(rank[1] for rank in merged.owners.values())
         written = Written(merged.data, merged.hash, merged.noted_owners, merged.noted_expiry)
         return written, merged.digests, names
-    owners = {key: rank[1] for key, rank in merged.owners.items()} | kept
+    owners = {key: rank[1] for key, rank in merged.owners.items()} | {**kept}
     owners = {key: name for key, name in owners.items() if name}
     # When what stays ends is known from here alone. Of two such times the earlier is the smaller.
     noted = there.expires_at if fields.instant(there.expires_at) else ""
@@ -173,11 +178,8 @@ def _delete(there: SeenSecret | None) -> Iterator[Action]:
 
 
 def _accounts(
-    desired: Desired, observed: Observed, secret: str, *, may_attach: bool
+    desired: Desired, observed: Observed, secret: str, *, may_attach: bool, may_detach: bool
 ) -> Iterator[Action]:
-    blind = {name for name, hold in desired.holding.items() if hold.blind}
-    owners = observed.secret.owner_names() if observed.secret and blind else {}
-    may_detach = blind.isdisjoint(owners.values())
     for account in observed.accounts:
         selected = glob.any_matches(desired.accounts, account.name)
         attached = secret in account.names

@@ -25,16 +25,17 @@ from regcred.core.errors import InvalidPullCredential
 from regcred.core.plan import plan
 from tests.support.operating import NAME, Namespace, Refused, account, given, ours, pullcredential
 
-REGISTRIES = ("ghcr.io", "*.pkg.dev/p", "https://index.docker.io/v1/", "localhost:5000")
+# Few of each, so that objects often claim the same.
+REGISTRIES = ("*.pkg.dev/p", "https://index.docker.io/v1/")
 NAMES = ("a", "b", "c")
 ACCOUNTS = ("default", "builder")
 MARK = marks.ATTACHED_BY_OPERATOR
 
 specs = st.fixed_dictionaries(
     {
-        "registries": st.lists(st.sampled_from(REGISTRIES), min_size=1, max_size=3, unique=True),
+        "registries": st.lists(st.sampled_from(REGISTRIES), min_size=1, max_size=2, unique=True),
         "namespaces": st.sampled_from(
-            [{}, {"matchLabels": {"pull": "yes"}}, {"include": ["other-*"]}]
+            [{}, {}, {"matchLabels": {"pull": "yes"}}, {"include": ["other-*"]}]
         ),
         "serviceAccounts": st.sampled_from(
             [{"include": ["default"]}, {"include": ["*"]}, {"include": ["b*r"]}]
@@ -46,10 +47,10 @@ docs = st.sampled_from(
     [
         {"auths": {}},
         {"auths": {"quay.io": {"auth": "YTpi"}}},
-        {"auths": {"quay.io": {"auth": "YTpi"}, "ghcr.io": {"auth": "YTpi"}}},
+        {"auths": {"quay.io": {"auth": "YTpi"}, "*.pkg.dev/p": {"auth": "YTpi"}}},
         {"auths": {"quay.io": {}}},
         {"auths": {"quay.io": {"auth": "?"}}},
-        {"auths": {"ghcr.io": {"auth": "YTpi"}}, "credsStore": "osxkeychain"},
+        {"auths": {"*.pkg.dev/p": {"auth": "YTpi"}}, "credsStore": "osxkeychain"},
     ]
 )
 
@@ -74,12 +75,14 @@ class Operating(RuleBasedStateMachine):
         self.sources = {}  # name → registries → Fragment, or None while it fails
         self.memory = {}  # name → what it gave last, as long as the operator runs
         self.view = None
-        self.awake = False
+        self.awake = True
 
-    @initialize(awake=st.booleans())
-    def start(self, awake):
-        self.awake = awake
+    @initialize(spec=specs, other=specs)
+    def start(self, spec, other):
         self.world.put_account(account("default"))
+        self.apply_object("a", spec, False, 3)
+        self.apply_object("b", other, False, 0)
+        self.operate()
 
     @invariant()
     def keep_up(self):
@@ -141,7 +144,7 @@ class Operating(RuleBasedStateMachine):
         field=st.sampled_from(["labels", "annotations"]),
         key=st.sampled_from([marks.MANAGED_BY, marks.KEPT_BY, marks.PULLCREDENTIALS, "x",
                              marks.EXPIRES_AT, marks.HAND_OVER, marks.REGISTRIES]),
-        value=st.sampled_from([None, "true", "login", "operator", "regcred", "a=ghcr.io"]),
+        value=st.sampled_from([None, "true", "login", "operator", "regcred", "a=*.pkg.dev/p"]),
     )  # fmt: skip
     def edit_marks(self, field, key, value):
         def change(secret):
@@ -187,11 +190,16 @@ class Operating(RuleBasedStateMachine):
     def delete_account(self, name):
         self.world.accounts.pop(name, None)
 
-    @rule(terminating=st.booleans())
-    def end_or_begin(self, terminating):
-        if self.world.terminating and not terminating:
-            self.world.secret, self.world.accounts = None, {}  # it is a new one
-        self.world.terminating = terminating
+    @rule()
+    def end(self):
+        self.world.terminating = True
+
+    @precondition(lambda self: self.world.terminating)
+    @rule()
+    def begin_anew(self):
+        self.world.secret, self.world.accounts = None, {}
+        self.world.terminating = False
+        self.world.put_account(account("default"))
 
     # What becomes of the operator.
 
@@ -199,13 +207,14 @@ class Operating(RuleBasedStateMachine):
     def restart(self):
         self.memory = {}
 
-    @rule(awake=st.booleans())
-    def sleep_or_wake(self, awake):
-        self.awake = awake
+    @rule()
+    def sleep_or_wake(self):
+        self.awake = not self.awake
 
-    @rule(name=st.sampled_from(NAMES))
-    def restart_without_a_source(self, name):
-        self.memory, self.sources[name] = {}, None
+    @rule(names=st.sets(st.sampled_from(NAMES)))
+    def restart_without_sources(self, names):
+        self.memory = {}
+        self.sources |= dict.fromkeys(names)
 
     @rule()
     def look(self):
@@ -259,7 +268,11 @@ class Operating(RuleBasedStateMachine):
     def check_accounts(self, before, accounts, foreign):
         specs = [each.spec for each in self.objects.values() if self.selects(each)]
         blind = {name for name, each in self.objects.items() if not each.spec and not each.deleting}
-        held = blind & set(marks.read_owners(before).values()) if before else set()
+        held = set()
+        if blind and ours(before) and self.world.secret:
+            owners = marks.read_owners(self.world.secret)
+            held = {owners.get(claim.identity(key), "") for key in read(self.world.secret)}
+            held &= {*blind, ""}
         for name, (there, marked) in self.attached().items():
             wanted = any(select.service_account(spec, name) for spec in specs)
             was_there, was_marked = accounts[name]
