@@ -28,8 +28,8 @@ from tests.support.pullcredentials import (
     TAKEN_REGISTRIES,
     TAKEN_SPECS,
 )
+from tests.support.release import CRD
 
-CRD = CHECKOUT / "charts" / "regcred" / "templates" / "pullcredentials.regcred.dev.yaml"
 EXAMPLES = sorted((CHECKOUT / "docs" / "examples").glob("*.yaml"))
 API = "/apis/regcred.dev/v1alpha1/pullcredentials"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
