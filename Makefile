@@ -51,6 +51,10 @@ format: setup ## put the code into the form that `make check` wants
 	@$(RUN) ruff check --quiet --fix
 	@$(RUN) ruff format --quiet
 
+.PHONY: chart
+chart: setup ## write what is made from the Helm chart: its README.md, and deploy/
+	@$(RUN) python -m tools
+
 .PHONY: cluster
 cluster: setup ## a one-node cluster with registries to play with; `make cluster ARGS=down` ends it
 	@$(RUN) python -m cluster $(or $(ARGS),up --node --registry)

@@ -6,12 +6,16 @@ import json
 import subprocess
 from base64 import b64encode
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import ocilayout
 from cluster.binaries import architecture
 from cluster.errors import ClusterError
 from cluster.paths import write_private
 from cluster.processes import plain_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PAUSE = "regcred.local/pause:1"
 """What containerd calls the sandbox image; it is imported, never pulled."""
@@ -66,8 +70,6 @@ def push_app(
     Raises:
         ClusterError: the registry does not take it.
     """
-    registry, _, _ = reference.partition("/")
-    layout = folder / reference.replace("/", "_").replace(":", "_")
     program = folder / "app"
     files = ocilayout.layout(
         program.read_bytes() if program.exists() else compiled("app", folder),
@@ -75,6 +77,33 @@ def push_app(
         architecture=architecture(),
         labels={"regcred.dev/reference": reference},
     )
+    push(files, reference, username=username, password=password, folder=folder, ca_file=ca_file)
+
+
+def push(
+    files: Mapping[str, bytes],
+    reference: str,
+    *,
+    username: str,
+    password: str,
+    folder: Path,
+    ca_file: Path | None = None,
+) -> None:
+    """Push an image.
+
+    Args:
+        files: of its layout.
+        reference: as for `push_app`, and so are the others.
+        username: see there.
+        password: see there.
+        folder: see there.
+        ca_file: see there.
+
+    Raises:
+        ClusterError: the registry does not take it.
+    """
+    registry, _, _ = reference.partition("/")
+    layout = folder / reference.replace("/", "_").replace(":", "_")
     ocilayout.write_folder(files, layout)
     login = layout / "auth.json"
     auth = b64encode(f"{username}:{password}".encode()).decode()

@@ -67,8 +67,8 @@ def ensure_packages(needed: dict[str, str], progress: Progress) -> None:
     if not _agreed(f"The cluster needs Debian packages: {listed}. Install them? [y/N] "):
         raise ClusterError(f"not installed: {listed}", hint=command)
     with progress.task(f"installing {listed}"):
-        _apt("update")
-        _apt("install", "--yes", "--no-install-recommends", *packages)
+        apt("update")
+        apt("install", "--yes", "--no-install-recommends", *packages)
         _stop_services(packages)
 
 
@@ -79,12 +79,27 @@ def _agreed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _apt(*arguments: str) -> None:
+def apt(*arguments: str, folder: Path | None = None) -> str:
+    """Run apt-get; what it prints.
+
+    Args:
+        arguments: after ``apt-get``.
+        folder: where it runs, and so where it downloads to.
+
+    Raises:
+        ClusterError: it fails.
+    """
     # RUNLEVEL=1: invoke-rc.d starts no service in single-user mode.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     command = ["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=300", *arguments]
     answer = subprocess.run(
-        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if answer.returncode:
         raise ClusterError(
@@ -92,6 +107,7 @@ def _apt(*arguments: str) -> None:
             hint=f"run it by hand: {' '.join(command)}",
             log=(answer.stdout + answer.stderr)[-2000:],
         )
+    return answer.stdout
 
 
 def _stop_services(packages: list[str]) -> None:

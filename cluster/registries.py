@@ -15,16 +15,17 @@ import socket
 import ssl
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import yaml
 
 from cluster import bcrypt, packages, tokenissuer
-from cluster.images import push_app
+from cluster.images import push, push_app
 from cluster.paths import Folder, write_private
 from cluster.pki import Authority, KeyPair
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cluster.processes import Supervisor
@@ -44,6 +45,13 @@ PORTS = len(KINDS) + 1
 """How many ports they take: one each, and one for the token service."""
 
 _SERVICE, _ISSUER = "regcred test registry", "regcred test issuer"
+
+
+class _PushWith(TypedDict):
+    username: str
+    password: str
+    folder: Path
+    ca_file: Path | None
 
 
 @dataclass(frozen=True)
@@ -101,14 +109,33 @@ class Registry:
             ClusterError: the registry does not take it.
         """
         reference = f"{self.address}/{name}"
-        push_app(
-            reference,
-            username=PUSHER,
-            password=self.accounts()[PUSHER],
-            folder=self.folder / "images",
-            ca_file=self.ca_file,
-        )
+        push_app(reference, **self._push_with())
         return reference
+
+    def push_layout(self, files: Mapping[str, bytes], name: str) -> str:
+        """Push the image of a layout.
+
+        Args:
+            files: path in the layout → content.
+            name: ``REPOSITORY:TAG``.
+
+        Returns:
+            The reference ``ADDRESS/REPOSITORY:TAG``.
+
+        Raises:
+            ClusterError: the registry does not take it.
+        """
+        reference = f"{self.address}/{name}"
+        push(files, reference, **self._push_with())
+        return reference
+
+    def _push_with(self) -> _PushWith:
+        return {
+            "username": PUSHER,
+            "password": self.accounts()[PUSHER],
+            "folder": self.folder / "images",
+            "ca_file": self.ca_file,
+        }
 
     def is_ready(self) -> bool:
         """Whether it asks for authentication, and where it sends clients for it is up too.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster import Cluster, ClusterError, prepare
+from cluster import SILENT, Cluster, ClusterError, debianbase, prepare
+from cluster.binaries import ensure_programs
 from cluster.tiers import TIERS, why_not
 from tests.support.clusters import PytestProgress
 
@@ -81,6 +82,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             kustomize="kustomize_program" in used,
             progress=PytestProgress(config),
         )
+        if "operator_image" in used:
+            debianbase.base(PytestProgress(config))
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -119,6 +122,12 @@ def kubeconfig(cluster: Cluster) -> Path:
 def kubectl(cluster: Cluster) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """`Cluster.kubectl`: the real one, in the API server's version; fails the test by default."""
     return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def helm_program() -> Path:
+    """Helm, in the version of cluster/go/helm/go.mod; built before the first test."""
+    return ensure_programs(("helm",), SILENT)["helm"]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,9 @@
-"""What e2e tests need beyond `tests/conftest.py`: a node that pulls, and Helm."""
-
-from pathlib import Path
+"""What e2e tests need beyond `tests/conftest.py`: a node that pulls."""
 
 import pytest
 
 from cluster import SILENT, Cluster
-from cluster.binaries import ensure_programs
+from cluster.operatorimage import NAME, image_layout
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +15,6 @@ def node_cluster(cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def helm_program() -> Path:
-    """Helm, in the version of cluster/go/helm/go.mod; built before the first test."""
-    return ensure_programs(("helm",), SILENT)["helm"]
+def operator_image(node_cluster: Cluster) -> str:
+    """The reference of regcred's own image, in the registry ``htpasswd``."""
+    return node_cluster.registries["htpasswd"].push_layout(image_layout(SILENT), NAME)

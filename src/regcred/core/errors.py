@@ -11,7 +11,8 @@ The tree::
     │   │   ├── UndecodableDockerConfig     kubelet fails every lookup that meets it
     │   │   └── UselessDockerConfig         kubelet gets no login out of it
     │   ├── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
-    │   └── InvalidManifest         exit code 2: a manifest that cannot be read, or not changed
+    │   ├── InvalidManifest         exit code 2: a manifest that cannot be read, or not changed
+    │   └── InvalidPullCredential   its spec cannot be meant like this
     ├── CredentialHelperFailed      a docker-credential-* helper or exec plugin failed
     ├── NotOurs                     the object belongs to somebody else
     ├── Unreachable                 exit code 3: cluster or registry not reachable
@@ -121,6 +122,22 @@ class InvalidManifest(InvalidInput):
         super().__init__(message, hint=hint)
         self.problem = problem or message
         self.at = at
+
+
+class InvalidPullCredential(InvalidInput):
+    """The spec of a PullCredential says what cannot be.
+
+    Args:
+        message: names the object, the first field that is wrong, and why.
+        hint: as in `RegcredError`.
+        problems: (field, why) of each; the words are those of the CRD's own rules.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", problems: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
 
 
 class CredentialHelperFailed(RegcredError):

@@ -9,8 +9,18 @@ annotation ``regcred.dev/registries``      on such a Secret: the ``auths`` keys 
 annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it
 annotation ``regcred.dev/expires-at``      on such a Secret: when the first of its logins expires,
                                            RFC 3339 in UTC
-annotation ``regcred.dev/attached``        on a ServiceAccount: the entries that regcred added
+annotation                                 on the operator's Secret: ``PULLCREDENTIAL=REGISTRY``
+``regcred.dev/pullcredentials``            for each entry
+label ``regcred.dev/hand-over``            ``true`` on somebody else's Secret: the operator may
+                                           have it
+annotation ``regcred.dev/attached``        on a ServiceAccount: the entries that a person added
+                                           with ``login`` or ``attach``
+annotation                                 on a ServiceAccount: the entries that the operator
+``regcred.dev/attached-by-operator``       added
 =========================================  =======================================================
+
+A person and the operator may attach a Secret of the same name, and neither may undo what the
+other did: hence two annotations on ServiceAccounts.
 
 Lists are sorted and joined by commas: neither a Secret's name nor a registry key that could
 match an image holds one, people can read it, and so can an admission policy.
@@ -21,7 +31,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "regcred"
@@ -29,7 +39,10 @@ KEPT_BY = "regcred.dev/kept-by"
 REGISTRIES = "regcred.dev/registries"
 ADOPTED = "regcred.dev/adopted"
 EXPIRES_AT = "regcred.dev/expires-at"
+PULLCREDENTIALS = "regcred.dev/pullcredentials"
+HAND_OVER = "regcred.dev/hand-over"
 ATTACHED = "regcred.dev/attached"
+ATTACHED_BY_OPERATOR = "regcred.dev/attached-by-operator"
 
 LOGIN = "login"
 OPERATOR = "operator"
@@ -46,6 +59,11 @@ def kept_by(obj: dict[str, Any]) -> str:
     return annotation(obj, KEPT_BY) if labels.get(MANAGED_BY) == MANAGER else ""
 
 
+def handed_over(obj: dict[str, Any]) -> bool:
+    """Whether somebody says that the operator may take this Secret for its own."""
+    return (obj["metadata"].get("labels") or {}).get(HAND_OVER) == "true"
+
+
 def read_names(obj: dict[str, Any], name: str) -> frozenset[str]:
     """The names that annotation `name` of `obj` lists."""
     return frozenset(annotation(obj, name).split(",")) - {""}
@@ -54,3 +72,14 @@ def read_names(obj: dict[str, Any], name: str) -> frozenset[str]:
 def write_names(names: Iterable[str]) -> str:
     """The value of an annotation that lists `names`."""
     return ",".join(sorted(set(names)))
+
+
+def read_owners(obj: dict[str, Any]) -> dict[str, str]:
+    """Registry → the PullCredential that it came from, as annotation `PULLCREDENTIALS` says."""
+    pairs = (entry.partition("=") for entry in annotation(obj, PULLCREDENTIALS).split(","))
+    return {registry: name for name, _, registry in pairs if name and registry}
+
+
+def write_owners(owners: Mapping[str, str]) -> str:
+    """The value of annotation `PULLCREDENTIALS`; the reverse of `read_owners`."""
+    return ",".join(sorted(f"{name}={registry}" for registry, name in owners.items()))

@@ -3,7 +3,8 @@
 ``imagePullSecrets`` of a ServiceAccount is an atomic list: merge patches and server-side apply
 replace it whole and so lose other writers' entries. Hence a JSON Patch that names one place
 in the list and holds only for the resourceVersion that was read. What attach adds it notes in
-the annotation ``regcred.dev/attached``, and only what stands there does detach take away.
+an annotation, and only what stands there does detach take away: ``regcred.dev/attached`` for
+people, and another for the operator (`regcred.core.marks`).
 
 Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/service-account-v1/
 """
@@ -37,15 +38,16 @@ def attached_names(serviceaccount: dict[str, Any]) -> list[str]:
     return [str(e.get("name") or "") for e in serviceaccount.get("imagePullSecrets") or []]
 
 
-def attach(serviceaccount: dict[str, Any], secret: str) -> Change:
+def attach(serviceaccount: dict[str, Any], secret: str, *, mark: str = marks.ATTACHED) -> Change:
     """Add `secret` at the end of the list, unless it stands there.
 
     Args:
         serviceaccount: the object as it was read, with its resourceVersion.
         secret: the name of a Secret in the same namespace; it need not exist yet.
+        mark: the annotation that notes it.
     """
     names = attached_names(serviceaccount)
-    ours = marks.read_names(serviceaccount, marks.ATTACHED)
+    ours = marks.read_names(serviceaccount, mark)
     if secret in names:
         return Change("AlreadyAttached", "", [])
     entry = {"name": secret}
@@ -57,22 +59,29 @@ def attach(serviceaccount: dict[str, Any], secret: str) -> Change:
     return Change(
         "Attached",
         "",
-        [*jsonpatch.guard(serviceaccount), add, *_note(serviceaccount, ours | {secret})],
+        [*jsonpatch.guard(serviceaccount), add, *_note(serviceaccount, mark, ours | {secret})],
     )
 
 
-def detach(serviceaccount: dict[str, Any], secret: str, *, force: bool = False) -> Change:
+def detach(
+    serviceaccount: dict[str, Any],
+    secret: str,
+    *,
+    force: bool = False,
+    mark: str = marks.ATTACHED,
+) -> Change:
     """Take `secret` out of the list if attach put it there.
 
     Args:
         serviceaccount: the object as it was read, with its resourceVersion.
         secret: the Secret's name.
         force: take it out even though somebody else added it.
+        mark: the annotation that notes what attach added.
     """
     names = attached_names(serviceaccount)
-    ours = marks.read_names(serviceaccount, marks.ATTACHED)
+    ours = marks.read_names(serviceaccount, mark)
     if secret not in names:
-        note = _note(serviceaccount, ours - {secret})
+        note = _note(serviceaccount, mark, ours - {secret})
         patch = [*jsonpatch.guard(serviceaccount), *note] if note else []
         return Change("NotAttached", "", patch)
     if secret not in ours and not force:
@@ -84,10 +93,10 @@ def detach(serviceaccount: dict[str, Any], secret: str, *, force: bool = False) 
         remove = [{"op": "remove", "path": "/imagePullSecrets"}]
     else:
         remove = [{"op": "remove", "path": f"/imagePullSecrets/{i}"} for i in places]
-    note = _note(serviceaccount, ours - {secret})
+    note = _note(serviceaccount, mark, ours - {secret})
     return Change("Detached", "", [*jsonpatch.guard(serviceaccount), *remove, *note])
 
 
-def _note(serviceaccount: dict[str, Any], ours: frozenset[str]) -> jsonpatch.Patch:
+def _note(serviceaccount: dict[str, Any], mark: str, ours: frozenset[str]) -> jsonpatch.Patch:
     value = marks.write_names(ours) or None
-    return jsonpatch.set_entries(serviceaccount, "annotations", {marks.ATTACHED: value})
+    return jsonpatch.set_entries(serviceaccount, "annotations", {mark: value})

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from regcred.core.glob import matches as glob_matches
 from regcred.core.gourl import BadURL, split_url
 
 
@@ -64,15 +65,4 @@ def part_matches(glob: str, part: str) -> bool:
         # An IPv6 address without port keeps its brackets, so kubelet takes it for a class of
         # characters, which matches one of them and never the address.
         return len(part) == 1 and part in glob[1:-1] and glob.endswith("]") and "%" not in glob
-    first, *middle = glob.split("*")
-    if not middle:
-        return part == first
-    *middle, last = middle
-    if len(part) < len(first) + len(last) or not part.startswith(first) or not part.endswith(last):
-        return False
-    rest = part[len(first) : len(part) - len(last)]
-    for piece in middle:
-        _, found, rest = rest.partition(piece) if piece else ("", "*", rest)
-        if not found:
-            return False
-    return True
+    return glob_matches(glob, part)

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 
 from hypothesis import given
@@ -54,3 +55,46 @@ def test_folder_and_archive_hold_the_same(tmp_path):
         packed = {entry.name: archive.extractfile(entry).read() for entry in archive}
     assert packed == files
     assert {path: (tmp_path / path).read_bytes() for path in files} == files
+
+
+def test_image_of_several_layers():
+    layers = [ocilayout.Layer.of(content) for content in (b"lower", b"upper")]
+    files = ocilayout.image(layers, config={"User": "1:1"}, architecture="arm64")
+    (described,) = json.loads(files["index.json"])["manifests"]
+    manifest = json.loads(blob(files, described))
+    config = json.loads(blob(files, manifest["config"]))
+    assert (config["architecture"], config["config"]) == ("arm64", {"User": "1:1"})
+    unpacked = [gzip.decompress(blob(files, layer)) for layer in manifest["layers"]]
+    assert unpacked == [b"lower", b"upper"]
+    digests = [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in unpacked]
+    assert config["rootfs"]["diff_ids"] == digests
+    assert [ocilayout.Layer.unpacked(layer.packed) for layer in layers] == layers
+
+
+def test_folder_as_a_layer_has_neither_times_nor_owners(tmp_path):
+    made = []
+    for name, order in (("one", "ab"), ("two", "ba")):
+        root = tmp_path / name
+        (root / "opt/app/empty").mkdir(parents=True)
+        for file in order:
+            (root / "opt/app" / file).write_text(file)
+            os.utime(root / "opt/app" / file, (1, 1) if name == "one" else None)
+        (root / "opt/app/a").chmod(0o755)
+        (root / "opt/app/link").symlink_to("/opt/app/a")
+        (root / "opt/other").write_text("left out")
+        made.append(ocilayout.folder_tar(root, ["opt/app"]))
+    assert made[0] == made[1]
+    with tarfile.open(fileobj=io.BytesIO(made[0])) as tar:
+        found = {entry.name: entry for entry in tar}
+        assert list(found) == [
+            "opt",
+            "opt/app",
+            "opt/app/a",
+            "opt/app/b",
+            "opt/app/empty",
+            "opt/app/link",
+        ]
+        assert {(e.uid, e.gid, e.uname, e.mtime) for e in found.values()} == {(0, 0, "", 0)}
+        assert found["opt/app/a"].mode & 0o777 == 0o755
+        assert found["opt/app/link"].linkname == "/opt/app/a"
+        assert tar.extractfile("opt/app/b").read() == b"b"

@@ -91,3 +91,15 @@ def test_detach_of_what_is_not_there_only_drops_the_mark():
     assert names(after) == ["other"]
     assert marks.read_names(after, marks.ATTACHED) == {"other"}
     assert not serviceaccount.detach(after, "regcred").patch
+
+
+def test_the_operator_and_a_person_undo_only_their_own():
+    mark = marks.ATTACHED_BY_OPERATOR
+    before = account(attached="regcred")
+    after = apply(before, serviceaccount.attach(before, "regcred", mark=mark).patch)
+    assert marks.read_names(after, mark) == {"regcred"}
+    other = account([{"name": "regcred"}], attached="regcred")
+    assert serviceaccount.detach(other, "regcred", mark=mark).reason == "NotOurs"
+    undone = apply(after, serviceaccount.detach(after, "regcred", mark=mark).patch)
+    assert names(undone) == []
+    assert marks.read_names(undone, marks.ATTACHED) == {"regcred"}

@@ -1,0 +1,31 @@
+"""Globs in which only ``*`` is special, and stands for any characters, none included.
+
+So it is for a part of a registry's host, and for the names in a PullCredential, which an
+admission policy matches as well: ``?`` and ``[`` mean themselves. No regular expression is made
+of them, since many stars would have one try for ever.
+
+Source: https://pkg.go.dev/path#Match, for text without a slash.
+"""
+
+from __future__ import annotations
+
+
+def matches(glob: str, text: str) -> bool:
+    """Whether `glob` matches all of `text`."""
+    first, *middle = glob.split("*")
+    if not middle:
+        return text == first
+    *middle, last = middle
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    rest = text[len(first) : len(text) - len(last)]
+    for piece in middle:
+        _, found, rest = rest.partition(piece) if piece else ("", "*", rest)
+        if not found:
+            return False
+    return True
+
+
+def any_matches(globs: tuple[str, ...], text: str) -> bool:
+    """Whether one of `globs` matches `text`."""
+    return any(matches(glob, text) for glob in globs)

@@ -1,0 +1,108 @@
+"""What a source of credentials gives: a fragment of a docker config, or the reason why not.
+
+Static sources read Secrets (`regcred.core.staticsource`), minters ask a provider and take their
+time; what comes out is the same, and nothing behind this line asks which it was. A failure is a
+value: it goes into the object's condition, and the credential that was there before stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from regcred.core import claim, expiry
+from regcred.core.dockerconfig import DockerConfig
+from regcred.core.errors import InvalidDockerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from regcred.core.credential import Credential
+
+
+class SourceReason(StrEnum):
+    """Why a source gives nothing, in the style of Kubernetes' own reasons."""
+
+    #: The Secret that it names does not exist.
+    MISSING = "SourceMissing"
+    #: The Secret is there, and is not of the form that the source takes.
+    MALFORMED = "SourceMalformed"
+    #: A docker config that has no login for a registry that the PullCredential lists.
+    REGISTRY_MISSING = "RegistryNotInSource"
+    #: The operator may not read it, or could not.
+    UNREADABLE = "SourceUnreadable"
+    #: A kind of source that this version does not know.
+    UNSUPPORTED = "SourceNotSupported"
+    #: The provider did not give a credential.
+    MINT_FAILED = "MintFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFailure:
+    """Nothing can be had.
+
+    Args:
+        reason: the word for it.
+        message: what is wrong, and with which object; never what a Secret holds.
+        hint: what mends it.
+    """
+
+    reason: SourceReason
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Logins that kubelet can use; make one with `fragment`.
+
+    Args:
+        credentials: what the registry is (`claim.identity`) → its credential.
+        expires: when the first of them does; None where none says.
+        left_out: what the source has besides and no image could use, a clause each.
+    """
+
+    credentials: Mapping[str, Credential]
+    expires: datetime | None = None
+    left_out: tuple[str, ...] = field(default=())
+
+
+def fragment(
+    credentials: Iterable[Credential],
+    source: str,
+    *,
+    expires: datetime | None = None,
+    left_out: tuple[str, ...] = (),
+) -> Fragment | SourceFailure:
+    """Judge what a source gives by what kubelet would make of it.
+
+    Args:
+        credentials: of registries that can be claimed, the first of each counts.
+        source: where they come from, for messages.
+        expires: when they do, where the provider says so; else what each says itself.
+        left_out: see `Fragment`.
+    """
+    found: dict[str, Credential] = {}
+    for credential in credentials:
+        identity = claim.identity(credential.registry)
+        if identity is not None:
+            found.setdefault(identity, credential)
+    config = DockerConfig()
+    for credential in found.values():
+        if ":" in credential.username:
+            return SourceFailure(
+                SourceReason.MALFORMED,
+                f"{source}: the username has a colon in it, and kubelet would take what follows "
+                "for the password",
+            )
+        if not credential.password:
+            return SourceFailure(SourceReason.MALFORMED, f"{source}: the password is empty")
+        config = config.with_credential(credential)
+    try:
+        config.require_usable(source)
+    except InvalidDockerConfig as error:
+        return SourceFailure(SourceReason.MALFORMED, error.message, error.hint)
+    own = [moment for each in found.values() if (moment := expiry.expires(each.password))]
+    return Fragment(found, expires or min(own, default=None), left_out)

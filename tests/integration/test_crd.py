@@ -1,0 +1,273 @@
+"""The CRD of PullCredential on the real API server: what it takes, and the words with which it
+refuses, which are the core's own.
+"""
+
+import json
+import re
+import secrets
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cluster.paths import CHECKOUT
+from cluster.waiting import await_condition
+from regcred.core.claim import refusal
+from regcred.core.pcstatus import Failure, Tally, build
+from regcred.core.pullcredential import parse
+from regcred.core.source import Fragment, SourceFailure
+from regcred.core.staticsource import read
+from tests.support.operating import EPOCH
+from tests.support.operating import given as gives
+from tests.support.pullcredentials import (
+    MINIMAL,
+    REFUSED_BY_CORE,
+    REFUSED_REGISTRIES,
+    REFUSED_SPECS,
+    TAKEN_REGISTRIES,
+    TAKEN_SPECS,
+)
+from tests.support.release import CRD
+
+EXAMPLES = sorted((CHECKOUT / "docs" / "examples").glob("*.yaml"))
+API = "/apis/regcred.dev/v1alpha1/pullcredentials"
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_NAME = "pullcredentials.regcred.dev"
+
+
+class Objects:
+    """PullCredentials of the real API server."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def request(self, method, path, body=None):
+        status, content = self.cluster.api.request(method, path, body)
+        return status, json.loads(content)
+
+    def create(self, spec, *, dry_run=False, name=""):
+        """Status and answer; ``spec`` may be anything."""
+        metadata = {"name": name or f"test-{secrets.token_hex(4)}"}
+        body = {
+            "apiVersion": "regcred.dev/v1alpha1",
+            "kind": "PullCredential",
+            "metadata": metadata,
+            "spec": spec,
+        }
+        query = "?fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        return self.request("POST", API + query, body)
+
+    def refusals(self, spec):
+        """(field, why) of each reason for which it is refused; empty where it is taken."""
+        status, answer = self.create(spec, dry_run=True)
+        if status == 201:
+            return set()
+        assert status == 422, answer
+        return {(cause["field"], _words(cause["message"])) for cause in answer["details"]["causes"]}
+
+
+def _words(message):
+    """Without what the API server puts before a reason: `Invalid value: "x": `."""
+    value = r'(?:"(?:[^"\\]|\\.)*"|\S+?)'
+    message = re.sub(rf"^(?:Invalid|Unsupported) value: (?:{value}: )?", "", message)
+    message = re.sub(r"^.*? in body (must be of type \w+).*", r"\1", message)
+    return re.sub(r"^(Required value).*", r"\1", message)
+
+
+@pytest.fixture(scope="module")
+def objects(cluster):
+    """With the CRD, which was there before or goes again at the end, with all of its objects."""
+    objects = Objects(cluster)
+    was_there = objects.request("GET", f"{_CRDS}/{_NAME}")[0] == 200
+    # Server-side, so that nothing but the API server's own limits can refuse it.
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+
+    def ready():
+        return objects.create(MINIMAL, dry_run=True)[0] == 201 and objects.refusals({})
+
+    await_condition("the API server serves PullCredentials", ready, timeout=60)
+    yield objects
+    if not was_there:
+        objects.request("DELETE", f"{_CRDS}/{_NAME}")
+
+        def gone():
+            return objects.request("GET", f"{_CRDS}/{_NAME}")[0] == 404
+
+        await_condition("the CRD is gone", gone, timeout=60)
+
+
+@pytest.fixture
+def created(objects):
+    """Create objects that are gone after the test."""
+    names = []
+
+    def create(spec, name=""):
+        status, answer = objects.create(spec, name=name)
+        assert status == 201, answer
+        names.append(answer["metadata"]["name"])
+        return answer
+
+    yield create
+    for name in names:
+        objects.request("DELETE", f"{API}/{name}")
+
+
+def test_the_crd_is_as_the_api_server_wants_it(objects):
+    _, crd = objects.request("GET", f"{_CRDS}/{_NAME}")
+    conditions = {each["type"]: each["status"] for each in crd["status"]["conditions"]}
+    assert conditions["Established"] == conditions["NamesAccepted"] == "True"
+    assert "NonStructuralSchema" not in conditions
+    assert crd["spec"]["names"]["shortNames"] == ["pcred"]
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_every_field_is_described():
+    def fields(schema, path):
+        for name, each in schema.get("properties", {}).items():
+            yield f"{path}.{name}", each
+            yield from fields(each, f"{path}.{name}")
+            yield from fields(each.get("items", {}), f"{path}.{name}[]")
+
+    crd = yaml.safe_load(CRD.read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert [path for path, each in fields(spec, "spec") if not each.get("description")] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples(objects, cluster, namespace, path):
+    text = path.read_text().replace("namespace: regcred-system", f"namespace: {namespace}")
+    documents = list(yaml.safe_load_all(text))
+    (example,) = [each for each in documents if each["kind"] == "PullCredential"]
+    try:
+        cluster.kubectl("apply", "--validate=strict", "-f", "-", stdin=text.encode())
+        _, there = objects.request("GET", f"{API}/{example['metadata']['name']}")
+        found = parse(there)
+        assert found.problem is None
+        assert found.spec == parse(example).spec
+        secret = _source(objects, namespace, found.spec.source.secret.name)
+        given = read(found.spec, secret, namespace)
+        assert isinstance(given, Fragment if secret else SourceFailure), given
+        if secret:
+            assert len(given.credentials) == len(found.spec.registries)
+    finally:
+        cluster.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text.encode())
+
+
+def _source(objects, namespace, name):
+    status, secret = objects.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+    return secret if status == 200 else None
+
+
+def test_there_are_examples_of_every_source():
+    texts = [yaml.safe_load_all(path.read_text()) for path in EXAMPLES]
+    specs = [each["spec"] for docs in texts for each in docs if each["kind"] == "PullCredential"]
+    kinds = {kind for spec in specs for kind in spec["source"]}
+    assert kinds == {"basic", "dockerConfig", "googleServiceAccount"}
+
+
+def test_taken(objects):
+    refused = {json.dumps(spec): found for spec in TAKEN_SPECS if (found := objects.refusals(spec))}
+    assert refused == {}
+
+
+@pytest.mark.parametrize(("spec", "field", "why"), REFUSED_SPECS)
+def test_refused_in_the_words_of_the_core(objects, spec, field, why):
+    found = objects.refusals(spec)
+    assert (field, why) in found
+    # What does not fit the schema is not looked at by rules, and gets a second reason for that.
+    others = {words for _, words in found if not words.startswith("some validation rules were not")}
+    assert others == {why}
+
+
+def test_all_that_is_wrong_is_told_at_once(objects):
+    spec = {**MINIMAL, "registries": [text for text, _ in REFUSED_REGISTRIES[:12]]}
+    problems = parse({"metadata": {"name": "a"}, "spec": spec}).problem.problems
+    assert len(problems) == 12
+    assert objects.refusals(spec) == set(problems)
+
+
+PIECES = [
+    "ghcr.io", "docker.io", "index.docker.io", "hub.docker.com", "localhost", "a", "B", "0", "*",
+    ".", "..", "-", "--", "_", "__", "/", "//", "/v1/", "/v2", ":", ":5000", "@", "?", "#", "%41",
+    "%2F", " ", "{", "[", "]", "[::1]", "::1", "https://", "http://", "HTTP://", "é", "\\", "'",
+]  # fmt: skip
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+        | st.sampled_from(TAKEN_REGISTRIES),
+        min_size=1,
+        max_size=60,
+        unique=True,
+    )
+)
+def test_the_crd_refuses_nothing_that_the_core_takes(objects, texts):
+    found = objects.refusals({**MINIMAL, "registries": texts})
+    refused = {int(re.findall(r"\d+", field)[-1]) for field, _ in found}
+    assert {texts[i]: refusal(texts[i]) for i in refused if not refusal(texts[i])} == {}
+
+
+def test_what_the_core_alone_refuses(objects):
+    assert objects.refusals({**MINIMAL, "registries": REFUSED_BY_CORE}) == set()
+
+
+def test_defaults_are_those_of_the_core(created):
+    spec = created(MINIMAL)["spec"]
+    assert spec["namespaces"] == {
+        "include": ["*"],
+        "exclude": [],
+        "matchLabels": {},
+        "matchExpressions": [],
+    }
+    assert (spec["serviceAccounts"], spec["attach"]) == ({"include": ["default"]}, "ServiceAccount")
+    assert parse({"spec": spec}).spec == parse({"spec": MINIMAL}).spec
+
+
+def test_a_later_versions_source_is_no_source(objects):
+    status, answer = objects.create({**MINIMAL, "source": {"ecr": {}}}, dry_run=True)
+    assert (status, "spec.source.ecr" in answer["message"]) == (400, True)
+
+
+def test_the_largest_object_is_within_the_budget_of_its_rules(objects):
+    label = "a" * 63
+    spec = {
+        "registries": [f"{i:02}.{'a' * 60}.example.com/{'b/' * 200}" for i in range(64)],
+        "source": {"dockerConfig": {"secretRef": {"name": "a" * 253, "key": "k" * 253}}},
+        "namespaces": {
+            "include": [f"{i:02}" + "*a" * 30 for i in range(64)],
+            "exclude": [f"{i:02}" + "a*" * 30 for i in range(64)],
+            "matchLabels": {f"{label[:-2]}{i:02}": label for i in range(16)},
+            "matchExpressions": [
+                {
+                    "key": f"k{i}",
+                    "operator": "In",
+                    "values": [f"{label[:-2]}{j:02}" for j in range(64)],
+                }
+                for i in range(16)
+            ],
+        },
+        "serviceAccounts": {"include": [f"{i:02}" + ".a*" * 83 for i in range(64)]},
+    }
+    assert objects.refusals(spec) == set()
+
+
+def test_the_status_fits_and_is_shown(objects, cluster, created):
+    obj = created(MINIMAL)
+    name = obj["metadata"]["name"]
+    failures = [Failure(f"team-{i}", "SecretNotOurs", "it is somebody else's") for i in range(12)]
+    given = gives("ghcr.io", expires=EPOCH)
+    obj["status"] = build(parse(obj), Tally(20, 8, failures), given, (), {}, EPOCH, refresh=EPOCH)
+    status, written = objects.request("PUT", f"{API}/{name}/status?fieldValidation=Strict", obj)
+    assert status == 200, written
+    assert written["status"] == obj["status"]
+    assert written["metadata"]["generation"] == obj["metadata"]["generation"]
+    shown = cluster.kubectl("get", "pcred", name).stdout.decode().splitlines()
+    assert shown[0].split() == ["NAME", "READY", "NAMESPACES", "EXPIRES", "AGE"]
+    assert shown[1].split()[:4] == [name, "False", "8/20", "2026-01-01T00:00:00Z"]
+    listed = cluster.kubectl("get", "regcred", "-o", "wide").stdout.decode()
+    assert "Expired" in listed

@@ -1,0 +1,167 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from regcred.core.merging import Loss
+from regcred.core.pcstatus import Failure, Tally, build, changed
+from regcred.core.pullcredential import parse
+from regcred.core.source import Fragment, SourceFailure, SourceReason
+from tests.support.operating import EPOCH, given, pullcredential
+
+NOW = EPOCH
+HOUR = timedelta(hours=1)
+ALL = Tally(3, 3)
+NONE = Tally(3, 0)
+MISSING = SourceFailure(SourceReason.MISSING, "Secret a/b does not exist", "make it")
+INVALID = parse({"metadata": {"name": "a", "generation": 7}, "spec": {}})
+
+
+def status(one=None, tally=ALL, source=None, losses=(), old=None, now=NOW, **more):
+    source = given("ghcr.io") if source is None else source
+    return build(one or pullcredential(), tally, source, losses, old or {}, now, **more)
+
+
+def condition(status, kind="Ready"):
+    (found,) = [each for each in status["conditions"] if each["type"] == kind]
+    return found["status"], found["reason"], found["message"]
+
+
+def test_all_is_well():
+    ends = NOW + 3 * HOUR
+    source = given("ghcr.io", "quay.io", expires=ends)
+    found = status(source=source, refresh=NOW + 2 * HOUR)
+    assert found == {
+        "observedGeneration": 1,
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Ready",
+                "message": "3 namespaces have the logins",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            },
+            {
+                "type": "Minted",
+                "status": "True",
+                "reason": "Minted",
+                "message": "2 registries",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            },
+        ],
+        "namespaces": {"desired": 3, "ready": 3, "failed": 0, "summary": "3/3"},
+        "failures": [],
+        "expiresAt": "2026-01-01T03:00:00Z",
+        "refreshAt": "2026-01-01T02:00:00Z",
+    }
+
+
+FAILURE = Failure("team-q", "SecretNotOurs", "it is somebody else's")
+LOSS = Loss("ghcr", "Conflict", "ghcr.io: another is older", "edit it")
+
+
+@pytest.mark.parametrize(
+    ("found", "ready"),
+    [
+        (status(tally=Tally()), ("True", "NoNamespaceSelected")),
+        (status(tally=Tally(3, 2)), ("False", "Progressing")),
+        (status(tally=Tally(3, 2, [FAILURE])), ("False", "NamespacesFailed")),
+        (status(losses=[LOSS]), ("False", "Conflict")),
+        (status(source=MISSING, tally=NONE), ("False", "SourceMissing")),
+        (status(source=MISSING, tally=Tally()), ("False", "SourceMissing")),
+        (status(source=MISSING, last=given("ghcr.io")), ("True", "Ready")),
+        (status(source=given("ghcr.io", expires=NOW)), ("False", "Expired")),
+        (
+            status(source=MISSING, last=given("ghcr.io", expires=NOW - HOUR)),
+            ("False", "Expired"),
+        ),
+        (status(source=MISSING, last=given("ghcr.io", expires=NOW + HOUR)), ("True", "Ready")),
+        (status(pullcredential(deleting=True)), ("False", "Deleting")),
+        (status(INVALID), ("False", "InvalidSpec")),
+    ],
+)
+def test_ready(found, ready):
+    assert condition(found)[:2] == ready
+
+
+def test_messages_name_what_mends_it():
+    assert condition(status(source=MISSING, tally=NONE))[2] == (
+        "Secret a/b does not exist; make it"
+    )
+    assert "spec.namespaces" in str(INVALID.problem.problems)
+    assert condition(status(INVALID))[2].startswith("PullCredential a: spec.source: source must")
+    found = condition(status(tally=Tally(1, 0, [FAILURE])))[2]
+    assert found == "1 of 1 namespace failed: team-q; team-q: it is somebody else's"
+    assert condition(status(losses=[LOSS, LOSS]))[2] == (
+        "ghcr.io: another is older; edit it (and 1 more)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "minted"),
+    [
+        (status(), ("True", "Minted", "1 registry")),
+        (
+            status(source=replace(given("ghcr.io"), left_out=("'x': it has no host",))),
+            ("True", "Minted", "1 registry; left out: 'x': it has no host"),
+        ),
+        (status(source=MISSING), ("False", "SourceMissing", "Secret a/b does not exist; make it")),
+        (
+            status(source=MISSING, last=given("ghcr.io")),
+            (
+                "False",
+                "SourceMissing",
+                "Secret a/b does not exist; make it; what it gave before stays",
+            ),
+        ),
+        (status(INVALID), ("Unknown", "InvalidSpec", "nobody knows what its source is")),
+        (
+            build(pullcredential(), NONE, None, (), {}, NOW),
+            ("Unknown", "Pending", "the source has not been asked yet"),
+        ),
+    ],
+)
+def test_minted(found, minted):
+    assert condition(found, "Minted") == minted
+
+
+def test_at_most_ten_failures_in_order():
+    failures = [Failure(f"ns-{i:02}", "Forbidden", "no") for i in reversed(range(25))]
+    found = status(tally=Tally(30, 5, failures))
+    assert [each["namespace"] for each in found["failures"]] == [f"ns-{i:02}" for i in range(10)]
+    assert found["namespaces"]["failed"] == 25
+    assert condition(found)[2].startswith(
+        "25 of 30 namespaces failed: ns-00, ns-01, ns-02 and 22 more; ns-00: no"
+    )
+
+
+def test_messages_do_not_grow_without_end():
+    found = status(tally=Tally(1, 0, [Failure("a", "Forbidden", "x" * 5000)]))
+    assert len(found["failures"][0]["message"]) == 1000
+    assert len(condition(found)[2]) == 1000
+
+
+def test_a_condition_keeps_the_time_at_which_it_came_about():
+    first = status()
+    later = status(old=first, now=NOW + HOUR)
+    assert later == first
+    assert not changed(first, later)
+    broken = status(tally=NONE, old=first, now=NOW + HOUR)
+    assert changed(first, broken)
+    times = [each["lastTransitionTime"] for each in broken["conditions"]]
+    assert times == ["2026-01-01T01:00:00Z", "2026-01-01T00:00:00Z"]
+
+
+def test_when_it_is_worth_writing():
+    first = status()
+    assert changed({}, first)
+    assert not changed(first, status(now=NOW + HOUR))
+    assert changed(first, status(replace(pullcredential(), generation=2)))
+    assert changed(first, status(tally=Tally(4, 4)))
+    assert changed(first, status(source=given("ghcr.io", expires=NOW + HOUR)))
+
+
+def test_a_fragment_tells_what_it_is():
+    assert isinstance(given("ghcr.io"), Fragment)

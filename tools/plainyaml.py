@@ -1,0 +1,34 @@
+"""The chart as plain YAML, for those who use kubectl alone: ``kubectl apply -k deploy``."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from cluster.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHART = CHECKOUT / "charts" / "regcred"
+DEPLOY = CHECKOUT / "deploy"
+
+NAMESPACE, RELEASE = "regcred-system", "regcred"
+
+_HEADER = """\
+# The Helm chart in charts/regcred with its default values, as `make chart` writes it: change the
+# chart, or patch this with kustomize.
+"""
+
+
+def plain(helm: Path) -> str:
+    """What Helm renders with the default values.
+
+    Args:
+        helm: the program.
+
+    Raises:
+        subprocess.CalledProcessError: it does not render.
+    """
+    command = [str(helm), "template", RELEASE, str(CHART), "--namespace", NAMESPACE]
+    return _HEADER + subprocess.run(command, check=True, capture_output=True, text=True).stdout
