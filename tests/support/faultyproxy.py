@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+#: aiohttp takes what we do on purpose for our mistakes.
+_SILENT = logging.getLogger("tests.faultyproxy")
+_SILENT.disabled = True
 _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "content-encoding", "transfer-encoding", "host", "te"}
 )
@@ -296,7 +300,8 @@ class FaultyProxy:
             timeout=aiohttp.ClientTimeout(total=None),
         )
         self._runner = web.ServerRunner(
-            web.Server(self._serve, access_log=None), shutdown_timeout=0.0
+            web.Server(self._serve, access_log=None, logger=_SILENT, handler_cancellation=True),
+            shutdown_timeout=0.0,
         )
         await self._runner.setup()
         await self._listen()

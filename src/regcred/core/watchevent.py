@@ -10,12 +10,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from regcred.core.errors import StreamBroken, api_error
+from regcred.core.errors import APIError, StreamBroken, api_error
 
 #: On the bookmark that ends a list that is sent as a watch (apimachinery's meta/v1/types.go).
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
-_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_CHANGES = ("ADDED", "MODIFIED", "DELETED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,13 @@ def read(line: bytes, *, doing: str) -> WatchEvent:
         said = json.loads(line)
         kind, thing = said["type"], said["object"]
         metadata = thing.get("metadata") or {}
-        if kind == "ERROR":
-            status = int(thing.get("code") or 0)
-        else:
-            version, name = metadata.get("resourceVersion"), metadata.get("name")
-            annotations = metadata.get("annotations") or {}
-            ends_list = annotations.get(INITIAL_EVENTS_END) == "true"
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        version, name = metadata.get("resourceVersion"), metadata.get("name")
+        ends_list = (metadata.get("annotations") or {}).get(INITIAL_EVENTS_END) == "true"
+        error = _error(thing, doing) if kind == "ERROR" else None
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, OverflowError):
         raise _garbage(doing) from None
-    if kind == "ERROR":
-        # Whoever reads on after an ERROR of whatever kind would miss what it stands for.
-        raise api_error(max(status, 400), thing, doing=doing, retry_after=_retry_after(thing))
+    if error is not None:
+        raise error  # of whatever kind: whoever reads on would miss what it stands for
     if not isinstance(version, str) or not version:
         raise _garbage(doing)
     if kind == "BOOKMARK":
@@ -102,7 +98,11 @@ def _garbage(doing: str) -> StreamBroken:
     )
 
 
-def _retry_after(status: dict[str, Any]) -> float | None:
-    details = status.get("details")
-    seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
-    return float(seconds) if isinstance(seconds, int) else None
+def _error(status: dict[str, Any], doing: str) -> APIError:
+    seconds = (status.get("details") or {}).get("retryAfterSeconds")
+    return api_error(
+        max(400, int(status.get("code") or 0)),
+        status,
+        doing=doing,
+        retry_after=float(seconds) if isinstance(seconds, int) else None,
+    )

@@ -104,7 +104,7 @@ class Watch(Generic[T]):
             ordinary; ``gone``, ``stale``, ``silent``, ``truncated``, ``garbage``, ``too-long``,
             ``busy``, ``failing``, ``refused``, ``unreachable`` and ``credential`` are troubles.
         events: how many came, by type: ``ADDED``, ``MODIFIED``, ``DELETED``, ``BOOKMARK``.
-        trouble: why nothing is heard just now; None while all is well.
+        trouble: why no watch is open just now; None while one is.
         heard: when the last event came, by `time.monotonic`.
     """
 
@@ -238,6 +238,7 @@ class Watch(Generic[T]):
             limits=Limits(seconds + chosen.silence, chosen.silence, chosen.line),
             doing=self._doing,
         ) as lines:
+            self.trouble = None
             async for line in lines:
                 event = watchevent.read(line, doing=self._doing)
                 heard = True
@@ -257,7 +258,7 @@ class Watch(Generic[T]):
     def _hear(self, kind: str, began: float) -> None:
         self.heard = time.monotonic()
         self.events[kind] += 1
-        self.trouble, self._mute = None, 0
+        self._mute = 0
         if self.heard - began >= _HEALTHY_SECONDS:
             self._failures = 0
 
