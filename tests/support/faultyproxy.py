@@ -207,7 +207,7 @@ class FaultyProxy:
         self._happened = threading.Condition(self._lock)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._open: set[asyncio.Transport] = set()
+        self._events: list[threading.Event] = []
         self.seen: list[Seen] = []
         self.port = 0
 
@@ -217,6 +217,8 @@ class FaultyProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for event in self._events:
+            event.set()
         self._do(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -252,6 +254,16 @@ class FaultyProxy:
         with self._lock:
             self._rules.append(_Rule(match, fault, times))
 
+    def pending(self) -> list[Fault]:
+        """Faults that have not struck as often as they were to."""
+        with self._lock:
+            return [rule.fault for rule in self._rules if rule.left]
+
+    def event(self) -> threading.Event:
+        """One for `Delay`, which is set at the latest when the proxy ends."""
+        self._events.append(threading.Event())
+        return self._events[-1]
+
     def clear(self) -> None:
         """No more faults. What is silent stays so."""
         with self._lock:
@@ -259,7 +271,7 @@ class FaultyProxy:
 
     def cut(self) -> None:
         """Reset every connection."""
-        self._loop.call_soon_threadsafe(lambda: [each.abort() for each in list(self._open)])
+        self._loop.call_soon_threadsafe(self._abort_all)
 
     def stop_listening(self) -> None:
         """Refuse connections, and reset those that are there."""
@@ -299,10 +311,10 @@ class FaultyProxy:
             auto_decompress=True,
             timeout=aiohttp.ClientTimeout(total=None),
         )
-        self._runner = web.ServerRunner(
-            web.Server(self._serve, access_log=None, logger=_SILENT, handler_cancellation=True),
-            shutdown_timeout=0.0,
+        self._server = web.Server(
+            self._serve, access_log=None, logger=_SILENT, handler_cancellation=True
         )
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.0)
         await self._runner.setup()
         await self._listen()
 
@@ -312,10 +324,15 @@ class FaultyProxy:
         self.port = self._runner.addresses[-1][1]
 
     async def _stop(self) -> None:
-        for each in list(self._open):
-            each.abort()
+        self._abort_all()
         await self._runner.cleanup()
         await self._session.close()
+
+    def _abort_all(self) -> None:
+        for connection in self._server.connections:
+            transport = connection.transport
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
 
     def _faults(self, seen: Seen) -> list[Fault]:
         """What is to be done to a request: the first rule that fits of each kind."""
@@ -339,14 +356,12 @@ class FaultyProxy:
         )
         transport = request.transport
         assert isinstance(transport, asyncio.Transport)
-        self._open.add(transport)
         try:
             return await self._answer(request, seen, self._faults(seen), transport)
         except (ConnectionError, aiohttp.ClientError):
             transport.abort()
             raise
         finally:
-            self._open.discard(transport)
             with self._happened:
                 seen.over.set()
                 self._happened.notify_all()

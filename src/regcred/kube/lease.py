@@ -138,18 +138,15 @@ class Lease:
         renewal = asyncio.create_task(self._renew())
         try:
             await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            # The lease is kept while the work comes to its end.
             finished = work.done()
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({work})
-            held = not renewal.done()
-            renewal.cancel()
-            await asyncio.wait({renewal})
-        if not held:
-            self.lost += 1
-            renewal.result()
+            if renewal.done():
+                self.lost += 1
+                renewal.result()
+        finally:
+            try:
+                await _ended(work)  # the lease is kept while the work comes to its end
+            finally:
+                await _ended(renewal)
         if work.cancelled():
             return False
         error = work.exception()
@@ -251,6 +248,19 @@ class Lease:
                         self._take_in(await self._update(spec), self._clock())
                     except Conflict:  # a renewal that we gave up has arrived
                         await self._look()
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    """Cancel a task and wait for its end, whoever cancels us meanwhile."""
+    task.cancel()
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 def _time_of_day() -> str:
