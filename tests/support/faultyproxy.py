@@ -326,7 +326,13 @@ class FaultyProxy:
     async def _stop(self) -> None:
         self._abort_all()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._session.close()
+        for _ in range(10):  # TLS connections say good-bye after close() has returned
+            await asyncio.sleep(0)
 
     def _abort_all(self) -> None:
         for connection in self._server.connections:

@@ -148,11 +148,11 @@ class StreamBroken(ClusterUnreachable):
 
     Args:
         message: as in `RegcredError`.
-        kind: one word, for metrics: ``silent``, ``truncated``, ``garbage`` or ``too-long``.
+        kind: one word, for metrics: ``silent``, ``truncated``, ``garbage``, ``too-long``, ``stale``.
         hint: as in `RegcredError`.
     """
 
-    def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
+    def __init__(self, message: str, *, kind: str = "truncated", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
 

@@ -22,8 +22,7 @@ def test_lines_are_the_same_however_they_are_cut(text, cuts):
 def test_a_line_that_is_too_long(pieces):
     lines = Lines(10)
     with pytest.raises(StreamBroken) as caught:
-        for piece in pieces:
-            lines.feed(piece)
+        list(map(lines.feed, pieces))
     assert caught.value.kind == "too-long"
 
 
