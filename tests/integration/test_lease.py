@@ -20,7 +20,11 @@ from regcred.kube.config import load
 from regcred.kube.lease import Lease
 from regcred.kube.resources import LEASES, SECRETS
 from tests.support.candidate import LEASE, TARGET, TIMING
-from tests.support.faultyproxy import Answer, FaultyProxy, writes
+from tests.support.faults import (
+    Answer,
+    writes,
+)
+from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import Mirror
 
 #: Nothing in a test takes as long: what happens has another cause.

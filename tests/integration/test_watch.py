@@ -17,15 +17,15 @@ from regcred.kube.client import Client
 from regcred.kube.config import Auth, load
 from regcred.kube.resources import NAMESPACES, SECRETS, SERVICEACCOUNTS
 from regcred.kube.watch import Watch, WatchSettings
-from tests.support.faultyproxy import (
+from tests.support.faults import (
     Answer,
     Delay,
-    FaultyProxy,
     Rewrite,
     both,
     lists,
     watches,
 )
+from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import QUICK, Mirror
 
 

@@ -13,13 +13,12 @@ from regcred.core.errors import StreamBroken
 from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.kube.resources import SECRETS
-from tests.support.faultyproxy import (
+from tests.support.faults import (
     Answer,
     Close,
     Cut,
     Delay,
     Drop,
-    FaultyProxy,
     Inject,
     Rewrite,
     Silence,
@@ -28,6 +27,7 @@ from tests.support.faultyproxy import (
     lists,
     watches,
 )
+from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import QUICK, Mirror
 
 OBJECTS = 6
