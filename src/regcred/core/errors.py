@@ -148,7 +148,8 @@ class StreamBroken(ClusterUnreachable):
 
     Args:
         message: as in `RegcredError`.
-        kind: one word, for metrics: ``silent``, ``truncated``, ``garbage``, ``too-long``, ``stale``.
+        kind: one word, for metrics: ``silent``, ``truncated``, ``garbage``, ``too-long`` or
+            ``stale``.
         hint: as in `RegcredError`.
     """
 
