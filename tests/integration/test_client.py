@@ -76,6 +76,31 @@ class TestVerbs:
         await client.delete(SECRETS, "s", namespace, dry_run=True)
         assert [s["metadata"] for s in await client.list(SECRETS, namespace)] == [made["metadata"]]
 
+    @pytest.mark.parametrize("verb", ["apply", "json_patch", "merge_patch"])
+    async def test_the_status_is_written_apart(self, client, namespace, verb):
+        message = f"said by {verb}"
+        condition = {
+            "type": "Tested",
+            "status": "True",
+            "reason": "R",
+            "message": message,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        status = {"status": {"conditions": [condition]}}
+        if verb == "apply":
+            obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+            made = await client.apply(
+                NAMESPACES, obj | status, field_manager="tests", subresource="status"
+            )
+        elif verb == "json_patch":
+            add = [{"op": "add", "path": "/status/conditions", "value": [condition]}]
+            made = await client.json_patch(NAMESPACES, namespace, None, add, subresource="status")
+        else:
+            made = await client.merge_patch(
+                NAMESPACES, namespace, None, status, subresource="status"
+            )
+        assert made["status"]["conditions"][0]["message"] == message
+
     async def test_patches(self, client, namespace):
         await client.create(SECRETS, secret("s", data={"a": "aGk="}), namespace)
         merged = await client.merge_patch(SECRETS, "s", namespace, {"data": {"b": "aGk="}})

@@ -1,4 +1,4 @@
-"""When to ask a registry again that has too much to do, or fails.
+"""When to ask again who has too much to do, or fails: a registry, or the API server.
 
 ``Retry-After``: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 """
@@ -31,6 +31,19 @@ def pause(
     least = _PAUSES[tries] * (1 + _SPREAD * chance)
     asked = _seconds(retry_after, now)
     return least if asked is None else max(asked, _PAUSES[0] * chance)
+
+
+def growing(failures: int, *, first: float, longest: float, chance: float) -> float:
+    """Seconds to wait after so many failures in a row; each time twice as long.
+
+    Args:
+        failures: 1 or more.
+        first: seconds after the first one, at most.
+        longest: seconds after however many, at most.
+        chance: random, from 0 to 1: those who failed together come back apart.
+    """
+    most = min(longest, first * 2.0 ** min(failures - 1, 32))
+    return most * (1 + chance) / 2
 
 
 def _seconds(retry_after: str, now: datetime) -> float | None:

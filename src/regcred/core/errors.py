@@ -17,6 +17,7 @@ The tree::
     ├── NotOurs                     the object belongs to somebody else
     ├── Unreachable                 exit code 3: cluster or registry not reachable
     │   ├── ClusterUnreachable
+    │   │   └── StreamBroken        a watch that began well ends in the wrong way
     │   └── RegistryUnreachable
     ├── RegistryRefused             the registry answered, and the answer is no
     │   ├── BadCredentials          it does not know this username and password
@@ -25,6 +26,7 @@ The tree::
     │   ├── RegistryFailing         it has failed itself
     │   └── RegistryProtocolError   it does not speak the Distribution protocol
     ├── TimedOut                    something awaited did not come in the time given
+    ├── NotLeader                   another replica may be at work: nothing is written
     └── APIError                    the Kubernetes API server answered with a failure Status
         ├── BadRequest      400
         ├── Unauthorized    401     exit code 3: the cluster does not let us in
@@ -158,6 +160,21 @@ class ClusterUnreachable(Unreachable):
     """The Kubernetes API server did not answer (DNS, TCP, TLS or time-out)."""
 
 
+class StreamBroken(ClusterUnreachable):
+    """A watch that the API server had begun to answer ends in the wrong way.
+
+    Args:
+        message: as in `RegcredError`.
+        kind: one word, for metrics: ``silent``, ``truncated``, ``garbage``, ``too-long`` or
+            ``stale``.
+        hint: as in `RegcredError`.
+    """
+
+    def __init__(self, message: str, *, kind: str = "truncated", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+
+
 class RegistryUnreachable(Unreachable):
     """The registry or its token service did not answer (DNS, TCP, TLS or time-out)."""
 
@@ -188,6 +205,10 @@ class RegistryProtocolError(RegistryRefused):
 
 class TimedOut(RegcredError):
     """Something that was awaited did not come within the time given."""
+
+
+class NotLeader(RegcredError):
+    """This process does not hold the lease, or not surely: a write is not sent."""
 
 
 class APIError(RegcredError):

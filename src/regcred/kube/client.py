@@ -15,9 +15,11 @@ from regcred.core.errors import Gone
 from regcred.kube.transport import JSON, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from regcred.kube.config import ClusterConfig
+    from regcred.kube.linestream import Limits, LineStream
     from regcred.kube.resources import Resource
 
 JSON_PATCH = "application/json-patch+json"
@@ -43,12 +45,19 @@ class Client:
         config: from `regcred.kube.config.load`.
         user_agent: the ``User-Agent`` header.
         timeout: seconds that one request may take, connecting included.
+        fence: called right before each write is sent, also when it is sent again; raises when it
+            must not be. What it raises comes out of the method.
     """
 
     def __init__(
-        self, config: ClusterConfig, *, user_agent: str = _USER_AGENT, timeout: float = 30.0
+        self,
+        config: ClusterConfig,
+        *,
+        user_agent: str = _USER_AGENT,
+        timeout: float = 30.0,
+        fence: Callable[[], None] | None = None,
     ) -> None:
-        self._transport = Transport(config, user_agent=user_agent, timeout=timeout)
+        self._transport = Transport(config, user_agent=user_agent, timeout=timeout, fence=fence)
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -181,6 +190,7 @@ class Client:
         field_manager: str,
         force: bool = False,
         dry_run: bool = False,
+        subresource: str = "",
     ) -> dict[str, Any]:
         """Server-side apply: make the fields in ``obj`` so, and own them.
 
@@ -191,14 +201,15 @@ class Client:
             field_manager: who is to own the fields.
             force: take over fields that somebody else owns; else that is a `Conflict`.
             dry_run: have the server check it without keeping it.
+            subresource: change only this part of the object, e.g. ``status``.
 
         Returns:
             The object as the server has it now.
         """
         query = _write_query(dry_run, field_manager) | ({"force": "true"} if force else {})
-        return await self._patch(
-            resource, str(obj["metadata"]["name"]), namespace, obj, APPLY_PATCH, query, "apply"
-        )
+        name = str(obj["metadata"]["name"])
+        where = resource, name, namespace, subresource
+        return await self._patch(where, obj, APPLY_PATCH, query, "apply")
 
     async def json_patch(
         self,
@@ -209,6 +220,7 @@ class Client:
         *,
         dry_run: bool = False,
         field_manager: str = "regcred",
+        subresource: str = "",
     ) -> dict[str, Any]:
         """Change an object by a JSON Patch (RFC 6902).
 
@@ -219,12 +231,14 @@ class Client:
             patch: the operations.
             dry_run: have the server check it without keeping it.
             field_manager: who is to own the fields.
+            subresource: change only this part of the object, e.g. ``status``.
 
         Returns:
             The object as the server has it now.
         """
         query = _write_query(dry_run, field_manager)
-        return await self._patch(resource, name, namespace, patch, JSON_PATCH, query, "patch")
+        where = resource, name, namespace, subresource
+        return await self._patch(where, patch, JSON_PATCH, query, "patch")
 
     async def merge_patch(
         self,
@@ -235,13 +249,15 @@ class Client:
         *,
         dry_run: bool = False,
         field_manager: str = "regcred",
+        subresource: str = "",
     ) -> dict[str, Any]:
         """Change an object by a JSON Merge Patch (RFC 7386): lists are replaced whole.
 
         Args and returns as for `json_patch`; the patch is one object.
         """
         query = _write_query(dry_run, field_manager)
-        return await self._patch(resource, name, namespace, patch, MERGE_PATCH, query, "patch")
+        where = resource, name, namespace, subresource
+        return await self._patch(where, patch, MERGE_PATCH, query, "patch")
 
     async def delete(
         self,
@@ -276,6 +292,15 @@ class Client:
             body=options,
             doing=f"delete {resource.describe(namespace, name)}",
         )
+
+    def stream(
+        self, path: str, *, query: Mapping[str, str], accept: str, limits: Limits, doing: str
+    ) -> AbstractAsyncContextManager[LineStream]:
+        """A request whose answer has no end of its own, such as a watch; its lines as they come.
+
+        Arguments and errors are those of `Transport.stream`.
+        """
+        return self._transport.stream(path, query=query, accept=accept, limits=limits, doing=doing)
 
     async def request(
         self,
@@ -314,21 +339,20 @@ class Client:
 
     async def _patch(
         self,
-        resource: Resource,
-        name: str,
-        namespace: str | None,
+        where: tuple[Resource, str, str | None, str],
         patch: Any,
         content_type: str,
         query: Mapping[str, str],
         verb: str,
     ) -> dict[str, Any]:
+        resource, name, namespace, subresource = where
         return await self.request(
             "PATCH",
-            resource.path(namespace, name),
+            resource.path(namespace, name, subresource),
             query=query,
             body=patch,
             content_type=content_type,
-            doing=f"{verb} {resource.describe(namespace, name)}",
+            doing=f"{verb} {resource.describe(namespace, name, subresource)}",
         )
 
 

@@ -35,12 +35,15 @@ class Resource:
         """``apiVersion`` of an object: ``v1`` or ``apps/v1``."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        """The URL path of one object, or of the collection.
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str = ""
+    ) -> str:
+        """The URL path of one object, of a part of it, or of the collection.
 
         Args:
             namespace: the namespace; None for all namespaces, or for what has none.
             name: the object's name; None for the collection.
+            subresource: of the object, e.g. ``status``; empty for the object itself.
 
         Raises:
             UsageError: a namespace or name is empty, or could point at another URL.
@@ -52,11 +55,17 @@ class Resource:
             elif name is not None:
                 raise UsageError(f"{self.plural}/{name} needs a namespace")
         path = f"{path}/{self.plural}"
-        return path if name is None else f"{path}/{_segment(name, self.kind)}"
+        if name is None:
+            return path
+        path = f"{path}/{_segment(name, self.kind)}"
+        return f"{path}/{_segment(subresource, 'subresource')}" if subresource else path
 
-    def describe(self, namespace: str | None = None, name: str | None = None) -> str:
+    def describe(
+        self, namespace: str | None = None, name: str | None = None, subresource: str = ""
+    ) -> str:
         """The object or collection in words, for messages; an empty name is one to be made up."""
         what = f"{self.plural}/{name}" if name else self.plural
+        what += f"/{subresource}" if subresource else ""
         if not self.namespaced:
             return what
         return f"{what} in all namespaces" if namespace is None else f"{what} in {namespace!r}"
@@ -93,4 +102,8 @@ SELFSUBJECTACCESSREVIEWS = Resource(
     "selfsubjectaccessreviews",
     "SelfSubjectAccessReview",
     namespaced=False,
+)
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
+PULLCREDENTIALS = Resource(
+    "regcred.dev", "v1alpha1", "pullcredentials", "PullCredential", namespaced=False
 )

@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
 
 from regcred.core.errors import APIError, ClusterUnreachable, api_error
-from regcred.kube import failures, tls
+from regcred.kube import failures, sending, tls
 from regcred.kube.auth import Authenticator, Proof
+from regcred.kube.linestream import Limits, LineStream
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from regcred.kube.config import ClusterConfig
 
@@ -36,8 +38,8 @@ _RETRIES_ASKED_FOR = 10
 _LONGEST_PAUSE_SECONDS = 60.0
 #: Pauses before a read that met a failing server is tried again.
 _READ_PAUSES_SECONDS = (0.2, 0.8)
-#: What a header's name may hold of the key of an ``as-user-extra``, besides letters and digits.
-_TOKEN_CHARACTERS = "!#$&'*+-.^_`|~"  # noqa: S105
+#: More than any Status has.
+_STATUS_BYTES = 1 << 20
 
 
 class Transport:
@@ -47,13 +49,23 @@ class Transport:
         config: from `regcred.kube.config.load`.
         user_agent: the ``User-Agent`` header.
         timeout: seconds that one try of a request may take, connecting included.
+        fence: called right before a request is sent that may change something, each time that it
+            is; raises when it must not be.
     """
 
-    def __init__(self, config: ClusterConfig, *, user_agent: str, timeout: float) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        *,
+        user_agent: str,
+        timeout: float,
+        fence: Callable[[], None] | None = None,
+    ) -> None:
         self._config = config
         self._timeout = timeout
         self._connect_timeout = min(_CONNECT_SECONDS, timeout)
-        self._headers = _headers(config, user_agent)
+        self._headers = sending.headers(config, user_agent)
+        self._request_class = aiohttp.ClientRequest if fence is None else sending.fenced(fence)
         self._session: aiohttp.ClientSession | None = None
         self._authenticator = Authenticator(config)
         self._trust: tuple[Proof, ssl.SSLContext] | None = None
@@ -69,6 +81,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
+            request_class=self._request_class,
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect_timeout),
         )
 
@@ -106,10 +119,7 @@ class Transport:
             ClusterUnreachable: nothing answers, or something that is no API server.
             CredentialHelperFailed: there is no credential to send.
         """
-        parameters = urlencode([item for item in query.items() if item[1]])
-        url = URL(
-            f"{self._config.server}{path}{'?' if parameters else ''}{parameters}", encoded=True
-        )
+        url = self._url(path, query)
         headers = {"Accept": accept}
         data = None
         if body is not None:
@@ -134,13 +144,91 @@ class Transport:
         answer = self._decode(status, received, raw)
         if status < 400:
             return answer, None
-        return answer, api_error(
-            status,
-            answer,
-            doing=doing,
-            hint=failures.hint(status, answer, self._config, proof, now),
-            retry_after=_retry_after(received),
+        return answer, self._error(status, received, answer, proof, doing)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        accept: str = JSON,
+        limits: Limits,
+        doing: str,
+    ) -> AsyncIterator[LineStream]:
+        """The lines of an answer that has no end of its own, read as they come.
+
+        Nothing is tried again but once for a new credential: when is for the caller to say.
+
+        Args:
+            path: as for `exchange`.
+            query: as for `exchange`.
+            accept: as for `exchange`.
+            limits: what counts as broken.
+            doing: as for `exchange`.
+
+        Yields:
+            The lines; the connection is closed at the end of the block.
+
+        Raises:
+            APIError: the answer is a failure.
+            ClusterUnreachable: as for `exchange`.
+            CredentialHelperFailed: as for `exchange`.
+        """
+        url = self._url(path, query)
+        # Compressed, events would come in lumps from some proxies.
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        now = time.time()
+        proof = await self._authenticator.current(now)
+        response = await self._begin(url, headers, proof, limits)
+        if response.status == 401:
+            other = await self._after_refusal(response, proof, now)
+            if other is not None:
+                proof, response = other, await self._begin(url, headers, other, limits)
+        try:
+            status, received = response.status, response.headers
+            if status >= 400 or _kind(received) != JSON:
+                try:
+                    raw = await response.content.read(_STATUS_BYTES)
+                except (aiohttp.ClientError, OSError) as error:
+                    raise self._failure(error) from None
+                answer = self._decode(status, received, raw if status >= 400 else b"")
+                raise self._error(status, received, answer, proof, doing)
+            yield LineStream(response.content, limits, doing)
+        finally:
+            response.close()
+
+    async def _after_refusal(
+        self, response: aiohttp.ClientResponse, used: Proof, now: float
+    ) -> Proof | None:
+        """Another credential, and the refusal closed; None where there is no other."""
+        try:
+            other = await self._authenticator.after_refusal(used, now)
+        except BaseException:
+            response.close()
+            raise
+        if other is not None:
+            response.close()
+        return other
+
+    async def _begin(
+        self, url: URL, headers: dict[str, str], proof: Proof, limits: Limits
+    ) -> aiohttp.ClientResponse:
+        """An answer of which the head has come."""
+        if proof.authorization:
+            headers["Authorization"] = proof.authorization
+        # Outside the try: what goes wrong here is no failure of the server.
+        session, trust = self._usable(), self._trusted(url, proof)
+        timeout = aiohttp.ClientTimeout(
+            total=limits.seconds, sock_connect=self._connect_timeout, sock_read=limits.silence
         )
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await session.get(
+                    url, headers=headers, ssl=trust, timeout=timeout, **self._options
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
 
     async def _send(
         self,
@@ -150,12 +238,9 @@ class Transport:
         data: bytes | None,
         proof: Proof,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        if self._session is None:
-            raise RuntimeError("the client is used outside its 'async with'")
-        # Outside the try: what goes wrong here is no failure of the server.
-        trust = self._context(proof) if url.scheme == "https" else True
+        session, trust = self._usable(), self._trusted(url, proof)
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 url,
                 headers=headers,
@@ -164,20 +249,55 @@ class Transport:
                 **self._options,
             ) as response:
                 return response.status, response.headers, await response.read()
-        except aiohttp.ClientHttpProxyError as error:
-            raise ClusterUnreachable(
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+
+    def _usable(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the client is used outside its 'async with'")
+        return self._session
+
+    def _url(self, path: str, query: Mapping[str, str]) -> URL:
+        parameters = urlencode([item for item in query.items() if item[1]])
+        return URL(
+            f"{self._config.server}{path}{'?' if parameters else ''}{parameters}", encoded=True
+        )
+
+    def _failure(self, error: Exception) -> ClusterUnreachable:
+        """No answer, in words."""
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return ClusterUnreachable(
                 f"the proxy on the way to {self._config.server} answers HTTP {error.status}",
                 hint="it wants user and password in the proxy's URL" if error.status == 407 else "",
-            ) from None
-        except aiohttp.ClientProxyConnectionError as error:
-            raise ClusterUnreachable(
+            )
+        if isinstance(error, aiohttp.ClientProxyConnectionError):
+            return ClusterUnreachable(
                 f"cannot reach the proxy on the way to {self._config.server}:"
                 f" {failures.reason(error.os_error, self._connect_timeout)}"
-            ) from None
-        except aiohttp.ConnectionTimeoutError as error:
-            raise failures.unreachable(error, self._config, self._connect_timeout) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise failures.unreachable(_cause(error), self._config, self._timeout) from None
+            )
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return failures.unreachable(error, self._config, self._connect_timeout)
+        return failures.unreachable(_cause(error), self._config, self._timeout)
+
+    def _error(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        answer: dict[str, Any],
+        proof: Proof,
+        doing: str,
+    ) -> APIError:
+        """The failure that a server has answered."""
+        return api_error(
+            status,
+            answer,
+            doing=doing,
+            hint=failures.hint(status, answer, self._config, proof, time.time()),
+            retry_after=_retry_after(headers),
+        )
+
+    def _trusted(self, url: URL, proof: Proof) -> ssl.SSLContext | bool:
+        return self._context(proof) if url.scheme == "https" else True
 
     def _context(self, proof: Proof) -> ssl.SSLContext:
         """TLS settings for a proof; a new one, and so new connections, for a new certificate."""
@@ -187,7 +307,7 @@ class Transport:
 
     def _decode(self, status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         """The JSON object in an answer; ``{}`` for a failure that brings no Status."""
-        kind = headers.get("Content-Type", "").partition(";")[0].strip()
+        kind = _kind(headers)
         answer: Any = None
         if kind == JSON:
             try:
@@ -207,23 +327,8 @@ class Transport:
         return answer
 
 
-def _headers(config: ClusterConfig, user_agent: str) -> list[tuple[str, str]]:
-    """What every request carries."""
-    headers = [("User-Agent", user_agent)]
-    if config.disable_compression:
-        headers.append(("Accept-Encoding", "identity"))
-    if config.impersonation:
-        who = config.impersonation
-        headers.append(("Impersonate-User", who.user))
-        if who.uid:
-            headers.append(("Impersonate-Uid", who.uid))
-        headers += [("Impersonate-Group", group) for group in who.groups]
-        headers += [
-            (f"Impersonate-Extra-{quote(key, safe=_TOKEN_CHARACTERS)}", value)
-            for key, values in who.extra.items()
-            for value in values
-        ]
-    return headers
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip()
 
 
 def _cause(error: Exception) -> BaseException:

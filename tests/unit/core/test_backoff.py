@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from regcred.core.backoff import pause
+from regcred.core.backoff import growing, pause
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -42,3 +42,11 @@ def test_those_refused_together_come_back_apart():
 )
 def test_retry_after_is_honoured(said, seconds):
     assert wait(retry_after=said) == seconds
+
+
+def test_pauses_double_up_to_the_longest():
+    def seconds(failures, chance):
+        return growing(failures, first=0.2, longest=1.0, chance=chance)
+
+    assert [seconds(n, 1.0) for n in (1, 2, 3, 4, 10_000)] == [0.2, 0.4, 0.8, 1.0, 1.0]
+    assert [seconds(n, 0.0) for n in (1, 2, 3, 4, 10_000)] == [0.1, 0.2, 0.4, 0.5, 0.5]

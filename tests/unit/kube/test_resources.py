@@ -1,7 +1,7 @@
 import pytest
 
 from regcred.core.errors import UsageError
-from regcred.kube.resources import DEPLOYMENTS, NAMESPACES, SECRETS
+from regcred.kube.resources import DEPLOYMENTS, LEASES, NAMESPACES, PULLCREDENTIALS, SECRETS
 
 
 def test_paths():
@@ -10,7 +10,16 @@ def test_paths():
     assert SECRETS.path("ns", "a b") == "/api/v1/namespaces/ns/secrets/a%20b"
     assert DEPLOYMENTS.path("ns", "d") == "/apis/apps/v1/namespaces/ns/deployments/d"
     assert NAMESPACES.path(name="ns") == "/api/v1/namespaces/ns"
+    assert LEASES.path("ns", "l") == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/l"
     assert DEPLOYMENTS.api_version == "apps/v1"
+
+
+def test_a_part_of_an_object():
+    path = "/apis/regcred.dev/v1alpha1/pullcredentials/p/status"
+    assert PULLCREDENTIALS.path(name="p", subresource="status") == path
+    assert PULLCREDENTIALS.describe(name="p", subresource="status") == "pullcredentials/p/status"
+    with pytest.raises(UsageError):
+        PULLCREDENTIALS.path(name="p", subresource="../q")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a%2fb"])
