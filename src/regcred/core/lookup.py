@@ -132,9 +132,11 @@ class _Explain:
         """Why kubelet gives up, where a Secret does not decode: the image's own entry first."""
         usable = next((c for c in self._found.candidates if not c.useless), None)
         lost = f"not {_named(usable)}" if usable else f"none for {self._image.name}"
-        for broken in sorted(self._keyring.broken, key=lambda b: not b.may_concern(self._image)):
+        in_order = sorted(self._keyring.broken, key=lambda b: not b.may_concern(self._image))
+        for at, broken in enumerate(in_order):
             message, hint = broken.error.message, broken.error.hint
-            if broken.may_concern(self._image):
+            # Where there is no other login to keep kubelet from, it is no shadow that one casts.
+            if broken.may_concern(self._image) or (at == 0 and not usable):
                 yield Problem(Reason.SECRET_MALFORMED, message, hint, broken.source)
             else:
                 yield Problem(Reason.SHADOWED, f"{message}, and {lost} either", hint, broken.source)
