@@ -135,11 +135,12 @@ class _Explain:
         in_order = sorted(self._keyring.broken, key=lambda b: not b.may_concern(self._image))
         for at, broken in enumerate(in_order):
             message, hint = broken.error.message, broken.error.hint
-            # Where there is no other login to keep kubelet from, it is no shadow that one casts.
-            if broken.may_concern(self._image) or (at == 0 and not usable):
-                yield Problem(Reason.SECRET_MALFORMED, message, hint, broken.source)
-            else:
-                yield Problem(Reason.SHADOWED, f"{message}, and {lost} either", hint, broken.source)
+            reason = Reason.SECRET_MALFORMED
+            if not broken.may_concern(self._image):
+                message = f"{message}, and {lost} either"
+                # Where there is no login to keep kubelet from, it casts no shadow.
+                reason = Reason.SHADOWED if usable or at else reason
+            yield Problem(reason, message, hint, broken.source)
 
     def no_login(self) -> Iterator[Problem]:
         """Why no candidate is usable."""
