@@ -63,6 +63,7 @@ def stage(
     elsewhere=(),
     kept=(),
     fixed=(),
+    ends=(),
     times=(),
     last=None,
     unread=(),
@@ -88,6 +89,7 @@ def stage(
         probe: whether the registry is asked.
         others: names of Secrets that lie beside.
         kept: name → ``login`` or ``operator``.
+        ends: name → when its logins end, by regcred's mark.
         fixed: names of Secrets that nothing can be merged into.
         times: name → (created, changed).
         last: kubelet's last try.
@@ -159,6 +161,7 @@ def stage(
                 *times.get(name, (None, None)),
                 kept_by=kept.get(name, ""),
                 is_fixed=name in fixed,
+                expires=dict(ends).get(name),
             )
             for name in names
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regcred.core.cause import Evidence
-from regcred.core.expiry import expires
+from regcred.core.expiry import expires, is_access_token
 from regcred.core.problem import Reason, listed
 from regcred.core.registrykey import display
 from regcred.core.verdict import Outcome
@@ -124,7 +124,8 @@ def _secret(secret: SecretFacts, namespace: str) -> Iterator[Evidence]:
         later = secret.changed if secret.changed != secret.created else None
         changed = f", changed at {moment(later)}" if later else ""
         kept = f", kept by regcred ({secret.kept_by})" if secret.kept_by else ""
-        yield Evidence(f"exists{made}{changed}{kept}", source)
+        ends = f", its logins end at {moment(secret.expires)}" if secret.expires else ""
+        yield Evidence(f"exists{made}{changed}{kept}{ends}", source)
 
 
 def _logins(facts: Facts) -> Iterator[Evidence]:
@@ -136,6 +137,8 @@ def _logins(facts: Facts) -> Iterator[Evidence]:
         else:
             said = f"user {candidate.credential.user}"
             ends = expires(candidate.credential.password)
+            if is_access_token(candidate.credential.username, candidate.credential.password):
+                said += ", an access token of Google: it lasts an hour, and does not say from when"
             if ends:
                 said += f", expires at {moment(ends)}"
                 said += " (it has expired)" if ends <= facts.now else ""

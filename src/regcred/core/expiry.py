@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from regcred.core.credential import Password
 
 _MAX_LENGTH = 64 * 1024
+_GOOGLE_USER = "oauth2accesstoken"
+_GOOGLE_TOKEN = "ya29."  # noqa: S105 - how all of them begin
 
 
 def expires(password: Password) -> datetime | None:
@@ -29,6 +31,14 @@ def expires(password: Password) -> datetime | None:
     if len(parts) == 3:
         return _moment(_decoded(parts[1].replace("-", "+").replace("_", "/")), "exp")
     return _moment(_decoded(text), "expiration")
+
+
+def is_access_token(username: str, password: Password) -> bool:
+    """Whether it is an access token of Google, which lasts an hour and does not say until when.
+
+    Source: https://cloud.google.com/artifact-registry/docs/docker/authentication#token
+    """
+    return username == _GOOGLE_USER or password.reveal().startswith(_GOOGLE_TOKEN)
 
 
 def _decoded(text: str) -> Any:

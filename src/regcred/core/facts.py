@@ -47,6 +47,7 @@ class SecretFacts:
         created: when it was made.
         changed: when its content was last written, as far as its managed fields say.
         kept_by: ``login``, ``operator``, or empty for a Secret that regcred does not keep.
+        expires: when its logins end, as regcred's own mark says.
         is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
     """
 
@@ -56,6 +57,7 @@ class SecretFacts:
     changed: datetime | None = None
     kept_by: str = ""
     is_fixed: bool = False
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

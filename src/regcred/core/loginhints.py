@@ -164,9 +164,7 @@ class Hints:
         return listed and secret is not None and not secret.brought
 
     def _without(self, secret: PullSecret) -> str:
-        """Out of the way with what spoils the other Secrets; where there are none, a login."""
-        if not any(each.data for each in self._own.secrets if each is not secret):
-            return self.login(Reason.SECRET_MALFORMED, secret.source)
+        """Out of the way with what spoils the other Secrets."""
         mends, said = remedies.without(self._namespace, secret.name, secret.kept_by)
         return remedies.in_one(mends, said)
 

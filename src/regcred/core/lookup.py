@@ -132,12 +132,15 @@ class _Explain:
         """Why kubelet gives up, where a Secret does not decode: the image's own entry first."""
         usable = next((c for c in self._found.candidates if not c.useless), None)
         lost = f"not {_named(usable)}" if usable else f"none for {self._image.name}"
-        for broken in sorted(self._keyring.broken, key=lambda b: not b.may_concern(self._image)):
+        in_order = sorted(self._keyring.broken, key=lambda b: not b.may_concern(self._image))
+        for at, broken in enumerate(in_order):
             message, hint = broken.error.message, broken.error.hint
-            if broken.may_concern(self._image):
-                yield Problem(Reason.SECRET_MALFORMED, message, hint, broken.source)
-            else:
-                yield Problem(Reason.SHADOWED, f"{message}, and {lost} either", hint, broken.source)
+            reason = Reason.SECRET_MALFORMED
+            if not broken.may_concern(self._image):
+                message = f"{message}, and {lost} either"
+                # Where there is no login to keep kubelet from, it casts no shadow.
+                reason = Reason.SHADOWED if usable or at else reason
+            yield Problem(reason, message, hint, broken.source)
 
     def no_login(self) -> Iterator[Problem]:
         """Why no candidate is usable."""

@@ -28,6 +28,8 @@ match an image holds one, people can read it, and so can an admission policy.
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ HAND_OVER = "regcred.dev/hand-over"
 ATTACHED = "regcred.dev/attached"
 ATTACHED_BY_OPERATOR = "regcred.dev/attached-by-operator"
 
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+
 LOGIN = "login"
 OPERATOR = "operator"
 
@@ -51,6 +55,17 @@ OPERATOR = "operator"
 def annotation(obj: dict[str, Any], name: str) -> str:
     """The annotation's value; empty where there is none."""
     return str((obj["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def expires_at(obj: dict[str, Any]) -> datetime | None:
+    """When the logins in a Secret end, as far as its mark says; None without one that is a time."""
+    noted = annotation(obj, EXPIRES_AT)
+    if not _UTC.fullmatch(noted):
+        return None
+    try:
+        return datetime.fromisoformat(noted)
+    except ValueError:  # the 30th of February
+        return None
 
 
 def kept_by(obj: dict[str, Any]) -> str:

@@ -217,7 +217,12 @@ class Refusal:
         for problem in login.lookup.problems:
             if problem.reason is verdict.reason:
                 source = problem.source
-        return self.cause(verdict.reason, verdict.message, verdict.hint, source, login)
+        reason, message = verdict.reason, verdict.message
+        secret = self.facts.secrets.get(secret_of(login, self.namespace, source))
+        ends = secret.expires if secret else None
+        if reason in _REFUSED and reason is not Reason.EXPIRED and ends and ends <= self.facts.now:
+            reason, message = Reason.EXPIRED, f"{message}; its login ended at {moment(ends)}"
+        return self.cause(reason, message, verdict.hint, source, login)
 
     def of_problem(self, problem: Problem, login: Login | None = None) -> Cause:
         """The cause that a Secret shows by itself."""

@@ -5,9 +5,7 @@ It is read as kubelet reads it (`regcred.core.pullsecret`); no password is kept.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import expiry, gcpkey, marks
@@ -17,15 +15,12 @@ from regcred.core.pullsecret import KEYS, PullSecret
 from regcred.core.registrykey import parse_registry, without_user
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from regcred.core.dockerconfig import Entry
 
-#: Who logs in with what `gcloud auth print-access-token` prints, and how such a token begins.
-#: https://cloud.google.com/artifact-registry/docs/docker/authentication#token
-_ACCESS_TOKEN_USER = "oauth2accesstoken"  # noqa: S105
-_ACCESS_TOKEN = "ya29."  # noqa: S105
 #: A service account key never ends by itself, as it stands or in base64.
 _STATIC_USERS = frozenset({gcpkey.USERNAME, f"{gcpkey.USERNAME}_base64"})
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ def see_secret(obj: dict[str, Any]) -> SeenSecret:
             return bad(problem.reason, problem.message)
         return bad(Reason.NO_CREDENTIAL, f"{secret.source} holds no login")
     logins = tuple(_see_login(entry) for entry in config.values())
-    return SeenSecret(name, keeper, logins, _noted_expiry(obj))
+    return SeenSecret(name, keeper, logins, marks.expires_at(obj))
 
 
 def managed_by(obj: dict[str, Any]) -> str:
@@ -123,9 +118,7 @@ def _see_login(entry: Entry) -> SeenLogin:
     shown = without_user(entry.registry)
     if entry.useless:
         return SeenLogin(shown, index, useless=entry.useless)
-    token = entry.username == _ACCESS_TOKEN_USER or entry.password.reveal().startswith(
-        _ACCESS_TOKEN
-    )
+    token = expiry.is_access_token(entry.username, entry.password)
     expires = expiry.expires(entry.password)
     return SeenLogin(
         shown,
@@ -134,13 +127,3 @@ def _see_login(entry: Entry) -> SeenLogin:
         static=expires is None and entry.username in _STATIC_USERS,
         short_lived=expires is None and token,
     )
-
-
-def _noted_expiry(obj: dict[str, Any]) -> datetime | None:
-    noted = marks.annotation(obj, marks.EXPIRES_AT)
-    if not _UTC.fullmatch(noted):
-        return None
-    try:
-        return datetime.fromisoformat(noted)
-    except ValueError:  # the 30th of February
-        return None

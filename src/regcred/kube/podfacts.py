@@ -290,6 +290,7 @@ class Reader:
             _changed(obj, "f:data"),
             marks.kept_by(obj),
             bool(obj.get("immutable")) or obj.get("type") == DOCKERCFG,
+            marks.expires_at(obj),
         )
 
     async def _read_elsewhere(self, pods: Sequence[FailingPod]) -> None:

@@ -604,6 +604,28 @@ CASES = {
         ["Expired"],
         [f"{LOGIN} --name pull --adopt"],
     ),
+    "expired, as the mark of its Secret says": (
+        {
+            "own": ["regcred"],
+            "sa": ["regcred"],
+            "secrets": {"regcred": auths()},
+            "kept": {"regcred": "login"},
+            "ends": {"regcred": BEFORE},
+        },
+        ["Expired"],
+        [LOGIN],
+    ),
+    "refused, and the mark of its Secret says that it holds": (
+        {
+            "own": ["regcred"],
+            "sa": ["regcred"],
+            "secrets": {"regcred": auths()},
+            "kept": {"regcred": "login"},
+            "ends": {"regcred": NOW + timedelta(hours=1)},
+        },
+        ["Unauthorized"],
+        [LOGIN],
+    ),
     "expired, not probed": (
         {"own": ["pull"], "sa": ["pull"], "secrets": {"pull": EXPIRED}, "probe": False},
         ["Expired"],
@@ -919,6 +941,15 @@ def test_the_evidence_of_a_pod_that_nobody_knows_much_of():
 def test_a_serviceaccount_that_is_gone_is_evidence():
     facts = stage(missing_account=True)
     assert "does not exist any more (ServiceAccount team-a/default)" in lines(diagnose(facts))
+
+
+def test_what_is_known_of_when_a_login_ends_is_evidence():
+    found = diagnose(facts_of("refused, and the mark of its Secret says that it holds"))
+    assert "its logins end at 2026-11-23 04:00:00 UTC (Secret team-a/regcred)" in lines(found)
+    google = auths(username="oauth2accesstoken", password=f"ya29.{PASSWORD}")
+    found = diagnose(stage(own=["pull"], sa=["pull"], secrets={"pull": google}))
+    assert "user oauth2accesstoken, an access token of Google" in lines(found)
+    assert PASSWORD not in lines(found)
 
 
 def test_many_logins_are_counted():

@@ -155,7 +155,7 @@ def test_a_broken_entry_of_another_registry_shadows():
     assert (found.candidates, found.failed) == ((), True)
     # Images that need no login do not come either, and what else is missing is said at once.
     other = lookup("ghcr.io/x", good, bad)
-    assert reasons(other.problems) == ["Shadowed", "NoMatchingRegistry"]
+    assert reasons(other.problems) == ["SecretMalformed", "NoMatchingRegistry"]
     assert "and none for ghcr.io/x either" in other.problems[0].message
 
 
