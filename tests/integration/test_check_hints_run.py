@@ -88,7 +88,7 @@ OPAQUE = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own"}, "ty
     ("made", "reason"),
     [
         (other_registry("own"), "NoMatchingRegistry"),
-        (broken("own"), "Shadowed"),
+        (broken("own"), "SecretMalformed"),
         (OPAQUE | {"stringData": {"a": "b"}}, "WrongSecretType"),
         (None, "SecretMissing"),
     ],

@@ -268,7 +268,7 @@ class Refusal:
             secret = next(there, "")
         if reason is Reason.SHADOWED:
             if not login.lookup.failed:
-                return Cause(reason, message, (), hint)
+                return Cause(reason, message, (), hint or self.advice(reason))
             mends, lost = self.remedies.without(secret)
         else:
             mends, lost = self.remedies.login(reason, secret)
