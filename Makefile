@@ -32,12 +32,7 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 	@# Asks for Debian packages where it may. What cannot be had here is a failure with CI=true;
 	@# else pytest runs the tiers that need no more than there is, and names the others.
 	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize || [ "$${CI:-}" != true ]
-	@# Two clusters at a time: in one of them a kubelet is waited for, most of the while. With job
-	@# control (-m) what runs behind does not start with SIGINT ignored, which tests send.
-	@log=$$(mktemp); set -m; $(PYTEST) tests/e2e >"$$log" 2>&1 </dev/null & e2e=$$!; set +m; \
-	trap 'kill -- -$$e2e 2>/dev/null; rm -f "$$log"' EXIT; \
-	status=0; $(PYTEST) tests/integration || status=$$?; \
-	wait $$e2e || status=$$?; cat "$$log"; exit $$status
+	@tests/tiers.sh $(PYTEST)
 
 .PHONY: check
 check: setup ## format, lint, types, layers and unit tests; under a minute

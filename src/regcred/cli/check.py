@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,10 +19,11 @@ from regcred.cli.options import (
     split_names,
     split_namespaces,
 )
+from regcred.cli.probing import Probing
 from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from regcred.cli.checked import Result
     from regcred.cli.checking import Checked
@@ -157,14 +158,8 @@ def check(
         timeout=timeout,
     )
     config = None if no_cluster else _config(asked, kubeconfig, context)
-    connection = {
-        "ca_file": ca_file,
-        "certs_dir": certs_dir,
-        "plain_http": frozenset(split_names(plain_http, '--plain-http "$HOST"')),
-        "timeout": timeout,
-        "concurrency": concurrency,
-    }
-    result = _run(asked, config, connection)
+    probing = Probing.of_options(ca_file, certs_dir, plain_http, timeout, concurrency)
+    result = _run(asked, config, probing)
     code = result.show(form)
     if code:
         raise click.exceptions.Exit(code)
@@ -294,14 +289,13 @@ def _config(asked: Asked, kubeconfig: str | None, context: str | None) -> Cluste
     return config.load(kubeconfig=kubeconfig, context=context, env=os.environ)
 
 
-def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, Any]) -> Result:
+def _run(asked: Asked, config: ClusterConfig | None, probing: Probing) -> Result:
     import asyncio
 
     from regcred.cli import checkinputs
     from regcred.cli.checked import Result
     from regcred.cli.checking import Checker, questions
     from regcred.cli.progress import PATIENCE_SECONDS, Progress
-    from regcred.registry.prober import Prober
 
     default = config.namespace if config else ""
     namespace = asked.namespaces[0] if asked.namespaces else default
@@ -317,11 +311,7 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
             if not len(wanted) % _AT_ONCE:
                 await asyncio.sleep(0)  # for Ctrl-C
         results.asked = len(wanted)
-        try:
-            prober = Prober(env=os.environ, **connection)
-        except InvalidInput as error:
-            raise UsageError(error.message, hint=error.hint) from None
-        async with prober:
+        async with probing.prober() as prober:
             checker = Checker(prober, datetime.now(UTC), secrets=read.lookups.machine is None)
             with Progress("checking", len(wanted)) as progress:
                 # A registry that is silent makes no step, and all may be of that one.
@@ -337,7 +327,7 @@ def _run(asked: Asked, config: ClusterConfig | None, connection: Mapping[str, An
                 finally:
                     late.cancel()
             _tell_mirrors(prober, results.checked)
-        _tell_unused_hosts(connection["plain_http"], results.checked)
+        _tell_unused_hosts(probing.plain_http, results.checked)
 
     try:
         # Nothing of this waits for an answer, so that Ctrl-C ends it at once outside the loop.

@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,9 +17,9 @@ from regcred.cli.options import (
     namespaces_option,
     option,
     probe_options,
-    split_names,
     split_namespaces,
 )
+from regcred.cli.probing import Probing
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
 
 if TYPE_CHECKING:
@@ -105,18 +105,12 @@ def why(
 
     config = kubeconfigs.load(kubeconfig=kubeconfig, context=context, env=os.environ)
     scope: list[str] | None = spaces or [config.namespace]
-    connection = {
-        "ca_file": ca_file,
-        "certs_dir": certs_dir,
-        "plain_http": frozenset(split_names(plain_http, '--plain-http "$HOST"')),
-        "timeout": timeout,
-        "concurrency": concurrency,
-    }
+    probing = Probing.of_options(ca_file, certs_dir, plain_http, timeout, concurrency)
     run = _Run(
         config,
         wanted,
         None if all_namespaces else scope,
-        None if no_probe else connection,
+        None if no_probe else probing,
         "text" if form == "table" else form,
         (dry_run, yes) if fix else None,
     )
@@ -132,7 +126,7 @@ class _Run:
         config: the cluster.
         targets: what is asked about; empty for all Pods.
         namespaces: where; None for everywhere.
-        connection: how registries are asked; None to ask none.
+        probing: how registries are asked; None to ask none.
         form: ``text``, ``json`` or ``yaml``.
         fix: ``--dry-run`` and ``--yes``; None to mend nothing.
     """
@@ -142,12 +136,12 @@ class _Run:
         config: ClusterConfig,
         targets: list[Target],
         namespaces: list[str] | None,
-        connection: dict[str, Any] | None,
+        probing: Probing | None,
         form: str,
         fix: tuple[str, bool] | None,
     ) -> None:
         self._config, self._targets, self._namespaces = config, targets, namespaces
-        self._connection, self._form, self._fix = connection, form, fix
+        self._probing, self._form, self._fix = probing, form, fix
 
     def __call__(self) -> int:
         """Look, show, mend; the exit code."""
@@ -157,7 +151,7 @@ class _Run:
 
     async def _work(self) -> int:
         from regcred.cli.progress import Progress
-        from regcred.kube import podsearch
+        from regcred.kube import podnamed, podsearch
         from regcred.kube.client import Client
 
         now = datetime.now(UTC)
@@ -165,7 +159,7 @@ class _Run:
             with Progress("reading", None) as progress:
                 if self._targets:
                     place = (self._namespaces or [""])[0]
-                    found = await podsearch.named(client, self._targets, place, now, progress.step)
+                    found = await podnamed.named(client, self._targets, place, now, progress.step)
                 else:
                     found = await podsearch.everything(client, self._namespaces, now, progress.step)
             entries, unread = await self._entries(client, found, now)
@@ -180,14 +174,9 @@ class _Run:
 
         async with AsyncExitStack() as stack:
             checker = None
-            if self._connection is not None and found.failing:
-                from regcred.registry.prober import Prober
-
-                try:
-                    prober = Prober(env=os.environ, **self._connection)
-                except InvalidInput as error:
-                    raise UsageError(error.message, hint=error.hint) from None
-                checker = Checker(await stack.enter_async_context(prober), now, secrets=True)
+            if self._probing is not None and found.failing:
+                prober = await stack.enter_async_context(self._probing.prober())
+                checker = Checker(prober, now, secrets=True)
             with Progress("looking into it", None) as progress:
                 gathering = Gathering(client, found, now, checker, progress.step)
                 try:

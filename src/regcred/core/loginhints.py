@@ -122,10 +122,14 @@ class Hints:
         if secret is None:
             mends = remedies.new_login(self._registry, self._namespace, self._account, own.waiting)
             return remedies.in_one(mends)
-        if secret.fixed or secret.legacy:
-            reason = Reason.WRONG_SECRET_TYPE  # no login can be merged into it
         mends, said = remedies.other_login(
-            self._registry, self._namespace, self._account, reason, secret.name, secret.kept_by
+            self._registry,
+            self._namespace,
+            self._account,
+            reason,
+            secret.name,
+            secret.kept_by,
+            is_fixed=secret.fixed or secret.legacy,
         )
         missing = reason is Reason.SECRET_MISSING and not self._live
         return remedies.in_one(mends, said) + _ASSUME * missing

@@ -79,10 +79,14 @@ class Remedies:
         if reason is Reason.WRONG_SECRET_TYPE and self._is_for_else(secret):
             return self._beside(), f"the Secret {secret} is for something else, and stays as it is"
         known = self._facts.secrets.get(secret)
-        if known and known.is_fixed:
-            reason = Reason.WRONG_SECRET_TYPE
         mends, said = other_login(
-            self._registry, self._namespace, self._account, reason, secret, self._kept_by(secret)
+            self._registry,
+            self._namespace,
+            self._account,
+            reason,
+            secret,
+            self._kept_by(secret),
+            is_fixed=bool(known and known.is_fixed),
         )
         return (*self._account_first(), *mends) if mends else (), said
 
@@ -196,7 +200,14 @@ def new_login(
 
 
 def other_login(
-    registry: str, namespace: str, account: str, reason: Reason, secret: str, kept_by: str
+    registry: str,
+    namespace: str,
+    account: str,
+    reason: Reason,
+    secret: str,
+    kept_by: str,
+    *,
+    is_fixed: bool = False,
 ) -> tuple[tuple[Mend, ...], str]:
     """A login in place of that in a Secret, and what is to be said besides.
 
@@ -207,10 +218,11 @@ def other_login(
         reason: why the one at hand does not do.
         secret: its name.
         kept_by: who keeps it (`regcred.core.marks`).
+        is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
     """
     if kept_by == marks.OPERATOR:
         return (), KEPT_BY_OPERATOR
-    if reason in _BEYOND_REPAIR:
+    if is_fixed or reason in _BEYOND_REPAIR:
         again = mend.login(registry, namespace, account, name=secret)
         return (mend.remove(namespace, secret), again), LOST
     adopt = reason is not Reason.SECRET_MISSING and kept_by != marks.LOGIN

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core import mend
 from regcred.core.errors import InvalidImage
+from regcred.core.fields import controller
 from regcred.core.image import parse_image
 from regcred.core.keyring import falls_back
 from regcred.core.registrykey import FALLBACK, RegistryKey, matches
@@ -134,14 +135,6 @@ def find_stuck(
 def refused(pod: dict[str, Any]) -> StuckPod | None:
     """The Pod with the images that kubelet has tried to pull and did not get; None for none."""
     return _stuck(pod)
-
-
-def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
-    """(apiVersion, kind, name) of the object that controls `obj`; None for none."""
-    for ref in obj["metadata"].get("ownerReferences") or []:
-        if ref.get("controller"):
-            return ref["apiVersion"], ref["kind"], ref["name"]
-    return None
 
 
 def _stuck(pod: dict[str, Any], concerns: Callable[[str], bool] | None = None) -> StuckPod | None:

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import stuck
 from regcred.core.errors import AlreadyExists, Conflict, Forbidden, NotFound, TimedOut
+from regcred.core.fields import controller
 from regcred.core.stuck import Waiting
 from regcred.kube import guarded, pullsecrets
 from regcred.kube.resources import (
@@ -124,7 +124,7 @@ async def _owner(
     try:
         if kind == "ReplicaSet":
             replicaset = await client.get(REPLICASETS, name, namespace)
-            above = stuck.controller(replicaset)
+            above = controller(replicaset)
             if above is None or above[1] != "Deployment":
                 return kind, name, replicaset
             _, kind, name = above

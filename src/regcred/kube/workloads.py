@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import names
 from regcred.core.effective import list_of, needed_account
 from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
+from regcred.core.fields import controller
 from regcred.core.podreading import templates
 from regcred.core.pullsecret import PullSecret
 from regcred.core.serviceaccount import attached_names
-from regcred.core.stuck import StuckPod, Waiting, controller, refused
+from regcred.core.stuck import StuckPod, Waiting, refused
 from regcred.kube import failures
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
