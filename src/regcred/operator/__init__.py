@@ -1,0 +1,1 @@
+"""The controller: PullCredentials in, one merged pull Secret in every selected namespace."""

@@ -1,0 +1,76 @@
+"""How the operator is, at one moment: what its status pages and metrics are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PullCredentialFigures:
+    """One PullCredential in numbers.
+
+    Args:
+        name: its name.
+        desired: namespaces that it selects.
+        ready: those that have all they should have.
+        failed: those that cannot be given it.
+        expires: when its credential ends; None where that is not known.
+        is_ready: what its condition Ready says.
+    """
+
+    name: str
+    desired: int
+    ready: int
+    failed: int
+    expires: datetime | None
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFigures:
+    """One watch in numbers.
+
+    Args:
+        restarts: how often it was opened anew, by reason.
+        events: how many came, by type.
+        objects: how many are in view.
+        open: it is listening now.
+    """
+
+    restarts: Mapping[str, int]
+    events: Mapping[str, int]
+    objects: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The operator at one moment.
+
+    Args:
+        leading: it acts.
+        synced: all its views are complete.
+        waiting_for: kinds whose first list is still to come.
+        queue_depth: namespaces that wait to be looked at.
+        queue_age: seconds that the oldest of them has waited.
+        concurrency: how many namespaces may be worked at, at the same time.
+        namespaces: how many there are.
+        pullcredentials: each in numbers.
+        watches: likewise, by the plural of their kind; ``sources`` are the Secrets of the
+            operator's own namespace.
+    """
+
+    leading: bool
+    synced: bool
+    waiting_for: tuple[str, ...]
+    queue_depth: int
+    queue_age: float
+    concurrency: int
+    namespaces: int
+    pullcredentials: tuple[PullCredentialFigures, ...]
+    watches: Mapping[str, WatchFigures]
