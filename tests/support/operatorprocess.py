@@ -128,7 +128,7 @@ class OperatorProcess:
 
         Args:
             reason: of the line.
-            count: the how-manieth.
+            count: of several such lines which; 1 is the first.
             after: lines to pass over: ``len(operator.lines)`` of an earlier moment.
             timeout: seconds.
             fields: values that the line has.
