@@ -306,7 +306,7 @@ class OperatorWorld:
                 return
             time.sleep(0.05)
         found = self.snapshot()
-        assert found == wanted, _differences(found, wanted)
+        assert found == wanted, differences(found, wanted)
 
     def await_state(
         self, what: str, holds: Callable[[], bool], *, timeout: float = _PATIENCE_SECONDS
@@ -376,7 +376,8 @@ def _timeless(value: Any) -> Any:
     return [_timeless(each) for each in value] if isinstance(value, list) else value
 
 
-def _differences(found: Snapshot, wanted: Snapshot) -> str:
+def differences(found: Snapshot, wanted: Snapshot) -> str:
+    """What is other than it should be, for the message of a test."""
     lines = []
     for key in sorted({*found, *wanted}):
         if found.get(key) != wanted.get(key):
