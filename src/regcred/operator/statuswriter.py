@@ -120,7 +120,7 @@ class StatusWriter:
         failures = self._failures[name] = self._failures.get(name, 0) + 1
         pause = backoff.growing(
             failures,
-            first=self._interval,
+            first=2 * self._interval,
             longest=_LONGEST_PAUSE_SECONDS,
             chance=random.random(),  # noqa: S311 - jitter, not a secret
         )
