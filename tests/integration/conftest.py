@@ -12,6 +12,7 @@ import pytest
 
 from cluster.waiting import await_condition
 from tests.support.http import request
+from tests.support.operatorworld import installation, operator_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from cluster import Cluster
     from cluster.registries import Registry
+
+#: Fixtures of tests of the operator.
+__all__ = ["installation", "operator_world"]
 
 #: What login and logout need within a namespace.
 RIGHTS = {

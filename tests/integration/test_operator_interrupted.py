@@ -27,8 +27,6 @@ from tests.support.operatorworld import PASSWORD, REGISTRY, OperatorWorld, diffe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytest_plugins = ("tests.support.operatorworld",)
-
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 #: Odd, so that there are points before and after a write.
 STEP = 1 if SOAK else 5

@@ -1,17 +1,18 @@
 """What operators are tested on: the rights of the chart, and a few namespaces of the test's own.
 
-A test module asks for the fixtures by ``pytest_plugins = ("tests.support.operatorworld",)``::
+::
 
     def test_it(installation, operator_world):
         world = operator_world(namespaces=3)
         world.put_source("login", "puller", PASSWORD)
         world.put_pullcredential("main")
         with installation.operator("--no-leader-elect"):
-            world.await_state("a Secret everywhere", lambda: len(world.secrets()) == 3)
+            world.await_state("it is everywhere", lambda: world.ready() == "3/3")
 
 The operator never runs as the admin, but as the chart's ServiceAccount. PullCredentials belong to
 no namespace, so every operator on a cluster serves all of them: tests of operators cannot run side
-by side on one cluster, and each takes its PullCredentials away again.
+by side on one cluster, and each takes its PullCredentials away again. `tests/integration/conftest`
+has the fixtures.
 """
 
 from __future__ import annotations
