@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from regcred.kube.config import ClusterConfig
     from regcred.kube.linestream import Limits, LineStream
     from regcred.kube.resources import Resource
+    from regcred.kube.transport import OnAnswer
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -47,6 +48,7 @@ class Client:
         timeout: seconds that one request may take, connecting included.
         fence: called right before each write is sent, also when it is sent again; raises when it
             must not be. What it raises comes out of the method.
+        on_answer: as for `Transport`.
     """
 
     def __init__(
@@ -56,8 +58,11 @@ class Client:
         user_agent: str = _USER_AGENT,
         timeout: float = 30.0,
         fence: Callable[[], None] | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
-        self._transport = Transport(config, user_agent=user_agent, timeout=timeout, fence=fence)
+        self._transport = Transport(
+            config, user_agent=user_agent, timeout=timeout, fence=fence, on_answer=on_answer
+        )
 
     async def __aenter__(self) -> Self:
         await self._transport.open()

@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
 
+from regcred.core.apicall import verb_and_resource
 from regcred.core.errors import APIError, ClusterUnreachable, api_error
 from regcred.kube import failures, sending, tls
 from regcred.kube.auth import Authenticator, Proof
@@ -24,11 +27,14 @@ from regcred.kube.linestream import Limits, LineStream
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from regcred.kube.config import ClusterConfig
 
 JSON = "application/json"
+#: ``(verb, resource, status, seconds)`` of an answer.
+OnAnswer = Callable[[str, str, int, float], None]
+_Tell = Callable[[int, float], None]
 
 #: More than the 64 writers of a bulk command, and few enough for any API server.
 _CONNECTIONS = 128
@@ -51,6 +57,9 @@ class Transport:
         timeout: seconds that one try of a request may take, connecting included.
         fence: called right before a request is sent that may change something, each time that it
             is; raises when it must not be.
+        on_answer: told of each answer, also of those after which a request is sent again, and of
+            the beginning of those that go on: verb, resource, HTTP status (0 where no answer
+            came) and seconds.
     """
 
     def __init__(
@@ -60,8 +69,10 @@ class Transport:
         user_agent: str,
         timeout: float,
         fence: Callable[[], None] | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         self._config = config
+        self._on_answer = on_answer
         self._timeout = timeout
         self._connect_timeout = min(_CONNECT_SECONDS, timeout)
         self._headers = sending.headers(config, user_agent)
@@ -125,13 +136,14 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
             data = json.dumps(body, separators=(",", ":")).encode()
+        tell = self._teller(method, path, query)
         tries, renewed = 0, False
         while True:
             now = time.time()
             proof = await self._authenticator.current(now)
             if proof.authorization:
                 headers["Authorization"] = proof.authorization
-            status, received, raw = await self._send(method, url, headers, data, proof)
+            status, received, raw = await self._send(method, url, headers, data, proof, tell)
             if status == 401 and not renewed:
                 renewed = True
                 if await self._authenticator.after_refusal(proof, now):
@@ -178,13 +190,14 @@ class Transport:
         url = self._url(path, query)
         # Compressed, events would come in lumps from some proxies.
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        tell = self._teller("GET", path, query)
         now = time.time()
         proof = await self._authenticator.current(now)
-        response = await self._begin(url, headers, proof, limits)
+        response = await self._begin(url, headers, proof, limits, tell)
         if response.status == 401:
             other = await self._after_refusal(response, proof, now)
             if other is not None:
-                proof, response = other, await self._begin(url, headers, other, limits)
+                proof, response = other, await self._begin(url, headers, other, limits, tell)
         try:
             status, received = response.status, response.headers
             if status >= 400 or _kind(received) != JSON:
@@ -212,7 +225,7 @@ class Transport:
         return other
 
     async def _begin(
-        self, url: URL, headers: dict[str, str], proof: Proof, limits: Limits
+        self, url: URL, headers: dict[str, str], proof: Proof, limits: Limits, tell: _Tell
     ) -> aiohttp.ClientResponse:
         """An answer of which the head has come."""
         if proof.authorization:
@@ -222,13 +235,17 @@ class Transport:
         timeout = aiohttp.ClientTimeout(
             total=limits.seconds, sock_connect=self._connect_timeout, sock_read=limits.silence
         )
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):
-                return await session.get(
+                response = await session.get(
                     url, headers=headers, ssl=trust, timeout=timeout, **self._options
                 )
         except (aiohttp.ClientError, OSError) as error:
+            tell(0, time.monotonic() - began)
             raise self._failure(error) from None
+        tell(response.status, time.monotonic() - began)
+        return response
 
     async def _send(
         self,
@@ -237,8 +254,10 @@ class Transport:
         headers: dict[str, str],
         data: bytes | None,
         proof: Proof,
+        tell: _Tell,
     ) -> tuple[int, Mapping[str, str], bytes]:
         session, trust = self._usable(), self._trusted(url, proof)
+        began = time.monotonic()
         try:
             async with session.request(
                 method,
@@ -248,9 +267,18 @@ class Transport:
                 ssl=trust,
                 **self._options,
             ) as response:
-                return response.status, response.headers, await response.read()
+                raw = await response.read()
         except (aiohttp.ClientError, OSError) as error:
+            tell(0, time.monotonic() - began)
             raise self._failure(error) from None
+        tell(response.status, time.monotonic() - began)
+        return response.status, response.headers, raw
+
+    def _teller(self, method: str, path: str, query: Mapping[str, str]) -> _Tell:
+        """Tells whoever wants to know of an answer: its status, and after how many seconds."""
+        if self._on_answer is None:
+            return _nobody
+        return partial(self._on_answer, *verb_and_resource(method, path, query))
 
     def _usable(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -325,6 +353,10 @@ class Transport:
                 f" {self._config.source}",
             )
         return answer
+
+
+def _nobody(_status: int, _seconds: float) -> None:
+    pass
 
 
 def _kind(headers: Mapping[str, str]) -> str:
