@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import attaching, checking, injecting, startup, status
+from tests.benchmarks import attaching, checking, injecting, operating, startup, status
 from tests.benchmarks.installation import Installation
+from tests.benchmarks.rounds import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +30,14 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "check": (checking.check, checking.ROUNDS),
     "status": (status.status, status.ROUNDS),
 }
+_NAMES = (*BENCHMARKS, *operating.NAMES)
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 
 
 def main() -> int:
     """Run the benchmarks asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_NAMES))
     parser.add_argument("--rounds", type=int, help="of each; fewer are quicker and noisier")
     parser.add_argument(
         "--python",
@@ -44,24 +46,29 @@ def main() -> int:
         help="the interpreter that runs regcred, in a venv of its own; default: this one",
     )
     given = parser.parse_args()
-    if unknown := set(given.names) - set(BENCHMARKS):
-        parser.error(
-            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
-        )
-    figures = []
+    names = given.names or _NAMES
+    if unknown := set(names) - set(_NAMES):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
+    figures: list[Figure | Amount] = []
     with tempfile.TemporaryDirectory(prefix="regcred-bench-") as folder:
         installation = Installation(Path(folder), given.python)
-        for name in given.names or BENCHMARKS:
+        for name in (each for each in names if each in BENCHMARKS):
             measure, rounds = BENCHMARKS[name]
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             figures.append(measure(installation, given.rounds or rounds))
+        of_operator = operating.NAMES.keys() & names
+        figures += operating.operate(installation, Path(folder), of_operator, given.rounds)
         _show([_row(figure) for figure in figures])
         print("Medians over rounds in turns; a ratio is that of times of the same round.")
         print(f"Measured: {installation.description}.")
     return 1 if any(figure.verdict == "missed" for figure in figures) else 0
 
 
-def _row(figure: Figure) -> tuple[str, ...]:
+def _row(figure: Figure | Amount) -> tuple[str, ...]:
+    if isinstance(figure, Amount):
+        amount = _amount(median(figure.measured), figure.unit)
+        goal = "" if figure.goal is None else f"≤ {_amount(figure.goal, figure.unit)}"
+        return (figure.what, amount, "", "", "", "", goal, figure.verdict)
     ours, theirs = (_amount(median(side), figure.unit) for side in (figure.ours, figure.theirs))
     low, high = figure.spread
     goal = "" if figure.goal is None else f"≤ {figure.goal}"
@@ -82,6 +89,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _amount(value: float, unit: str) -> str:
     if unit == "MB":
         return f"{value / 1e6:.1f} MB"
+    if unit != "s":
+        return f"{value:.3g} {unit}".rstrip()
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 

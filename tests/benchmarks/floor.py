@@ -1,13 +1,16 @@
 """The floor: requests sent 64 at a time over bare aiohttp, and nothing else done.
 
-A process of its own (``python floor.py FILE``). FILE is JSON: ``server``, the PEM files ``ca``,
-``certificate`` and ``key``, and ``requests``, each with method, path, content type and body.
+A process of its own (``python floor.py FILE [TOLD]``). FILE is JSON: ``server``, the PEM files
+``ca``, ``certificate`` and ``key``, and ``requests``, each with method, path, content type and
+body. TOLD is a file for when the first was about to leave (``began``, by `time.monotonic`), and the
+seconds that a processor was busy with all of them (``cpu``), as JSON.
 """
 
 import asyncio
 import json
 import ssl
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -41,4 +44,9 @@ async def send(job: dict) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(json.loads(Path(sys.argv[1]).read_bytes())))
+    work = json.loads(Path(sys.argv[1]).read_bytes())
+    began, spent = time.monotonic(), time.process_time()
+    asyncio.run(send(work))
+    told = {"began": began, "cpu": time.process_time() - spent}
+    for file in sys.argv[2:]:
+        Path(file).write_text(json.dumps(told))

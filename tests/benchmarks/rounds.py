@@ -61,7 +61,31 @@ class Figure:
         return "met" if self.ratio <= self.goal else "missed"
 
 
-def seconds(do: Callable[[], None]) -> float:
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What was measured and is held against nothing but a number.
+
+    Args:
+        what: the thing of ours.
+        measured: one for each round.
+        unit: ``s``, ``MB`` where they are bytes, or what is counted.
+        goal: the most that it may be; None for one that is only for information.
+    """
+
+    what: str
+    measured: list[float]
+    unit: str = "s"
+    goal: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``met``, ``missed``, or empty without a goal."""
+        if self.goal is None:
+            return ""
+        return "met" if statistics.median(self.measured) <= self.goal else "missed"
+
+
+def seconds(do: Callable[[], object]) -> float:
     """How long `do` takes by the clock on the wall."""
     start = time.perf_counter()
     do()

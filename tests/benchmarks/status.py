@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cluster import Cluster
 from cluster.progress import Progress
 from cluster.waiting import await_condition
-from tests.benchmarks import floor
 from tests.benchmarks.installation import environment
 from tests.benchmarks.rounds import Figure, in_turns, seconds
+from tests.benchmarks.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tests.benchmarks.installation import Installation
 
 ROUNDS = 9
@@ -55,7 +53,7 @@ def fill(cluster: Cluster, python: Path, folder: Path) -> None:
         python: an interpreter that has aiohttp.
         folder: for a file with what is to be sent.
     """
-    sender = _Sender(cluster, python, folder)
+    sender = Sender(cluster, python, folder)
     have = sender.names("/api/v1/namespaces")
     sender.send(
         ("POST", "/api/v1/namespaces", _JSON, {"metadata": {"name": f"bench-{number:04}"}})
@@ -90,7 +88,7 @@ class _Bench:
     def __init__(self, cluster: Cluster, installation: Installation, folder: Path) -> None:
         self._cluster = cluster
         self._installation = installation
-        self._sender = _Sender(cluster, installation.python, folder)
+        self._sender = Sender(cluster, installation.python, folder)
 
     def ours(self) -> float:
         """Seconds that regcred takes; what it says is looked at."""
@@ -111,46 +109,6 @@ class _Bench:
         """Seconds that the lists take alone."""
         self._sender.prepare(("GET", path, _JSON, None) for path in _LISTS)
         return seconds(self._sender.run)
-
-
-class _Sender:
-    """Sends requests over bare aiohttp."""
-
-    def __init__(self, cluster: Cluster, python: Path, folder: Path) -> None:
-        self._cluster = cluster
-        self._python = python
-        self._job = folder / "job.json"
-
-    def send(self, requests: Iterable[tuple[str, str, str, Any]]) -> None:
-        """Send them, 64 at a time."""
-        self.prepare(requests)
-        self.run()
-
-    def prepare(self, requests: Iterable[tuple[str, str, str, Any]]) -> None:
-        """Have them ready before the clock runs."""
-        pki = self._cluster.folder.pki
-        job = {
-            "server": self._cluster.server,
-            "ca": str(self._cluster.ca_file),
-            "certificate": str(pki / "admin.crt"),
-            "key": str(pki / "admin.key"),
-            "requests": list(requests),
-        }
-        self._job.write_text(json.dumps(job))
-
-    def run(self) -> None:
-        """Send what was prepared."""
-        command = [self._python, floor.__file__, self._job]
-        subprocess.run(command, env=environment(), check=True)
-
-    def names(self, path: str) -> set[str]:
-        """The namespaces of what is listed there, or that are."""
-        answered, content = self._cluster.api.request("GET", path)
-        assert answered == 200, content
-        return {
-            item["metadata"].get("namespace", item["metadata"]["name"])
-            for item in json.loads(content)["items"]
-        }
 
 
 def _in(namespace: str) -> str:
