@@ -56,12 +56,14 @@ class Numbered:
             n: from 0.
             given_up: asked now and then.
         """
+        over = False
         while True:
             with self._came:
-                if self._came.wait_for(lambda: len(self.seen) > n, 0.5):
+                if self._came.wait_for(lambda: len(self.seen) > n, 0.0 if over else 0.5):
                     return self.seen[n]
-            if given_up():
+            if over:
                 return None
+            over = given_up()  # and yet the n-th may have come before
 
     def _number(self, seen: Seen) -> int:
         if not self._like(seen):
