@@ -99,7 +99,8 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
         return Plan((*accounts, *_delete(there)))
     if there is not None and theirs:
         return Plan(accounts, _not_ours(there, observed.namespace, secret))
-    said = f"{len(entries)} registries from {', '.join(sorted(names)) or 'what was there'}"
+    one = "registry" if len(entries) == 1 else "registries"
+    said = f"{len(entries)} {one} from {', '.join(sorted(names)) or 'what was there'}"
     return Plan((*_write(there, wanted, entries, said), *accounts), None, names)
 
 

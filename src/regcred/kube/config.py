@@ -106,6 +106,7 @@ class ClusterConfig:
         impersonation: see `Impersonation`; None for ourselves.
         proxy_url: the proxy to go through; empty for a direct connection. May hold a password.
         disable_compression: ask for uncompressed answers.
+        in_cluster: it is that of the Pod that we run in.
     """
 
     server: str
@@ -118,6 +119,7 @@ class ClusterConfig:
     impersonation: Impersonation | None = None
     proxy_url: str = field(default="", repr=False)
     disable_compression: bool = False
+    in_cluster: bool = False
 
 
 def load(
@@ -222,6 +224,7 @@ def _in_cluster(host: str, port: str, folder: Path, env: Mapping[str, str]) -> C
         tls=TLS(ca=ca, ca_source=str(folder / "ca.crt")) if ca else TLS(),
         auth=Auth(whose="the Pod's ServiceAccount", token_file=str(folder / "token")),
         proxy_url=usable.proxy_url(server, env),
+        in_cluster=True,
     )
 
 

@@ -1,0 +1,187 @@
+"""``regcred operator``: the controller that keeps a whole cluster logged in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcred.cli import output
+from regcred.cli.options import cluster_options, option
+from regcred.core import duration, names
+from regcred.core.errors import InvalidInput, UsageError
+
+if TYPE_CHECKING:
+    from regcred.operator.loop import Operator, Settings
+    from regcred.operator.uninstall import Undone
+
+#: Where the chart's own instructions put it.
+_NAMESPACE = "regcred-system"
+_SHORTEST_RESYNC = 1.0
+
+
+@click.command()
+@option(
+    "-n",
+    "--namespace",
+    metavar="NS",
+    default="",
+    help="The operator's own namespace, where the Secrets of sources are. "
+    f"Default: the Pod's; outside a cluster {_NAMESPACE}.",
+)
+@option(
+    "--secret-name",
+    metavar="NAME",
+    default="regcred",
+    show_default=True,
+    help="The name of the Secret that it keeps in every namespace.",
+)
+@option(
+    "--leader-elect/--no-leader-elect",
+    default=True,
+    show_default=True,
+    help="Act only while holding the Lease; other replicas stand by.",
+)
+@option(
+    "--lease-name",
+    metavar="NAME",
+    default="regcred-operator",
+    show_default=True,
+    help="The Lease, in the operator's namespace.",
+)
+@option(
+    "--metrics-address",
+    metavar="[HOST]:PORT",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
+)
+@option(
+    "--concurrency",
+    type=click.IntRange(min=1, max=1000),
+    default=64,
+    show_default=True,
+    help="Namespaces that are worked at together; fewer when the API server is busy.",
+)
+@option(
+    "--resync",
+    metavar="DURATION",
+    default="1h",
+    show_default=True,
+    help="How often everything is listed anew, beside the watches, e.g. 30m.",
+)
+@option(
+    "--log-format",
+    type=click.Choice(["json", "console"]),
+    default=None,
+    help="Default: console on a terminal, else json.",
+)
+@option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is less important is not said.",
+)
+@option(
+    "--uninstall",
+    is_flag=True,
+    help="Take away everything that the operator gave, in every namespace, and end.",
+)
+@cluster_options
+def operator(**given: Any) -> None:
+    """Keep every selected namespace logged in, by PullCredential objects.
+
+    Merges them into one pull Secret in each namespace, attaches it to the
+    ServiceAccounts, and keeps it so. It runs in the cluster by the Helm chart,
+    or anywhere with a kubeconfig; Ctrl-C or SIGTERM ends it in order.
+
+    \b
+    regcred operator                      # what the chart runs
+    regcred operator --context prod -n regcred-system
+    regcred operator --uninstall          # first scale its Deployment to 0
+    """
+    from regcred.kube import config as configs
+    from regcred.operator.loop import Settings
+
+    names.check_name(given["secret_name"], "Secret")
+    names.check_name(given["lease_name"], "Lease")
+    config = configs.load(kubeconfig=given["kubeconfig"], context=given["context"], env=os.environ)
+    settings = Settings(
+        _namespace(given["namespace"], config.namespace if config.in_cluster else ""),
+        given["secret_name"],
+        given["lease_name"] if given["leader_elect"] else "",
+        given["metrics_address"],
+        given["concurrency"],
+        _resync(given["resync"]),
+    )
+    if given["uninstall"]:
+        _uninstall(config, settings)
+    else:
+        _run(config, settings, given["log_format"], given["log_level"])
+
+
+def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
+    import asyncio
+    import signal
+    import sys
+
+    from regcred.operator import loop, oplog
+
+    chosen = form or ("console" if sys.stderr.isatty() else "json")
+    oplog.setup("json" if chosen == "json" else "console", level)
+
+    def arrange(running: Operator) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.stop)
+
+    loop.run(config, settings, arrange=arrange)
+
+
+def _uninstall(config: Any, settings: Settings) -> None:
+    import asyncio
+
+    from regcred.operator.uninstall import uninstall
+
+    def waits_for(leader: str) -> None:
+        if leader:
+            output.note(
+                f"waiting for {leader} to give up the Lease {settings.lease} in namespace "
+                f"{settings.namespace}"
+            )
+            output.tell_hint(
+                f"kubectl scale deployment regcred -n {settings.namespace} --replicas=0"
+            )
+
+    undone = asyncio.run(uninstall(config, settings, waits_for=waits_for))
+    _report(undone)
+
+
+def _report(undone: Undone) -> None:
+    for reason, count in sorted(undone.actions.items()):
+        click.echo(f"{reason}  {count:,}")
+    for name in undone.released:
+        click.echo(f"Released  pullcredential/{output.printable(name)}")
+    if not undone.actions and not undone.released:
+        click.echo("there is nothing of the operator's to take away")
+    for failure in undone.failures:
+        output.error(f"{failure.namespace}: {failure.message}")
+    if undone.failures:
+        raise click.exceptions.Exit(1)
+
+
+def _namespace(given: str, pods: str) -> str:
+    namespace = given or pods or _NAMESPACE
+    names.check_namespace(namespace)
+    return namespace
+
+
+def _resync(text: str) -> float:
+    try:
+        seconds = duration.seconds(text)
+    except InvalidInput as error:
+        raise UsageError(f"--resync: {error.message}", hint=error.hint) from None
+    if seconds < _SHORTEST_RESYNC:
+        raise UsageError(f"--resync: {text} is too short", hint="at least 1s")
+    return seconds

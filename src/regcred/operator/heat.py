@@ -1,0 +1,53 @@
+"""Namespaces that are written to again and again: somebody else undoes what we do.
+
+Two controllers that disagree would write as fast as they can. So each write heats its namespace up,
+time cools it down, and one that is hot is left alone for a while. What a person breaks by hand is
+put right at once all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Writes in a row that nobody minds.
+_BURST = 10
+#: Seconds in which one write is forgotten.
+_COOL = 10.0
+#: What is kept of namespaces that have cooled down is thrown away when it comes to more.
+_MANY = 1024
+
+
+class Heat:
+    """How hot each namespace is.
+
+    Args:
+        clock: seconds, as `time.monotonic`.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._levels: dict[str, tuple[float, float]] = {}
+        self._swept = clock()
+
+    def wait(self, namespace: str) -> float:
+        """Seconds until it may be written to; 0.0 for now."""
+        level = self._level(namespace, self._clock())
+        return max(0.0, level - _BURST) * _COOL if level > _BURST else 0.0
+
+    def wrote(self, namespace: str) -> None:
+        """It has been written to, or that was tried."""
+        now = self._clock()
+        self._levels[namespace] = self._level(namespace, now) + 1.0, now
+        if len(self._levels) > _MANY and now - self._swept > _COOL:
+            self._swept = now
+            self._levels = {
+                key: entry for key, entry in self._levels.items() if now - entry[1] < _COOL * _BURST
+            }
+
+    def _level(self, namespace: str, now: float) -> float:
+        level, when = self._levels.get(namespace, (0.0, now))
+        return max(0.0, level - (now - when) / _COOL)

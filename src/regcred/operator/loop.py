@@ -1,0 +1,220 @@
+"""The operator as a process: it watches all the time, and acts while it leads.
+
+Two clients: one watches and keeps the Lease, and one, which asks the Lease before each write is
+sent, does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from regcred.kube.client import Client
+from regcred.kube.lease import Lease
+from regcred.kube.watch import WatchSettings
+from regcred.operator import oplog
+from regcred.operator.facts import Snapshot
+from regcred.operator.metrics import Metrics
+from regcred.operator.pace import Pace
+from regcred.operator.seldom import Seldom
+from regcred.operator.term import Term, Told
+from regcred.operator.web import Web
+from regcred.operator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regcred.kube.config import ClusterConfig
+
+CONCURRENCY = 64
+RESYNC_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set.
+
+    Args:
+        namespace: the operator's own, with the Secrets of sources and the Lease.
+        secret: the name of its Secret in every namespace.
+        lease: the name of the Lease; empty for no leader election.
+        metrics_address: where the status pages are served, ``HOST:PORT``; empty for nowhere.
+        concurrency: how many namespaces are worked at together, at most.
+        resync: seconds from one list of everything to the next.
+    """
+
+    namespace: str
+    secret: str = "regcred"  # noqa: S105 - a name
+    lease: str = "regcred-operator"
+    metrics_address: str = ""
+    concurrency: int = CONCURRENCY
+    resync: float = RESYNC_SECONDS
+
+
+class Operator:
+    """One replica.
+
+    Args:
+        config: of the cluster.
+        settings: see `Settings`.
+    """
+
+    def __init__(self, config: ClusterConfig, settings: Settings) -> None:
+        self._config, self._settings = config, settings
+        self._metrics = Metrics(self.snapshot)
+        self._pace = Pace(settings.concurrency)
+        self._world: World | None = None
+        self._lease: Lease | None = None
+        self._term: Term | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish what is in flight, give the Lease up, and return from `run`."""
+        if not self._stopping.is_set():
+            oplog.say("info", "Stopping", "finishing what is in flight")
+            self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            RegcredError: the status pages cannot be served.
+        """
+        settings = self._settings
+        said = f"one merged pull Secret named {settings.secret}"
+        oplog.say("info", "Started", said, ownNamespace=settings.namespace)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                Web(settings.metrics_address, self._metrics, self.snapshot)
+            )
+            watching = await stack.enter_async_context(
+                Client(self._config, on_answer=self._metrics.answered)
+            )
+            world = World(
+                watching,
+                settings.namespace,
+                settings.secret,
+                WatchSettings(relist=settings.resync),
+            )
+            lease = self._make_lease(watching) if settings.lease else None
+            acting = await stack.enter_async_context(
+                Client(
+                    self._config,
+                    fence=lease.check if lease else None,
+                    on_answer=self._answered,
+                )
+            )
+            self._world, self._lease = world, lease
+            lead = partial(self._lead, acting, world)
+            work = lease.run(lead) if lease else lead()
+            await self._until_stopped(world, asyncio.ensure_future(work))
+        oplog.say("info", "Stopped", "nothing is half done")
+
+    def snapshot(self) -> Snapshot:
+        """How it is now."""
+        world, term = self._world, self._term
+        waiting = world.unsynced() if world else ("namespaces",)
+        return Snapshot(
+            term is not None,
+            not waiting,
+            waiting,
+            len(term.queue) if term else 0,
+            term.queue.oldest() if term else 0.0,
+            self._pace.limit,
+            len(world.namespaces.view) if world else 0,
+            term.figures() if term else (),
+            world.figures() if world else {},
+        )
+
+    def _make_lease(self, client: Client) -> Lease:
+        trouble = Seldom("LeaseTrouble")
+
+        def follows(leader: str) -> None:
+            if leader and lease.identity != leader:
+                oplog.say("info", "Standby", "another replica leads", leader=leader)
+
+        lease = Lease(
+            client,
+            self._settings.namespace,
+            self._settings.lease,
+            on_leader=follows,
+            on_trouble=trouble.say,
+        )
+        return lease
+
+    async def _until_stopped(self, world: World, work: asyncio.Future[None]) -> None:
+        watches = [asyncio.create_task(watch.run()) for watch in world.watches.values()]
+        synced = asyncio.create_task(self._say_synced(world))
+        stopped = asyncio.create_task(self._stopping.wait())
+        tasks: list[asyncio.Future[Any]] = [work, stopped, *watches]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if stopped in done and self._term is None:
+                work.cancel()  # It waits for the Lease.
+            elif stopped not in done:
+                for task in done:
+                    await task  # Only bugs end these: what it raises is for the crash report.
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        finally:
+            for task in (synced, *tasks):
+                task.cancel()
+            await asyncio.gather(synced, *tasks, return_exceptions=True)
+
+    async def _say_synced(self, world: World) -> None:
+        await world.synced()
+        count = len(world.namespaces.view)
+        oplog.say("info", "Synced", f"{count:,} namespaces are in view", namespaces=count)
+
+    async def _lead(self, client: Client, world: World) -> None:
+        """One term; cancelled when the Lease is lost."""
+        term = Term(
+            client,
+            world,
+            self._settings.namespace,
+            self._pace,
+            Told(self._metrics.reconciled, self._metrics.minted),
+        )
+        synced = asyncio.create_task(world.synced())
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            self._term = term
+            await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set():
+                return
+            oplog.say("info", "Leading", "this replica acts")
+            await term.run(self._stopping)
+        except asyncio.CancelledError:
+            oplog.say("warning", "Lost", "the Lease could not be kept: another replica may act")
+            raise
+        finally:
+            synced.cancel()
+            stopped.cancel()
+            self._term = None
+
+    def _answered(self, verb: str, resource: str, code: int, seconds: float) -> None:
+        self._pace.answered(code)
+        self._metrics.answered(verb, resource, code, seconds)
+
+
+def run(config: ClusterConfig, settings: Settings, *, arrange: Callable[[Operator], None]) -> None:
+    """Run an operator until it is stopped.
+
+    Args:
+        config: of the cluster.
+        settings: see `Settings`.
+        arrange: called in the running loop, to have signals stop it.
+
+    Raises:
+        RegcredError: the status pages cannot be served.
+    """
+
+    async def main() -> None:
+        operator = Operator(config, settings)
+        arrange(operator)
+        await operator.run()
+
+    asyncio.run(main())

@@ -1,0 +1,268 @@
+"""What the sources of all PullCredentials give, read once for each and again when it has changed.
+
+A static source is read when its Secret changes; one that mints, before its credential ends. What
+was given last is kept as long as the source stays the same, for a source that fails must not take
+away what it gave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import staticsource
+from regcred.core.backoff import growing
+from regcred.core.errors import NotFound, RegcredError
+from regcred.core.problem import listed
+from regcred.core.source import Fragment, SourceFailure, SourceReason
+from regcred.kube.resources import SECRETS
+from regcred.operator import oplog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from regcred.core.pullcredential import PullCredential, Spec
+
+    #: Asks a source once; a failure is a value.
+    Read = Callable[[Spec], Awaitable[Fragment | SourceFailure]]
+
+    from regcred.kube.client import Client
+
+#: How many are read at the same time.
+_TOGETHER = 8
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+_LOOK_AT_CLOCK = 600.0
+#: Reasons that a person mends in the Secret, whose change tells; the others may pass by themselves.
+_WAIT_FOR_CHANGE = frozenset(
+    {
+        SourceReason.MISSING,
+        SourceReason.MALFORMED,
+        SourceReason.REGISTRY_MISSING,
+        SourceReason.UNSUPPORTED,
+    }
+)
+
+
+@dataclass(slots=True)
+class _State:
+    """One PullCredential's source.
+
+    Args:
+        spec: which.
+        result: of the last time that it was asked; None before the first.
+        last: what it gave last.
+        failures: in a row.
+        refresh: when it is asked again.
+        ended: that its credential has ended has been told.
+        stale: it has to be asked once more.
+        asking: the task that does; None for none.
+        alarm: rings at `refresh`, or when the credential ends.
+    """
+
+    spec: Spec
+    result: Fragment | SourceFailure | None = None
+    last: Fragment | None = None
+    failures: int = 0
+    refresh: datetime | None = None
+    ended: bool = False
+    stale: bool = True
+    asking: asyncio.Task[None] | None = None
+    alarm: asyncio.TimerHandle | None = None
+
+
+class Sources:
+    """The sources of all PullCredentials, as long as one operator leads.
+
+    Args:
+        read: asks a source.
+        on_result: told of each PullCredential whose source was asked, and whether what it gives
+            is something else now.
+        spawn: begins a task whose failure, which is a bug, ends the operator.
+        on_read: told of each answer, for metrics: whose source it was, and ``ok`` or the reason of the
+            failure.
+        now: the time of day.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        *,
+        on_result: Callable[[str, bool], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_read: Callable[[str, str], None] = lambda _name, _said: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._read, self._on_result, self._on_read = read, on_result, on_read
+        self._spawn, self._now = spawn, now
+        self._states: dict[str, _State] = {}
+        self._together = asyncio.Semaphore(_TOGETHER)
+
+    def put(self, pullcredential: PullCredential) -> None:
+        """There is a PullCredential, or another spec of it; its source is asked if it has to be."""
+        name, spec = pullcredential.name, pullcredential.spec
+        if spec is None:
+            return  # what it gave before may be wanted again when it has been put right
+        state = self._states.get(name)
+        if state is None:
+            state = self._states[name] = _State(spec)
+        elif (state.spec.source, state.spec.registries) != (spec.source, spec.registries):
+            # Of another source, what was given by the last one is no offer any more.
+            self._silence(state)
+            state = self._states[name] = _State(spec, asking=state.asking)
+        else:
+            state.spec = spec
+            return
+        self._ask(name, state)
+
+    def forget(self, name: str) -> None:
+        """It is gone, or on its way out."""
+        state = self._states.pop(name, None)
+        if state is not None:
+            self._silence(state)
+            if state.asking is not None:
+                state.asking.cancel()
+
+    def secret_changed(self, secret: str) -> None:
+        """A Secret of the operator's namespace has changed."""
+        for name, state in self._states.items():
+            ref = state.spec.source.secret
+            if ref is not None and ref.name == secret:
+                state.stale = True
+                self._ask(name, state)
+
+    def offer(self, name: str) -> Fragment | None:
+        """What a PullCredential gives, or gave last; None for nothing that is known."""
+        state = self._states.get(name)
+        return None if state is None else state.last
+
+    def result(self, name: str) -> Fragment | SourceFailure | None:
+        """What came out of it at the last try; None before the first."""
+        state = self._states.get(name)
+        return None if state is None else state.result
+
+    def refresh(self, name: str) -> datetime | None:
+        """When it is asked again."""
+        state = self._states.get(name)
+        return None if state is None else state.refresh
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until each has been asked for the first time, but not longer than that."""
+        tasks = [
+            state.asking
+            for state in self._states.values()
+            if state.asking is not None and state.result is None
+        ]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self) -> None:
+        """Stop asking."""
+        tasks = [state.asking for state in self._states.values() if state.asking is not None]
+        for name in list(self._states):
+            self.forget(name)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ask(self, name: str, state: _State) -> None:
+        if state.asking is None or state.asking.done():
+            state.asking = self._spawn(self._work(name))
+
+    async def _work(self, name: str) -> None:
+        """Ask until nothing has changed meanwhile."""
+        while (state := self._states.get(name)) is not None and state.stale:
+            state.stale = False
+            async with self._together:
+                result = await self._read(state.spec)
+            if self._states.get(name) is state:
+                self._take(name, state, result)
+
+    def _take(self, name: str, state: _State, result: Fragment | SourceFailure) -> None:
+        before, state.result = state.result, result
+        state.refresh = None
+        differs = False
+        if isinstance(result, SourceFailure):
+            self._on_read(name, str(result.reason))
+            state.failures += 1
+            if result != before:
+                said = f"{result.message}; {result.hint}" if result.hint else result.message
+                oplog.say("warning", str(result.reason), said, pullCredential=name)
+            pause = _pause(result, state.failures)
+            state.refresh = None if pause is None else self._now() + timedelta(seconds=pause)
+        else:
+            self._on_read(name, "ok")
+            state.failures = 0
+            differs = state.last is None or not same_logins(state.last, result)
+            if differs or isinstance(before, SourceFailure):
+                said = f"it gives logins for {listed(sorted(result.credentials))}"
+                oplog.say("info", "SourceRead", said, pullCredential=name)
+            state.last, state.ended = result, False
+        self._set_alarm(name, state)
+        self._on_result(name, differs)
+
+    def _set_alarm(self, name: str, state: _State) -> None:
+        """Wake up when the source has to be asked again, or its credential has ended."""
+        self._silence(state)
+        expires = state.last.expires if state.last and not state.ended else None
+        moments = [moment for moment in (state.refresh, expires) if moment is not None]
+        if not moments:
+            return
+        # Timers go by a clock that nobody sets: where the time of day is, it is seen soon enough.
+        seconds = min((min(moments) - self._now()).total_seconds(), _LOOK_AT_CLOCK)
+        loop = asyncio.get_running_loop()
+        state.alarm = loop.call_later(max(0.0, seconds), self._alarm, name, state)
+
+    def _alarm(self, name: str, state: _State) -> None:
+        now = self._now()
+        if state.refresh is not None and state.refresh <= now:
+            state.refresh = None
+            state.stale = True
+            self._ask(name, state)
+        expires = state.last.expires if state.last else None
+        if expires is not None and expires <= now and not state.ended:
+            state.ended = True
+            self._on_result(name, False)
+        self._set_alarm(name, state)
+
+    @staticmethod
+    def _silence(state: _State) -> None:
+        if state.alarm is not None:
+            state.alarm.cancel()
+            state.alarm = None
+
+
+def same_logins(one: Fragment, two: Fragment) -> bool:
+    """Whether two fragments would be written alike."""
+    return one.credentials == two.credentials and one.expires == two.expires
+
+
+def static(client: Client, namespace: str) -> Read:
+    """Reads the Secrets of static sources.
+
+    Args:
+        client: to read them with.
+        namespace: the operator's own.
+    """
+
+    async def read(spec: Spec) -> Fragment | SourceFailure:
+        ref = spec.source.secret
+        if ref is None:
+            return staticsource.read(spec, None, namespace)
+        try:
+            secret = await client.get(SECRETS, ref.name, namespace)
+        except NotFound:
+            return staticsource.read(spec, None, namespace)
+        except RegcredError as error:
+            return SourceFailure(SourceReason.UNREADABLE, error.message, error.hint)
+        return staticsource.read(spec, secret, namespace)
+
+    return read
+
+
+def _pause(failure: SourceFailure, failures: int) -> float | None:
+    if failure.reason in _WAIT_FOR_CHANGE:
+        return None
+    chance = random.random()  # noqa: S311 - jitter, not a secret
+    return growing(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, chance=chance)

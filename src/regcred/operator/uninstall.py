@@ -1,0 +1,161 @@
+"""Take away all that the operator ever gave, in every namespace; nobody gives it again meanwhile.
+
+What an operator would do with no PullCredentials at all, once: the plan for a namespace that is to
+have nothing. The PullCredentials stay, without what holds up their deletion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import nsfailure
+from regcred.core.desired import Desired
+from regcred.core.errors import (
+    Gone,
+    NamespaceTerminating,
+    NotFound,
+    RegcredError,
+    StreamBroken,
+)
+from regcred.core.plan import plan
+from regcred.core.pullcredential import FINALIZER
+from regcred.kube.client import Client
+from regcred.kube.lease import Lease
+from regcred.operator import finalizer
+from regcred.operator.carryout import Contended, Hands
+from regcred.operator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regcred.core.pcstatus import Failure
+    from regcred.kube.config import ClusterConfig
+    from regcred.kube.watch import Watch
+    from regcred.operator.loop import Settings
+
+_TRIES = 5
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Undone:
+    """What was done.
+
+    Args:
+        namespaces: those in which something was taken away.
+        actions: how often what was, by reason: ``SecretDeleted``, ``Detached``.
+        released: PullCredentials that have no finalizer of ours any more.
+        failures: what could not be taken away.
+    """
+
+    namespaces: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+    released: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+async def uninstall(
+    config: ClusterConfig, settings: Settings, *, waits_for: Callable[[str], None]
+) -> Undone:
+    """Take everything away, as the leader.
+
+    Args:
+        config: of the cluster.
+        settings: of the operator whose work is undone.
+        waits_for: told who leads, while that one does.
+
+    Raises:
+        RegcredError: the cluster cannot be read.
+    """
+    undone = Undone()
+    async with Client(config) as client:
+        lease = Lease(client, settings.namespace, settings.lease, on_leader=waits_for)
+        async with Client(config, fence=lease.check if settings.lease else None) as acting:
+
+            async def work() -> None:
+                await _undo(client, acting, settings, undone)
+
+            await (lease.run(work) if settings.lease else work())
+    return undone
+
+
+async def _undo(reading: Client, acting: Client, settings: Settings, undone: Undone) -> None:
+    world = World(reading, settings.namespace, settings.secret)
+    kinds = [world.namespaces, world.accounts, world.secrets, world.pullcredentials]
+    async with asyncio.TaskGroup() as group:
+        watches = [group.create_task(watch.run()) for watch in kinds]
+        try:
+            for watch in kinds:
+                await _first_list(watch)
+            await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
+            if not undone.failures:
+                await _release(world, acting, undone)
+        finally:
+            for task in watches:
+                task.cancel()
+
+
+async def _first_list(watch: Watch[Any]) -> None:
+    """Wait for it, but not for what does not come.
+
+    Raises:
+        RegcredError: it cannot be had.
+    """
+    while not watch.is_synced:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PAUSE_SECONDS):
+                await watch.synced()
+        if isinstance(watch.trouble, NotFound):
+            return  # There is no such kind: the CRD is gone, and all PullCredentials with it.
+        if watch.trouble is not None and not isinstance(watch.trouble, StreamBroken | Gone):
+            raise watch.trouble
+
+
+async def _all_namespaces(world: World, hands: Hands, together: int, undone: Undone) -> None:
+    names = iter(sorted(world.names()))
+
+    async def work() -> None:
+        for name in names:
+            await _one_namespace(world, hands, name, undone)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(together):
+            group.create_task(work())
+
+
+async def _one_namespace(world: World, hands: Hands, namespace: str, undone: Undone) -> None:
+    done: Counter[str] = Counter()
+    failure = None
+    for attempt in range(_TRIES):
+        observed = world.observe(namespace)
+        if observed is None:
+            break
+        failure = None
+        try:
+            for action in plan(Desired(), observed, world.secret).actions:
+                await hands.do(action, namespace)
+                done[action.reason] += 1
+            break
+        except (NamespaceTerminating, NotFound):
+            break
+        except RegcredError as error:
+            failure = nsfailure.describe(error, namespace)
+            if not isinstance(error, Contended):
+                await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+    if failure is not None:
+        undone.failures.append(failure)
+    undone.namespaces += bool(done)
+    undone.actions += done
+
+
+async def _release(world: World, client: Client, undone: Undone) -> None:
+    for (_, name), seen in sorted(world.pullcredentials.view.items()):
+        wanted = seen.object
+        if FINALIZER not in wanted.finalizers:
+            continue
+        await finalizer.remove(client, name, wanted.uid, wanted.finalizers, seen.version)
+        undone.released.append(name)
