@@ -1,0 +1,137 @@
+"""What the pages say of the operator: its flags, its object, its reasons, its marks."""
+
+import inspect
+import re
+
+import click
+import pytest
+import yaml
+
+from cluster.paths import CHECKOUT
+from regcred.cli.operator import operator
+from regcred.core import marks, nsfailure, pcstatus, plan
+from regcred.core.merging import CONFLICT, TOO_LARGE
+from regcred.core.plan import SECRET_NOT_OURS
+from regcred.core.pullcredential import FINALIZER
+from regcred.core.source import SourceReason
+from regcred.operator import term
+
+DOCS = CHECKOUT / "docs"
+OPERATOR_CODE = CHECKOUT / "src" / "regcred" / "operator"
+CRD = CHECKOUT / "charts" / "regcred" / "files" / "pullcredentials.regcred.dev.yaml"
+REFERENCE, OPERATOR = DOCS / "reference.md", DOCS / "operator.md"
+
+
+def rows(page, name):
+    """The cells of a table, less its head."""
+    part = page.read_text().partition(f"<!-- {name}:begin -->")[2].partition("<!-- ")[0]
+    lines = re.findall(r"^\|(.*)\|$", part, re.MULTILINE)
+    found = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return [cells for cells in found if "`" in cells[0] or "`" in cells[1]]
+
+
+def words(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def reasons(module, pattern):
+    found = set(re.findall(pattern, inspect.getsource(module)))
+    assert found
+    return found
+
+
+def test_every_reason_of_a_condition_is_in_its_table():
+    documented = {
+        kind: {(status, reason) for status, cell, *_ in part for reason in words(cell)}
+        for kind, part in _conditions().items()
+    }
+    ready = reasons(pcstatus, r'    return "(True|False|Unknown)", "(\w+)"')
+    minted = {("True", "Minted"), ("Unknown", "Pending"), ("Unknown", "InvalidSpec")}
+    assert minted <= ready
+    ready = (ready - minted) | {("False", each) for each in (CONFLICT, TOO_LARGE, "Minted")}
+    assert documented["Ready"] == ready
+    assert documented["Minted"] == minted | {("False", each.value) for each in SourceReason}
+
+
+def _conditions():
+    """Condition → the rows of its table."""
+    found, kind = {}, ""
+    for cells in rows(OPERATOR, "conditions"):
+        if cells[1] == "reason":
+            (kind,) = words(cells[0])
+        else:
+            found.setdefault(kind, []).append(cells)
+    return found
+
+
+def test_every_reason_of_a_failure_is_in_its_table():
+    documented = {reason for cells in rows(OPERATOR, "failures") for reason in words(cells[0])}
+    written = reasons(nsfailure, r'return "(\w+)"')
+    written |= {reason for _, reason in nsfailure._WORDS} | {SECRET_NOT_OURS}
+    written |= reasons(term, r'Failure\(namespace, "(\w+)"')
+    assert documented == written
+
+
+def test_every_reason_of_a_log_line_is_in_its_table():
+    documented = {reason for cells in rows(OPERATOR, "logs") for reason in words(cells[0])}
+    source = "".join(path.read_text() for path in OPERATOR_CODE.glob("*.py"))
+    said = set(re.findall(r'say\(\s*"\w+",\s*"(\w+)"', source))
+    said |= set(re.findall(r'Seldom\("(\w+)"\)', source))
+    said |= set(re.findall(r'_line\("\w+", "(\w+)"', source)) | {"Library"}
+    said |= reasons(plan, r'"(Secret[A-Z]\w+)"') - {SECRET_NOT_OURS} | {"Attached", "Detached"}
+    assert {each for each in documented if each[0].isupper()} == said | {"Minted"}
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+def test_every_field_is_in_the_reference(part):
+    def leaves(schema, path):
+        children = schema.get("properties", {})
+        if not children or path == "status.namespaces":
+            yield path
+            return
+        for name, each in children.items():
+            yield from leaves(each, f"{path}.{name}")
+
+    crd = yaml.safe_load(CRD.read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    documented = {name for cells in rows(REFERENCE, "fields") for name in words(cells[0])}
+    whole = {"spec.source", "spec.namespaces"} if part == "spec" else set()
+    assert {name for name in documented if name.startswith(part)} == whole | {
+        *leaves(schema[part], part)
+    }
+
+
+def test_defaults_of_fields_are_those_of_the_crd():
+    crd = yaml.safe_load(CRD.read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for name, default, _ in rows(REFERENCE, "fields"):
+        place = schema
+        for step in words(name)[0].split("."):
+            place = place["properties"][step]
+        if place.get("default"):
+            assert yaml.safe_load(words(default)[0]) == place["default"], name
+
+
+def test_every_mark_is_in_the_reference():
+    text = REFERENCE.read_text().partition("\n## Marks\n")[2]
+    ours = {v for k, v in vars(marks).items() if k.isupper() and str(v).startswith("regcred.dev/")}
+    assert len(ours) == 8
+    assert set(re.findall(r"`(regcred\.dev/[\w-]+)", text)) == ours | {FINALIZER}
+
+
+def test_every_flag_is_in_the_reference_with_its_default():
+    documented = {tuple(words(flags)): default for flags, default, _ in rows(REFERENCE, "flags")}
+    shared = documented.pop(("--kubeconfig", "--context"))
+    assert shared
+    defaults = {}
+    for each in operator.params:
+        if each.name not in ("kubeconfig", "context"):
+            flags = *each.opts, *each.secondary_opts
+            defaults[flags] = each.get_default(click.Context(operator))
+    assert documented.keys() == defaults.keys()
+    for flags, default in defaults.items():
+        told = words(documented[flags])
+        if isinstance(default, bool):
+            assert documented[flags] == ("on" if default else "off"), flags
+        else:
+            assert told == [str(default)] if default else told, flags
