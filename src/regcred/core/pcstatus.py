@@ -115,6 +115,23 @@ def build(
     return status | {key: _stamp(moment) for key, moment in moments.items() if moment}
 
 
+def uninstalled(
+    pullcredential: PullCredential, old: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """The status of an object when all that the operator gave was taken away again."""
+    says = "regcred operator --uninstall took away what it gave"
+    generation = pullcredential.generation
+    return {
+        "observedGeneration": generation,
+        "conditions": [
+            _condition(kind, (status, "Uninstalled", says), generation, old, now)
+            for kind, status in (("Ready", "False"), ("Minted", "Unknown"))
+        ],
+        "namespaces": {"desired": 0, "ready": 0, "failed": 0, "summary": "0/0"},
+        "failures": [],
+    }
+
+
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether `new` says anything else than `old`, but for when conditions came about."""
     return _timeless(old) != _timeless(new)

@@ -30,24 +30,29 @@ class Heat:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}
+        self._levels: dict[str, tuple[float, float, int]] = {}
         self._swept = clock()
 
-    def wait(self, namespace: str) -> float:
-        """Seconds until it may be written to; 0.0 for now."""
-        level = self._level(namespace, self._clock())
-        return max(0.0, level - _BURST) * _COOL if level > _BURST else 0.0
+    def wait(self, namespace: str, revision: int) -> float:
+        """Seconds until it may be written to; 0.0 for now.
 
-    def wrote(self, namespace: str) -> None:
+        Args:
+            namespace: its name.
+            revision: of what it is to have; writes that made it another do not count.
+        """
+        level = self._level(namespace, revision, self._clock())
+        return (level - _BURST) * _COOL if level > _BURST else 0.0
+
+    def wrote(self, namespace: str, revision: int) -> None:
         """It has been written to, or that was tried."""
         now = self._clock()
-        self._levels[namespace] = self._level(namespace, now) + 1.0, now
+        self._levels[namespace] = self._level(namespace, revision, now) + 1.0, now, revision
         if len(self._levels) > _MANY and now - self._swept > _COOL:
             self._swept = now
             self._levels = {
                 key: entry for key, entry in self._levels.items() if now - entry[1] < _COOL * _BURST
             }
 
-    def _level(self, namespace: str, now: float) -> float:
-        level, when = self._levels.get(namespace, (0.0, now))
-        return max(0.0, level - (now - when) / _COOL)
+    def _level(self, namespace: str, revision: int, now: float) -> float:
+        level, when, of = self._levels.get(namespace, (0.0, now, revision))
+        return max(0.0, level - (now - when) / _COOL) if of == revision else 0.0

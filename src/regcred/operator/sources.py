@@ -82,7 +82,7 @@ class Sources:
         on_result: told of each PullCredential whose source was asked, and whether what it gives
             is something else now.
         spawn: begins a task whose failure, which is a bug, ends the operator.
-        on_read: told of each answer, for metrics: whose source it was, and ``ok`` or the reason of the
+        on_read: told of each answer, for metrics: whose source, and ``ok`` or the reason of the
             failure.
         now: the time of day.
     """

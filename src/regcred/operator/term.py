@@ -299,12 +299,14 @@ class Term(Listener):
             desired = desire(namespace, labels, offers, merge=self._merge)
             outcome = Outcome(desired.selected, desired.merged.losses)
             todo = plan(desired, observed, self._world.secret)
-            if todo.actions and (pause := self._heat.wait(namespace)):
+            if todo.actions and (pause := self._heat.wait(namespace, revision)):
                 said = "somebody else keeps undoing what the operator writes there"
                 self._settle(namespace, outcome, failure=Failure(namespace, _CONTENDED, said))
                 self.queue.later(namespace, pause)
                 return "conflict"
             try:
+                if todo.actions:
+                    self._heat.wrote(namespace, revision)
                 failure = await self._carry_out(todo, namespace)
             except Contended:
                 continue
@@ -330,8 +332,6 @@ class Term(Listener):
     async def _carry_out(self, todo: Plan, namespace: str) -> Failure | None:
         """Do all that is to be done, or as much as can be; the first failure."""
         failure = None
-        if todo.actions:
-            self._heat.wrote(namespace)
         for action in todo.actions:
             try:
                 await self._hands.do(action, namespace)
@@ -408,15 +408,17 @@ class Term(Listener):
         self._revision += 1
 
     def _make_offers(self) -> tuple[Offer, ...]:
-        """All PullCredentials that may be acted on, with what they give."""
+        """All PullCredentials, with what they give.
+
+        One without our finalizer could go without a word, so it gives nothing yet; what it gave
+        before it lost that stays.
+        """
         self._merges.clear()
-        self._offers = tuple(
-            (seen.object, self._sources.offer(name))
-            for (_, name), seen in self._world.pullcredentials.view.items()
-            if seen.object.spec is None
-            or seen.object.deleting
-            or FINALIZER in seen.object.finalizers
-        )
+        offers = []
+        for (_, name), seen in self._world.pullcredentials.view.items():
+            held = FINALIZER in seen.object.finalizers
+            offers.append((seen.object, self._sources.offer(name) if held else None))
+        self._offers = tuple(offers)
         return self._offers
 
     def _merge(self, offers: tuple[tuple[PullCredential, Fragment], ...]) -> Merged:

@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import nsfailure
+from regcred.core import nsfailure, pcstatus, statuswrite
 from regcred.core.desired import Desired
 from regcred.core.errors import (
     Gone,
@@ -25,6 +26,7 @@ from regcred.core.plan import plan
 from regcred.core.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
+from regcred.kube.resources import PULLCREDENTIALS
 from regcred.operator import finalizer
 from regcred.operator.carryout import Contended, Hands
 from regcred.operator.world import World
@@ -157,5 +159,9 @@ async def _release(world: World, client: Client, undone: Undone) -> None:
         wanted = seen.object
         if FINALIZER not in wanted.finalizers:
             continue
+        status = pcstatus.uninstalled(wanted, seen.status, datetime.now(UTC))
+        patch = statuswrite.patch(wanted.uid, status)
+        with contextlib.suppress(NotFound):
+            await client.json_patch(PULLCREDENTIALS, name, None, patch, subresource="status")
         await finalizer.remove(client, name, wanted.uid, wanted.finalizers, seen.version)
         undone.released.append(name)

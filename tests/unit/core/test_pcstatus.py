@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from regcred.core.merging import Loss
-from regcred.core.pcstatus import Failure, Tally, build, changed
+from regcred.core.pcstatus import Failure, Tally, build, changed, uninstalled
 from regcred.core.pullcredential import parse
 from regcred.core.source import Fragment, SourceFailure, SourceReason
 from tests.support.operating import EPOCH, given, pullcredential
@@ -165,3 +165,12 @@ def test_when_it_is_worth_writing():
 
 def test_a_fragment_tells_what_it_is():
     assert isinstance(given("ghcr.io"), Fragment)
+
+
+def test_what_was_uninstalled_is_not_ready():
+    old = status(tally=Tally(2, 2))
+    found = uninstalled(pullcredential(), old, NOW + HOUR)
+    said = {each["type"]: (each["status"], each["reason"]) for each in found["conditions"]}
+    assert said == {"Ready": ("False", "Uninstalled"), "Minted": ("Unknown", "Uninstalled")}
+    assert found["namespaces"]["summary"] == "0/0"
+    assert changed(old, found)
