@@ -151,20 +151,23 @@ class Walk:
             run(step, f" --set crds.install=false,fullnameOverride={self.reader.name}")
             self.start()
         elif command.startswith("kubectl apply -k"):
-            run(step, " --dry-run=client")  # test_chart applies it
+            # test_chart applies it, under other names.
+            run(Step(step.heading, command.replace("apply -k", "kustomize")))
         elif command.startswith("kubectl delete secret harbor-login"):
             self.passwords(NEW)
             run(step)
             self.passwords(NEW)
         elif command.startswith("kubectl scale"):
+            self.see_log()
             self.serve_again()
             run(step)
             self.operator.stop()
         elif command.startswith("regcred operator --uninstall"):
-            said = run(step).stdout
-            assert self.reader.own("team-a") in said
-            assert self.login("team-a") is None
+            assert "pullcredential/harbor" in run(step).stdout
             assert self.pullcredential()["metadata"].get("finalizers") is None
+            for name in ("team-a", "team-b", "team-c"):
+                world = World(self.cluster, self.reader.own(name))
+                assert (world.secret(), world.attached()) == (None, [])
         elif command.startswith("regcred operator"):
             self.look_at(step)
         else:
@@ -193,7 +196,8 @@ class Walk:
     def serve_again(self):
         """Something that there is to take away."""
         self.reader.type(Step("", "kubectl apply -f harbor.yaml"))
-        await_condition("it is served", lambda: self.login("team-a") is not None, timeout=60)
+        ready = "kubectl wait --for=condition=Ready pullcredential/harbor --timeout=60s"
+        self.reader.type(Step("", ready))
 
     def passwords(self, wanted):
         for name in ("team-a", "team-b", "team-c"):
@@ -210,6 +214,15 @@ class Walk:
         status, content = self.cluster.api.request("GET", f"{API}/harbor")
         assert status == 200, content
         return json.loads(content)
+
+    def see_log(self):
+        """The line that the page shows is one that the operator says."""
+        (shown,) = (json.loads(each) for each in re.findall(r"```json\n(.*)\n", PAGE.read_text()))
+        namespace = self.reader.own(shown["namespace"])
+        (line,) = self.operator.said("SecretCreated", namespace=namespace)
+        assert line == shown | {"time": line["time"], "namespace": namespace}
+        said = self.operator.stderr
+        assert not [each for each in (OLD, NEW) if each in said]
 
     def see_script(self):
         data = World(self.cluster, self.reader.own("argocd")).get("configmaps", "argocd-cm")["data"]
