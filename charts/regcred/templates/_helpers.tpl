@@ -43,3 +43,43 @@ matchConditions:
 - name: the-operator
   expression: request.userInfo.username == {{ . | quote }}
 {{- end }}
+
+{{/* Who adds the entry before a Pod is there: Policy, Webhook or Off. */}}
+{{- define "regcred.admission" -}}
+{{- if ne .Values.admission.mode "Auto" -}}
+{{ .Values.admission.mode }}
+{{- else if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
+Policy
+{{- else -}}
+Webhook
+{{- end }}
+{{- end }}
+
+{{/* matchConditions: the names. Only * is special in a glob; in most there is none, or nothing else. */}}
+{{- define "regcred.admission.selected" -}}
+- name: namespace
+  expression: >-
+    params.spec.namespaces.?include.orValue(["*"]).exists(g, g == "*" || g == request.namespace
+    || (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
+    && !params.spec.namespaces.?exclude.orValue([]).exists(g, g == "*" || g == request.namespace
+    || (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
+- name: serviceaccount
+  expression: >-
+    params.spec.?serviceAccounts.?include.orValue(["default"]).exists(g, g == "*" || g == {{ . }}
+    || (g.contains("*") && {{ . }}.matches("^" + g.replace(".", "[.]").replace("*", ".*") + "$")))
+{{- end }}
+
+{{/* namespaceObject is not known before: the labels. */}}
+{{- define "regcred.admission.variables" -}}
+- name: labels
+  expression: namespaceObject.metadata.?labels.orValue({})
+- name: selected
+  expression: >-
+    params.spec.namespaces.?matchLabels.orValue({}).all(k,
+      variables.labels[?k] == optional.of(params.spec.namespaces.matchLabels[k]))
+    && params.spec.namespaces.?matchExpressions.orValue([]).all(r,
+      r.operator == "In" ? (r.key in variables.labels && variables.labels[r.key] in r.values)
+      : r.operator == "NotIn" ? (!(r.key in variables.labels) || !(variables.labels[r.key] in r.values))
+      : r.operator == "Exists" ? r.key in variables.labels
+      : !(r.key in variables.labels))
+{{- end }}
