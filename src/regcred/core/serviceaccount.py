@@ -46,21 +46,34 @@ def attach(serviceaccount: dict[str, Any], secret: str, *, mark: str = marks.ATT
         secret: the name of a Secret in the same namespace; it need not exist yet.
         mark: the annotation that notes it.
     """
-    names = attached_names(serviceaccount)
-    ours = marks.read_names(serviceaccount, mark)
-    if secret in names:
+    change = adding(serviceaccount, secret, mark=mark)
+    if not change:
         return Change("AlreadyAttached", "", [])
+    return Change("Attached", "", [*jsonpatch.guard(serviceaccount), *change])
+
+
+def adding(serviceaccount: dict[str, Any], secret: str, *, mark: str) -> jsonpatch.Patch:
+    """What `attach` does, for an object that nobody else can change: on its way in.
+
+    Args:
+        serviceaccount: the object as it is.
+        secret: the Secret's name.
+        mark: the annotation that notes it.
+
+    Returns:
+        The patch, without a guard; empty where the name stands in the list.
+    """
+    names = attached_names(serviceaccount)
+    if secret in names:
+        return []
     entry = {"name": secret}
     add = (
         {"op": "add", "path": "/imagePullSecrets/-", "value": entry}
         if names
         else {"op": "add", "path": "/imagePullSecrets", "value": [entry]}
     )
-    return Change(
-        "Attached",
-        "",
-        [*jsonpatch.guard(serviceaccount), add, *_note(serviceaccount, mark, ours | {secret})],
-    )
+    ours = marks.read_names(serviceaccount, mark)
+    return [add, *_note(serviceaccount, mark, ours | {secret})]
 
 
 def detach(
