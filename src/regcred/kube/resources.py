@@ -108,3 +108,10 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=Tru
 PULLCREDENTIALS = Resource(
     "regcred.dev", "v1alpha1", "pullcredentials", "PullCredential", namespaced=False
 )
+WEBHOOKS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)

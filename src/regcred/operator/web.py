@@ -85,15 +85,15 @@ class Web:
         )
         loop = asyncio.get_running_loop()
         try:
-            listening = await _listening(host, port)
-            self._listener = await loop.create_server(self._server, sock=listening)
+            sock = await listening(host, port)
+            self._listener = await loop.create_server(self._server, sock=sock)
         except (OSError, UnicodeError) as error:
-            why = _why(error)
+            said = why(error)
             raise CannotListen(
-                f"cannot listen on {_joined(host, port)}: {why}",
+                f"cannot listen on {joined(host, port)}: {said}",
                 hint='choose another with --metrics-address, or none with --metrics-address ""',
             ) from None
-        self.address = _joined(*self._listener.sockets[0].getsockname()[:2])
+        self.address = joined(*self._listener.sockets[0].getsockname()[:2])
         oplog.say("info", "Listening", f"serving metrics on {self.address}", address=self.address)
         return self
 
@@ -203,7 +203,8 @@ def parsed(address: str) -> tuple[str, int]:
     return inner, int(port)
 
 
-async def _listening(host: str, port: int) -> socket.socket:
+async def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; an empty host is all addresses."""
     if not host:
         try:
             return socket.create_server(
@@ -219,7 +220,7 @@ async def _listening(host: str, port: int) -> socket.socket:
     return socket.create_server(where, family=family, backlog=_CONNECTIONS)
 
 
-def _why(error: OSError | UnicodeError) -> str:
+def why(error: OSError | UnicodeError) -> str:
     """The reason alone: what Python says repeats the address, in its own way."""
     if isinstance(error, UnicodeError):
         return "no such address"
@@ -228,7 +229,8 @@ def _why(error: OSError | UnicodeError) -> str:
     return os.strerror(error.errno)
 
 
-def _joined(host: str, port: int) -> str:
+def joined(host: str, port: int) -> str:
+    """``HOST:PORT``, the reverse of `parsed`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -8,6 +8,7 @@ namespace right.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
@@ -157,6 +158,7 @@ class World:
         self.listener = Listener()
         self._contents: OrderedDict[tuple[str, str], Content] = OrderedDict()
         self._accounts: dict[str, tuple[str, ...]] = {}
+        self._expected: dict[str, asyncio.Event] = {}
         self._own_secrets: _Own[SeenSecret] = _Own()
         self._own_accounts: _Own[SeenAccount] = _Own()
         watch = partial(_watch, client, settings)
@@ -213,6 +215,22 @@ class World:
         seen = self.namespaces.view["", namespace]
         return {_NAME_LABEL: namespace, **dict(seen.labels)}
 
+    def labels_if_known(self, namespace: str) -> dict[str, str] | None:
+        """The labels of a namespace; None where there is none in view."""
+        return self.labels(namespace) if ("", namespace) in self.namespaces.view else None
+
+    async def labels_soon(self, namespace: str, seconds: float) -> dict[str, str] | None:
+        """Likewise, for one that may be so new that the view has yet to hear of it."""
+        news = self._expected.setdefault(namespace, asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await news.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._expected.pop(namespace, None)
+        return self.labels_if_known(namespace)
+
     def observe(self, namespace: str) -> Observed | None:
         """A namespace as it is; None where it is gone."""
         seen = self.namespaces.view.get(("", namespace))
@@ -262,8 +280,11 @@ class World:
     def _namespace(self, event: Event[SeenNamespace]) -> None:
         if isinstance(event, Synced):
             self.listener.relisted()
-        else:
-            self.listener.namespace_changed(event.key[1])
+            return
+        name = event.key[1]
+        if name in self._expected:
+            self._expected[name].set()
+        self.listener.namespace_changed(name)
 
     def _account(self, event: Event[SeenAccount]) -> None:
         match event:

@@ -1,0 +1,136 @@
+"""The certificate that the webhook shows to the API server, and which it is known by.
+
+Each replica makes its own, signed by itself, for the one name that the API server calls; its key is
+in memory alone, so there is nothing to store, to share, or to steal from a Secret. What the API
+server is to trust is the sum of them all (`merged`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
+LIFETIME = timedelta(days=30)
+#: Clocks differ: it is good from a little earlier.
+_EARLIER = timedelta(hours=1)
+#: Replicas that came and went; each is 600 bytes.
+_MOST = 16
+#: X.509 names are that long at most.
+_NAME_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with its key.
+
+    Args:
+        pem: the certificate.
+        key: its private key, PEM.
+        renew: when the next one is to be made.
+    """
+
+    pem: bytes
+    key: bytes = field(repr=False)
+    renew: datetime
+
+
+def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
+    """A new certificate.
+
+    Args:
+        names: of the server, the first is what it is mostly called by.
+        owner: who made it; tells the certificates of one replica from those of another.
+        now: with time zone.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "regcred"),
+            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_NAME_LENGTH]),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _EARLIER)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    return Certificate(
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+        now + LIFETIME * 2 / 3,
+    )
+
+
+def merged(bundle: bytes, own: bytes, now: datetime) -> bytes:
+    """The bundle with our certificate in it.
+
+    Args:
+        bundle: PEM certificates of all replicas; what is none is dropped.
+        own: ours, PEM.
+        now: those that have ended by then are dropped.
+
+    Returns:
+        The bundle; the same bytes where nothing is to be done.
+    """
+    try:
+        there = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
+    except ValueError:
+        there = []
+    mine = x509.load_pem_x509_certificate(own)
+    others = [each for each in there if each.not_valid_after_utc > now and each != mine]
+    others = sorted(others, key=lambda each: each.not_valid_before_utc)[-(_MOST - 1) :]
+    if mine in there and len(others) == len(there) - 1:
+        return bundle
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (*others, mine))
+
+
+def load(context: ssl.SSLContext, pem: bytes, key: bytes) -> None:
+    """Have connections from now on show this certificate; its key touches no disk.
+
+    Raises:
+        ssl.SSLError: key and certificate do not belong together, or are none.
+    """
+    # OpenSSL takes names of files only, and a Pod's disk is read-only.
+    descriptor = os.memfd_create("webhook", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, pem + b"\n" + key)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
