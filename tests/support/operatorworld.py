@@ -70,12 +70,19 @@ class Installation:
         """The operator's own."""
         return self._release.namespace
 
-    def install(self) -> None:
-        """Install it; returns when the API server knows its rights."""
+    def install(self, **more: str) -> None:
+        """Install it; returns when the API server knows its rights.
+
+        Args:
+            more: values of the chart. Without any, admission does nothing, so that all that is
+                done is the operator's doing.
+        """
         values = {
             "replicas": "0",
             "secretName": self.secret_name,
             "leaderElection.leaseName": self.lease_name,
+            "admission.mode": "Off",
+            **more,
         }
         self._release.install(*(f"--set={key}={value}" for key, value in values.items()))
         operator = self._release.operator()
