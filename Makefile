@@ -11,6 +11,10 @@ TOOLS := .tools
 UV := $(shell command -v uv || echo $(TOOLS)/bin/uv)
 RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+
+# Containers like to set it; then each program that a test starts would be compiled anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the tasks
@@ -32,7 +36,8 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 	@# Asks for Debian packages where it may. What cannot be had here is a failure with CI=true;
 	@# else pytest runs the tiers that need no more than there is, and names the others.
 	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize || [ "$${CI:-}" != true ]
-	@tests/tiers.sh $(PYTEST)
+	@# Two for each core: in one of them a kubelet or a registry is waited for, most of the while.
+	@$(PYTEST) tests/e2e tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup
 
 .PHONY: check
 check: setup ## format, lint, types, layers and unit tests; under a minute
@@ -40,7 +45,7 @@ check: setup ## format, lint, types, layers and unit tests; under a minute
 	@$(RUN) ruff check --quiet
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
-	@$(PYTEST) tests/unit --cov --cov-report=term --cov-fail-under=100 -q
+	@$(PYTEST) tests/unit -n $(CORES) --cov --cov-report=term --cov-fail-under=100 -q
 
 .PHONY: format
 format: setup ## put the code into the form that `make check` wants

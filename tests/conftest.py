@@ -2,12 +2,17 @@
 
 ``REGCRED_CLUSTER=NAME`` lets tests use a cluster that is up already
 (``python -m cluster up --node --registry --name NAME``) in place of one of their own.
+
+With ``-n`` it is pytest-xdist's workers that run tests, several processes. They share one cluster,
+which is kept by the process that started them, the controller: it hears from each what there is to
+run, and outlives them.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +25,63 @@ from tests.support.clusters import PytestProgress
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
+    from xdist.workermanage import WorkerController
 
     from cluster.registries import Registry
 
 _TESTS = Path(__file__).parent
+#: How the paths of files begin -> the group of their tests: with ``--dist loadgroup`` these run one
+#: after the other in one worker. PullCredentials belong to no namespace, so operators and their
+#: tests would meet; the other groups share what takes long to make.
+_GROUPS = {
+    "integration/test_operator": "pullcredentials",
+    "integration/test_crd": "pullcredentials",
+    "integration/test_chart": "pullcredentials",
+    "e2e/test_operator": "pullcredentials",
+    "integration/test_real_manifests": "manifests",
+    "integration/test_keyring_kubelet": "kubelet",
+    "integration/test_kubelet_reads": "kubelet",
+    "e2e/test_image": "image",
+    "e2e/test_why": "why",
+}
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
+_shared = pytest.StashKey[Cluster]()
 _kept_logs = pytest.StashKey[Path]()
 
 
 def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+
+
+def _tier_of(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
+
+
+def _worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _shared_name(run: str) -> str:
+    return f"pytest-{run}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Give workers one test after the other, and whole groups."""
+    # With pytest 9 pytest-xdist 3.8 sees no marks of its own, and without it there is no class.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.removeprefix("tests/")
+            return next((_GROUPS[start] for start in _GROUPS if path.startswith(start)), nodeid)
+
+    return ByGroup(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what they leave out needs no cluster
@@ -43,23 +93,67 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not left_out or not (reason := why_not(tier)):
             continue
         if os.environ.get("CI") == "true":
+            if _worker(config):
+                continue  # the controller will refuse it
             raise pytest.UsageError(f"CI=true, and {tier} tests cannot run: {reason}")
         cannot_run[tier] = reason, len(left_out)
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _tier(item) != tier]
     config.stash[_wants_node] = any(_tier(item) == "e2e" for item in items)
+    if _worker(config):
+        config.workeroutput["cannot run"] = cannot_run
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: WorkerController, ids: Sequence[str]) -> None:
+    """Start the cluster of all workers when the first of them tells what there is to run."""
+    config = node.config
+    tiers = {_tier_of(id_) for id_ in ids}.intersection(TIERS)
+    if not tiers or _shared in config.stash or os.environ.get("REGCRED_CLUSTER"):
+        return
+    for tier in sorted(tiers):
+        if reason := why_not(tier):  # without CI=true the worker has left it out
+            raise pytest.UsageError(f"CI=true, and {tier} tests cannot run: {reason}")
+    cluster = Cluster(
+        node="e2e" in tiers,
+        registries=True,
+        name=_shared_name(node.workerinput["testrunuid"]),
+        progress=PytestProgress(config),
+    )
+    try:
+        config.stash[_shared] = cluster.start()
+    except ClusterError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take over what a worker could not run."""
+    told = getattr(node, "workeroutput", {}).get("cannot run", {})
+    node.config.stash.setdefault(_cannot_run, {}).update(told)
+
+
+@pytest.hookimpl(trylast=True)  # once pytest-xdist has ended its workers
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Tiers that cannot run here are no failure, even when no other test was asked for."""
     left_out = session.config.stash.get(_cannot_run, {})
     if left_out and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
+    if shared := session.config.stash.get(_shared, None):
+        _stop(shared, session)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            counts[_tier_of(report.nodeid)][outcome] += 1
+    if len(counts) > 1:
+        for tier, count in counts.items():
+            said = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
+            terminalreporter.write_line(f"{tier}: {said}")
     for tier, (reason, count) in config.stash.get(_cannot_run, {}).items():
         terminalreporter.write_line(f"NOT RUN: {count} {tier} tests: {reason}", yellow=True)
     if logs := config.stash.get(_kept_logs, None):
@@ -82,10 +176,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             kustomize="kustomize_program" in used,
             progress=PytestProgress(config),
         )
-        if "operator_image" in used:
+        if "operator_image" in used and not _worker(config):
             debianbase.base(PytestProgress(config))
     except ClusterError as error:
-        raise pytest.UsageError(str(error)) from None
+        if not _worker(config):  # whose tests fail, each with what it lacks
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +190,9 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     It has the private registries, and a node when e2e tests were collected.
     """
     try:
-        if name := os.environ.get("REGCRED_CLUSTER"):
-            yield Cluster.open(name)
+        name = os.environ.get("REGCRED_CLUSTER")
+        if name or _worker(request.config):
+            yield Cluster.open(name or _shared_name(request.config.workerinput["testrunuid"]))
             return
         cluster = Cluster(
             node=request.config.stash[_wants_node],
@@ -106,9 +202,13 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     except ClusterError as error:
         pytest.fail(str(error), pytrace=False)
     yield cluster
-    failed = request.session.testsfailed > 0
+    _stop(cluster, request.session)
+
+
+def _stop(cluster: Cluster, session: pytest.Session) -> None:
+    failed = session.testsfailed > 0
     if failed:
-        request.config.stash[_kept_logs] = cluster.folder.logs
+        session.config.stash[_kept_logs] = cluster.folder.logs
     cluster.stop(keep_logs=failed)
 
 

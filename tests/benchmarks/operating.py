@@ -130,9 +130,9 @@ class _Bench:
         with world.operator() as operator:
             _await_leader(operator)
             world.quiet()
-            spent, cluster = operator.cpu, world.cpu()
             with world.witness(logins, secrets=self._count, attached=attached) as seen:
                 before = world.requests()
+                spent, cluster = operator.cpu, world.cpu()
                 began = world.create(attach=attach, logins=logins)
                 took = seen.done() - began
                 spent, cluster = operator.cpu - spent, world.cpu() - cluster
@@ -234,14 +234,11 @@ class _Bench:
 
         def holds() -> bool:
             nonlocal ended
-            said = {name: value for name, labels, value in operator.samples() if not labels}
-            ready = [
-                value
-                for name, labels, value in operator.samples()
-                if name == "regcred_namespaces" and labels.get("state") == "ready"
-            ]
+            found = operator.samples()
             ended = time.monotonic()
-            return ready == [self._count] and said["regcred_queue_depth"] == 0
+            ready = [value for _, labels, value in found if labels.get("state") == "ready"]
+            waiting = [value for name, _, value in found if name == "regcred_queue_depth"]
+            return ready == [self._count] and waiting == [0]
 
         await_condition("it has looked at all", holds, timeout=120)
         return ended - operator.started

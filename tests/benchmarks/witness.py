@@ -58,8 +58,9 @@ class Witness:
         auths = json.loads(base64.b64decode(data))["auths"]
         return {key: entry.get("password") for key, entry in auths.items()} == self.job["logins"]
 
-    def see(self, kind: str, line: bytes) -> None:
+    def see(self, kind: str, line: bytes) -> str:
         event = json.loads(line)
+        assert event["type"] in ("ADDED", "MODIFIED", "DELETED"), line
         metadata = event["object"]["metadata"]
         self.writes[f"{kind} {event['type']}"] += 1
         namespace = metadata.get("namespace", metadata["name"])
@@ -76,6 +77,7 @@ class Witness:
         if enough and len(self.attached) >= self.job["attached"] and not self.done:
             self.done = True
             print("done", now, flush=True)
+        return metadata["resourceVersion"]
 
     async def watch(self, session: aiohttp.ClientSession, kind: str, ready: list[str]) -> None:
         path, selector = KINDS[kind]
@@ -83,15 +85,17 @@ class Witness:
         async with session.get(path, params=query | {"limit": "1"}) as response:
             assert response.status == 200, await response.text()
             version = (await response.json())["metadata"]["resourceVersion"]
-        query |= {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3600"}
-        async with session.get(path, params=query) as response:
-            assert response.status == 200, await response.text()
-            ready.append(kind)
-            if len(ready) == len(KINDS):
-                print("watching", flush=True)
-            async for line in response.content:
-                self.see(kind, line)
-        raise AssertionError(f"the watch of {kind} has ended")
+        query |= {"watch": "true", "timeoutSeconds": "3600"}
+        while True:  # a server that is busy ends what does not read fast enough
+            query["resourceVersion"] = version
+            async with session.get(path, params=query) as response:
+                assert response.status == 200, await response.text()
+                if kind not in ready:
+                    ready.append(kind)
+                    if len(ready) == len(KINDS):
+                        print("watching", flush=True)
+                async for line in response.content:
+                    version = self.see(kind, line)
 
     async def create(self, session: aiohttp.ClientSession) -> None:
         """At an even pace, whatever the answers take."""
@@ -123,9 +127,11 @@ class Witness:
             while len(ready) < len(KINDS):
                 await asyncio.wait(watches, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
                 _raise_what_ended(watches)
-            ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+            ended = asyncio.Event()
+            asyncio.get_running_loop().add_reader(sys.stdin, ended.set)  # all it reads is its end
             await self.create(session)
-            await asyncio.wait([*watches, ended], return_when=asyncio.FIRST_COMPLETED)
+            waits = asyncio.create_task(ended.wait())
+            await asyncio.wait([*watches, waits], return_when=asyncio.FIRST_COMPLETED)
             _raise_what_ended(watches)
             for task in watches:
                 task.cancel()

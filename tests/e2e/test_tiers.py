@@ -4,29 +4,37 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from cluster.paths import CHECKOUT
 
+HERE, IN_WORKERS = ("--collect-only",), ("-n", "2")
 
-def collect_without_cap_sys_admin(**env):
-    """Collect all e2e tests as a root that must not mount, as in a plain container."""
-    pytest = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/e2e"]
+
+def run_without_cap_sys_admin(*args, **env):
+    """Run e2e tests as a root that must not mount, as in a plain container."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/e2e/test_pull.py", *args]
     return subprocess.run(
-        ["setpriv", "--bounding-set=-sys_admin", *pytest],
+        ["setpriv", "--bounding-set=-sys_admin", *command],
         cwd=CHECKOUT,
-        env={name: value for name, value in os.environ.items() if name != "CI"} | env,
+        env={name: is_ for name, is_ in os.environ.items() if name not in ("CI", "REGCRED_CLUSTER")}
+        | env,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def test_tier_that_cannot_run_is_named():
-    lines = collect_without_cap_sys_admin().stdout.splitlines()
-    (line,) = [line for line in lines if line.startswith("NOT RUN: ")]
+@pytest.mark.parametrize("args", [HERE, IN_WORKERS])
+def test_tier_that_cannot_run_is_named(args):
+    done = run_without_cap_sys_admin(*args)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("NOT RUN: ")]
     assert "e2e tests: a node needs CAP_SYS_ADMIN" in line
+    assert done.returncode == 0, done.stdout
 
 
-def test_tier_that_cannot_run_fails_in_ci():
-    answer = collect_without_cap_sys_admin(CI="true")
+@pytest.mark.parametrize("args", [HERE, IN_WORKERS])
+def test_tier_that_cannot_run_fails_in_ci(args):
+    answer = run_without_cap_sys_admin(*args, CI="true")
     assert answer.returncode == 4
     assert "CI=true, and e2e tests cannot run: a node needs CAP_SYS_ADMIN" in answer.stderr

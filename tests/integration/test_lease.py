@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from itertools import groupby
 
 import pytest
 
-from regcred.core.errors import NotLeader
+from regcred.core.errors import NotFound, NotLeader
 from regcred.core.leaderelection import Timing
 from regcred.kube import lease as leases
 from regcred.kube.client import Client
@@ -145,6 +146,16 @@ class TestElection:
             assert now["renewTime"] > first["renewTime"]
             assert now["acquireTime"] == first["acquireTime"]
             assert (candidate.terms, candidate.lease.acquired, candidate.lease.lost) == (1, 1, 0)
+
+    async def test_where_there_is_no_namespace_it_says_so_until_there_is(self, cluster, client):
+        name, told = f"test-{secrets.token_hex(4)}", asyncio.Queue()
+        candidate = Candidate(client, name, "first", PATIENT, on_trouble=told.put_nowait)
+        async with candidate.running():
+            trouble = await told.get()
+            assert (type(trouble), name in str(trouble)) == (NotFound, True)
+            cluster.create_namespace(name)
+            await candidate.leads.wait()
+        cluster.api.delete_namespace(name)
 
     async def test_two_who_want_it_at_the_same_moment(self, client, namespace):
         both = [Candidate(client, namespace, name, PATIENT) for name in "ab"]

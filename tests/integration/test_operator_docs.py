@@ -163,7 +163,8 @@ class Walk:
             run(step)
             self.operator.stop()
         elif command.startswith("regcred operator --uninstall"):
-            assert "pullcredential/harbor" in run(step).stdout
+            done = run(step)
+            assert ("pullcredential/harbor" in done.stdout, done.stderr) == (True, "")
             assert self.pullcredential()["metadata"].get("finalizers") is None
             for name in ("team-a", "team-b", "team-c"):
                 world = World(self.cluster, self.reader.own(name))
@@ -243,6 +244,8 @@ def reader(cluster, helm_program, tmp_path):
     settings = {"url": "https://argocd.example.com"}
     World(cluster, reader.own("argocd")).create("configmaps", "argocd-cm", data=settings)
     yield reader
+    release = '{"metadata": {"finalizers": null}}'  # no operator is left that could
+    cluster.kubectl("patch", "pcred", "harbor", "--type=merge", "-p", release, check=False)
     cluster.api.request("DELETE", f"{API}/harbor")
     for name in (*NAMESPACES, "outside"):
         cluster.api.delete_namespace(reader.own(name))
@@ -260,3 +263,15 @@ def test_the_page_does_what_it_says(reader, helm_program):
     finally:
         if walk.operator is not None:
             walk.operator.kill()
+
+
+def test_uninstall_does_not_wait_for_what_does_not_come(regcred, kubeconfig, tmp_path):
+    """Another leader it waits for; a namespace, or a cluster, that is not there is an error."""
+    uninstall = ("operator", "--uninstall")
+    done = regcred(*uninstall, "--namespace=no-such-namespace", check=1)
+    assert b"hint: kubectl create namespace no-such-namespace" in done.stderr
+    assert b"waiting" not in done.stderr
+    elsewhere = tmp_path / "kubeconfig"
+    elsewhere.write_text(re.sub(r"(https://127.0.0.1):\d+", r"\1:1", kubeconfig.read_text()))
+    done = regcred(*uninstall, f"--kubeconfig={elsewhere}", check=3)
+    assert b"nothing listens there" in done.stderr

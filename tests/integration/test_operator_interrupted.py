@@ -167,7 +167,7 @@ def test_killed_before_and_after_every_write(workload, operator_world, operators
         try:
             world.await_snapshot(wanted)
         except AssertionError as error:
-            raise AssertionError(f"killed {point}\n{error}\n{operators.now.stderr}") from None
+            raise AssertionError(f"killed {point}\n{error}") from None
         assert not operators.now.odd
         world.remove()
     assert struck[False]

@@ -62,7 +62,7 @@ def downloaded(
         for package in packages:
             manifests(package)
     except UnreachableIndexError as error:
-        not_run(request.config, str(error))
+        not_run(str(error))
     return packages
 
 

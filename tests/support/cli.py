@@ -1,4 +1,8 @@
-"""Run the real ``regcred`` command in a process of its own, as a user would."""
+"""Run the real ``regcred`` command in a process of its own, as a user would.
+
+Hundreds of tests do, and half of what they would cost is Python that starts: so it is a fork of a
+process that has started (`tests.support.forking`), where it cannot make a difference.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from tests.support import forking
+
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+#: Variables that are too late for a Python that has started.
+_READ_BY_PYTHON = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 
 
 def run_regcred(
@@ -34,15 +43,18 @@ def run_regcred(
     """
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
     clean |= {"HOME": "/nonexistent", "REGCRED_DEBUG": "1"} | dict(env or {})
-    done = subprocess.run(
-        [*wrapper, sys.executable, "-m", module, *args],
-        input=stdin,
-        env=clean,
-        cwd=cwd,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    if wrapper or any(name.startswith(_READ_BY_PYTHON) for name in env or ()):
+        done = subprocess.run(
+            [*wrapper, sys.executable, "-m", module, *args],
+            input=stdin,
+            env=clean,
+            cwd=cwd,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+    else:
+        done = forking.run(module, args, stdin=stdin, env=clean, cwd=cwd, timeout=120)
     if check is not None:
         assert done.returncode == check, _say(args, done)
     assert b"Traceback" not in done.stderr, _say(args, done)

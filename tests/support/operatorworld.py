@@ -63,6 +63,7 @@ class Installation:
     def __init__(self, cluster: Cluster, program: Path, home: Path) -> None:
         name = f"op-{secrets.token_hex(4)}"
         self.cluster, self.secret_name, self.lease_name = cluster, name, name
+        self._last: OperatorProcess | None = None
         self._release = Release(cluster, program, name, f"{name}-system", home)
 
     @property
@@ -113,7 +114,16 @@ class Installation:
             f"--secret-name={self.secret_name}",
             f"--lease-name={self.lease_name}",
         )
-        return OperatorProcess(kubeconfig or self.kubeconfig, *own, *args, env=env)
+        self._last = OperatorProcess(kubeconfig or self.kubeconfig, *own, *args, env=env)
+        return self._last
+
+    def last_words(self) -> str:
+        """What the last operator said at the end, for the message of a test."""
+        return "" if self._last is None else self._last.stderr[-8000:]
+
+    def token(self, **spec: Any) -> str:
+        """A token of the operator's ServiceAccount; `spec` as in a TokenRequest."""
+        return self._release.token(**spec)
 
     def drop_lease(self) -> None:
         """Delete the Lease, so that a new process need not wait for that of one that was killed."""
@@ -314,7 +324,9 @@ class OperatorWorld:
                 return
             time.sleep(0.05)
         found = self.snapshot()
-        assert found == wanted, differences(found, wanted)
+        if found != wanted:
+            said = self.installation.last_words()
+            raise AssertionError(f"{differences(found, wanted)}\n{said}")
 
     def await_state(
         self, what: str, holds: Callable[[], bool], *, timeout: float = _PATIENCE_SECONDS
@@ -324,7 +336,7 @@ class OperatorWorld:
         Raises:
             ClusterError: it does not.
         """
-        await_condition(what, holds, timeout=timeout)
+        await_condition(what, holds, timeout=timeout, log=self.installation.last_words)
 
     def remove(self) -> None:
         """Take all of it away, whether an operator runs or not."""

@@ -136,10 +136,10 @@ class Release:
         finally:
             self.cluster.api.delete_namespace(self.namespace)
 
-    def token(self) -> str:
-        """A token of its ServiceAccount, good for an hour."""
+    def token(self, **spec: Any) -> str:
+        """A token of its ServiceAccount, good for an hour; `spec` as in a TokenRequest."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}/token"
-        status, content = self.cluster.api.request("POST", path, {"spec": {}})
+        status, content = self.cluster.api.request("POST", path, {"spec": spec})
         assert status == 201, content
         return str(json.loads(content)["status"]["token"])
 

@@ -196,7 +196,9 @@ class Lease:
                     lease = await self._update(step.spec)
                 else:
                     return step.seconds
-            except (AlreadyExists, Conflict, NotFound):
+            except (AlreadyExists, Conflict, NotFound) as error:
+                if isinstance(step, Create) and isinstance(error, NotFound):
+                    raise  # what is missing is the namespace
                 await self._look()
                 continue
             self._take_in(lease, sent)

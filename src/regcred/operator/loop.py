@@ -97,7 +97,7 @@ class Operator:
                 watching,
                 settings.namespace,
                 settings.secret,
-                WatchSettings(relist=settings.resync),
+                _watch_settings(settings.resync),
             )
             lease = self._make_lease(watching) if settings.lease else None
             acting = await stack.enter_async_context(
@@ -198,6 +198,13 @@ class Operator:
     def _answered(self, verb: str, resource: str, code: int, seconds: float) -> None:
         self._pace.answered(code)
         self._metrics.answered(verb, resource, code, seconds)
+
+
+def _watch_settings(resync: float) -> WatchSettings:
+    """A list comes when a watch has ended, so watches must not live longer than that."""
+    usual = WatchSettings()
+    longest = max(1, min(usual.longest, int(resync)))
+    return WatchSettings(min(usual.shortest, longest), longest, relist=resync)
 
 
 def run(config: ClusterConfig, settings: Settings, *, arrange: Callable[[Operator], None]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Queue:
 
     def oldest(self) -> float:
         """Seconds that the one that has waited longest has; 0.0 for none."""
-        firsts = [next(iter(lane.values())) for lane in (self._urgent, self._bulk) if lane]
-        return max(0.0, self._clock() - min(firsts)) if firsts else 0.0
+        # The bulk lane is in order; what has become urgent keeps the time since which it waits.
+        times = [*self._urgent.values(), *islice(self._bulk.values(), 1)]
+        return max(0.0, self._clock() - min(times)) if times else 0.0
 
     def add(self, key: str, *, urgent: bool = True) -> None:
         """It has to be looked at (again)."""
@@ -102,13 +104,6 @@ class Queue:
         if again is not None:
             self.add(key, urgent=again)
         self._wake()
-
-    def drop(self, key: str) -> None:
-        """Forget that it waits."""
-        for lane in (self._urgent, self._bulk, self._asleep):
-            lane.pop(key, None)
-        if key in self._working:
-            self._working[key] = None
 
     def next_alarm(self) -> float | None:
         """Seconds until the first of those that are asleep is ready; None for none."""

@@ -216,7 +216,8 @@ class Sources:
 
     def _alarm(self, name: str, state: _State) -> None:
         now = self._now()
-        if state.refresh is not None and state.refresh <= now:
+        # After a failure also where the clock was set back meanwhile: its pause is over.
+        if state.refresh is not None and (state.failures or state.refresh <= now):
             state.refresh = None
             state.stale = True
             self._ask(name, state)

@@ -71,11 +71,26 @@ async def uninstall(
         waits_for: told who leads, while that one does.
 
     Raises:
-        RegcredError: the cluster cannot be read.
+        RegcredError: the cluster cannot be read, or the Lease not be had.
     """
     undone = Undone()
     async with Client(config) as client:
-        lease = Lease(client, settings.namespace, settings.lease, on_leader=waits_for)
+
+        def follows(leader: str) -> None:
+            if leader != lease.identity:
+                waits_for(leader)
+
+        def troubled(error: Exception) -> None:
+            if isinstance(error, RegcredError) and not lease.acquired:
+                raise error  # a person waits: for another leader, but not for a cluster
+
+        lease = Lease(
+            client,
+            settings.namespace,
+            settings.lease,
+            on_leader=follows,
+            on_trouble=troubled,
+        )
         async with Client(config, fence=lease.check if settings.lease else None) as acting:
 
             async def work() -> None:

@@ -9,7 +9,6 @@ fill.
 from __future__ import annotations
 
 import asyncio
-import errno
 import gzip
 import os
 import socket
@@ -210,9 +209,7 @@ async def listening(host: str, port: int) -> socket.socket:
             return socket.create_server(
                 ("::", port), family=socket.AF_INET6, backlog=_CONNECTIONS, dualstack_ipv6=True
             )
-        except (OSError, ValueError) as error:
-            if getattr(error, "errno", None) in {errno.EADDRINUSE, errno.EACCES}:
-                raise
+        except (OSError, ValueError):
             host = "0.0.0.0"  # noqa: S104 - asked for, on a machine without IPv6
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

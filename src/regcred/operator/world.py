@@ -29,8 +29,8 @@ from regcred.core.pullcredential import PullCredential, parse
 from regcred.core.view import Added, Deleted, Event, Key, Modified, Synced
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS, SECRETS, SERVICEACCOUNTS
 from regcred.kube.watch import Watch, WatchSettings
-from regcred.operator import oplog
 from regcred.operator.facts import WatchFigures
+from regcred.operator.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -340,9 +340,10 @@ def _watch(
 ) -> Watch[Any]:
     what = resource.describe(namespace)
 
-    def troubled(error: RegcredError, pause: float) -> None:
-        said = f"{error.message}; {error.hint}" if error.hint else error.message
-        oplog.say("warning", "WatchTrouble", said, resource=what, retryIn=round(pause, 1))
+    trouble = Seldom("WatchTrouble")
+
+    def troubled(error: RegcredError, _pause: float) -> None:
+        trouble.say(error, resource=what)
 
     return Watch(client, resource, namespace, settings=settings, on_trouble=troubled, **options)
 

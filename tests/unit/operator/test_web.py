@@ -245,6 +245,28 @@ async def test_the_end_ends_all():
         await connected(server)
 
 
+async def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch):
+    asked, metrics = asyncio.Event(), Metrics(lambda: READY)
+
+    def page(_accept):
+        asked.set()
+        return "text/plain", b"x" * 50_000_000
+
+    monkeypatch.setattr(metrics, "page", page)
+    async with Web("127.0.0.1:0", metrics, lambda: READY) as server:
+        client = socket.create_connection(parsed(server.address))
+        client.sendall(get("/metrics"))
+        await asyncio.wait_for(asked.wait(), 60)
+    # Nothing is sent any more but what the kernel had taken.
+    reader, writer = await asyncio.open_connection(sock=client)
+    try:
+        received = len(await reader.read())
+    except ConnectionResetError:
+        received = 0
+    assert received < 50_000_000
+    writer.close()
+
+
 async def test_the_address_is_told(log):
     async with serving() as server:
         (line,) = log()

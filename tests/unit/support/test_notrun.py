@@ -13,8 +13,8 @@ import pytest
 from tests.support.notrun import not_run
 
 @pytest.fixture(scope="module")
-def wanted(request):
-    not_run(request.config, "there is no network")
+def wanted():
+    not_run("there is no network")
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(wanted, number):
@@ -26,12 +26,13 @@ def test_it(wanted, number):
 def run(tmp_path):
     (tmp_path / "test_it.py").write_text(TESTS)
 
-    def run(**env):
+    def run(*more, **env):
         own = {k: v for k, v in os.environ.items() if k != "CI"}
         own["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and they take seconds
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
+        plugins = ("-p", "no:cacheprovider", "-p", "tests.support.notrun")
+        command = [sys.executable, "-m", "pytest", "-q", *plugins, "--rootdir=."]
         return subprocess.run(
-            [*command, "-c", os.devnull, str(tmp_path)],
+            [*command, *more, "-c", os.devnull, str(tmp_path)],
             cwd=CHECKOUT,
             env=own | env,
             capture_output=True,
@@ -42,8 +43,9 @@ def run(tmp_path):
     return run
 
 
-def test_it_is_named(run):
-    done = run()
+@pytest.mark.parametrize("more", [(), ("-p", "xdist", "-n", "2")], ids=["here", "in workers"])
+def test_it_is_named(run, more):
+    done = run(*more)
     assert "NOT RUN: 2 tests: there is no network" in done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
 

@@ -1,0 +1,399 @@
+"""What was given last stays while a source fails; nothing is asked without need, nothing forgotten.
+
+Time is the loop's own and passes at once; see `Loop`.
+"""
+
+import asyncio
+import functools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from regcred.core.errors import ClusterUnreachable, NotFound
+from regcred.core.source import Fragment, SourceFailure, SourceReason
+from regcred.operator.sources import Sources, same_logins, static
+from tests.support.operating import EPOCH, given, pullcredential
+
+MISSING = SourceFailure(SourceReason.MISSING, "Secret ops/login does not exist")
+UNREADABLE = SourceFailure(SourceReason.UNREADABLE, "the API server fails")
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Whenever there is nothing to do, it is later at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = 0.0
+        self._selector.select = lambda timeout=None, select=self._selector.select: (
+            self._skip(timeout) or select(0)
+        )
+
+    def _skip(self, timeout):
+        assert timeout is not None, "it would sleep for ever"
+        self.seconds += timeout
+
+    def time(self):
+        return self.seconds
+
+
+def in_no_time(test):
+    """Run an async test on such a loop."""
+
+    @functools.wraps(test)
+    def run(*args, **fixtures):
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(test(*args, **fixtures))
+
+    return run
+
+
+class Desk:
+    """Sources whose answers a test sets, and what came of asking them."""
+
+    def __init__(self):
+        self.answers = {}
+        """Secret → what its source gives; a list is given one by one, the last for ever."""
+        self.asked = []
+        self.told = []
+        self.read = []
+        self.held = None
+        self.step = timedelta(0)
+        """How much the time of day is ahead of where it should be."""
+        self.tasks = set()
+        self.sources = Sources(
+            self.give,
+            on_result=lambda *result: self.told.append(result),
+            spawn=self.spawn,
+            on_read=lambda *read: self.read.append(read),
+            now=self.now,
+        )
+
+    def now(self):
+        return EPOCH + timedelta(seconds=asyncio.get_running_loop().time()) + self.step
+
+    def spawn(self, work):
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        return task
+
+    async def give(self, spec):
+        secret = spec.source.secret.name
+        self.asked.append((secret, asyncio.get_running_loop().time()))
+        answer = self.answers.get(secret, MISSING)
+        if self.held is not None:
+            await self.held.wait()
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer
+
+    def put(self, name="ghcr", secret="login", **spec):
+        source = {"basic": {"secretRef": {"name": secret}}}
+        self.sources.put(pullcredential(name, source=source, **spec))
+
+    def asked_for(self, secret="login"):
+        return [when for name, when in self.asked if name == secret]
+
+
+@pytest.fixture
+def desk():
+    desk = Desk()
+    yield desk
+    for task in desk.tasks:
+        assert task.cancelled() or task.exception() is None
+
+
+async def settle():
+    """All that can happen now has happened."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@in_no_time
+async def test_it_is_asked_once_and_again_when_its_secret_changes(desk):
+    desk.answers["login"] = given("ghcr.io")
+    desk.put()
+    await desk.sources.settled(60)
+    await asyncio.sleep(86400)
+    assert desk.asked_for() == [0.0]
+    assert same_logins(desk.sources.offer("ghcr"), given("ghcr.io"))
+    desk.sources.secret_changed("other")
+    await settle()
+    assert len(desk.asked) == 1
+    desk.answers["login"] = given("ghcr.io", password="new")
+    desk.sources.secret_changed("login")
+    await settle()
+    assert desk.told == [("ghcr", True), ("ghcr", True)]
+    assert same_logins(desk.sources.offer("ghcr"), given("ghcr.io", password="new"))
+
+
+@in_no_time
+async def test_another_version_of_the_same_logins_is_no_difference(desk):
+    desk.answers["login"] = [given("ghcr.io"), given("ghcr.io")]
+    desk.put()
+    await settle()
+    desk.sources.secret_changed("login")
+    await settle()
+    assert desk.told == [("ghcr", True), ("ghcr", False)]
+
+
+@pytest.mark.parametrize("failure", [MISSING, UNREADABLE])
+@in_no_time
+async def test_what_it_gave_stays_while_it_fails(desk, failure):
+    good = given("ghcr.io")
+    desk.answers["login"] = [good, failure]
+    desk.put()
+    await settle()
+    desk.sources.secret_changed("login")
+    await asyncio.sleep(3600)
+    assert desk.sources.offer("ghcr") is good
+    assert desk.sources.result("ghcr") == failure
+    assert ("ghcr", False) in desk.told
+    assert desk.told.count(("ghcr", True)) == 1
+    assert desk.read[:2] == [("ghcr", "ok"), ("ghcr", str(failure.reason))]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        SourceReason.MISSING,
+        SourceReason.MALFORMED,
+        SourceReason.REGISTRY_MISSING,
+        SourceReason.UNSUPPORTED,
+    ],
+)
+@in_no_time
+async def test_what_a_person_has_to_mend_is_not_asked_again_by_itself(desk, reason):
+    desk.answers["login"] = SourceFailure(reason, "it is not as it should be")
+    desk.put()
+    await asyncio.sleep(86400)
+    assert desk.asked_for() == [0.0]
+    assert desk.sources.refresh("ghcr") is None
+
+
+@in_no_time
+async def test_what_may_pass_by_itself_is_asked_again_ever_more_seldom(desk):
+    desk.answers["login"] = UNREADABLE
+    desk.put()
+    await asyncio.sleep(3600)
+    times = desk.asked_for()
+    pauses = [b - a for a, b in pairwise(times)]
+    assert 0.5 <= pauses[0] <= 1.0
+    assert all(30.0 <= pause <= 60.0 for pause in pauses[8:])
+    assert desk.sources.refresh("ghcr") > desk.now()
+    desk.answers["login"] = given("ghcr.io")
+    await asyncio.sleep(60)
+    assert isinstance(desk.sources.result("ghcr"), Fragment)
+    asked = len(desk.asked)
+    await asyncio.sleep(3600)
+    assert len(desk.asked) == asked
+    assert desk.sources.refresh("ghcr") is None
+
+
+@in_no_time
+async def test_a_change_while_it_is_asked_is_not_lost(desk):
+    desk.held = asyncio.Event()
+    desk.answers["login"] = [given("ghcr.io"), given("ghcr.io", password="new")]
+    desk.put()
+    await settle()
+    for _ in range(3):
+        desk.sources.secret_changed("login")
+    desk.held.set()
+    await settle()
+    assert len(desk.asked) == 2  # however often it changed meanwhile
+    assert same_logins(desk.sources.offer("ghcr"), given("ghcr.io", password="new"))
+
+
+@in_no_time
+async def test_what_another_source_gave_is_no_offer(desk):
+    desk.answers |= {"login": given("ghcr.io"), "other": MISSING}
+    desk.put()
+    await settle()
+    desk.put(secret="other")
+    assert desk.sources.offer("ghcr") is None
+    assert desk.sources.result("ghcr") is None
+    await settle()
+    assert desk.sources.offer("ghcr") is None
+    assert desk.sources.result("ghcr") == MISSING
+
+
+@in_no_time
+async def test_a_late_answer_of_a_source_that_was_replaced_does_not_count(desk):
+    desk.held = asyncio.Event()
+    desk.answers |= {"login": given("ghcr.io"), "other": given("quay.io")}
+    desk.put()
+    await settle()
+    desk.put(secret="other", registries=["quay.io"])
+    desk.held.set()
+    await settle()
+    assert [secret for secret, _ in desk.asked] == ["login", "other"]
+    assert list(desk.sources.offer("ghcr").credentials) == ["quay.io"]
+    assert desk.told == [("ghcr", True)]
+
+
+@in_no_time
+async def test_what_does_not_concern_the_source_asks_nothing(desk):
+    desk.answers["login"] = given("ghcr.io")
+    desk.put()
+    await settle()
+    desk.put(namespaces={"include": ["team-*"]})
+    await settle()
+    assert len(desk.asked) == 1
+    assert desk.sources.offer("ghcr") is not None
+
+
+@in_no_time
+async def test_a_spec_that_nobody_understands_keeps_what_was_given(desk):
+    desk.answers["login"] = given("ghcr.io")
+    desk.put()
+    await settle()
+    desk.sources.put(pullcredential("ghcr", registries=["https://"]))
+    desk.sources.put(replace(pullcredential("ghcr"), spec=None))
+    await settle()
+    assert desk.sources.offer("ghcr") is not None
+
+
+@in_no_time
+async def test_forgotten_is_forgotten(desk):
+    desk.held = asyncio.Event()
+    desk.answers["login"] = given("ghcr.io")
+    desk.put()
+    await settle()
+    desk.sources.forget("ghcr")
+    desk.sources.forget("ghcr")
+    desk.held.set()
+    await settle()
+    assert desk.told == []
+    assert desk.sources.offer("ghcr") is None
+    desk.put()
+    await settle()
+    assert desk.sources.offer("ghcr") is not None
+
+
+@in_no_time
+async def test_one_slow_source_holds_up_no_other(desk):
+    desk.answers |= {f"login-{n}": given("ghcr.io") for n in range(30)}
+    desk.held = asyncio.Event()
+    desk.put("slow", "slow")
+    await settle()
+    held, desk.held = desk.held, None
+    for n in range(30):
+        desk.put(f"pc-{n}", f"login-{n}")
+    await desk.sources.settled(5.0)
+    assert asyncio.get_running_loop().time() == 5.0
+    assert all(desk.sources.offer(f"pc-{n}") for n in range(30))
+    assert desk.sources.result("slow") is None
+    held.set()
+
+
+@in_no_time
+async def test_after_the_end_of_a_term_nothing_is_asked(desk):
+    desk.answers |= {"login": given("ghcr.io"), "other": UNREADABLE}
+    desk.put()
+    desk.put("other", "other")
+    await settle()
+    desk.held = asyncio.Event()
+    desk.sources.secret_changed("login")
+    await settle()
+    asked, told = list(desk.asked), list(desk.told)
+    await desk.sources.close()
+    desk.held.set()
+    await asyncio.sleep(86400)
+    await desk.sources.settled(60)
+    assert (desk.asked, desk.told) == (asked, told)
+
+
+def ends(seconds):
+    return given("ghcr.io", expires=EPOCH + timedelta(seconds=seconds))
+
+
+@in_no_time
+async def test_the_end_of_a_credential_is_told_once_when_it_comes(desk):
+    desk.answers["login"] = ends(4000)
+    desk.put()
+    await asyncio.sleep(3999)
+    assert desk.told == [("ghcr", True)]
+    await asyncio.sleep(1.1)
+    assert desk.told == [("ghcr", True), ("ghcr", False)]
+    await asyncio.sleep(86400)
+    assert len(desk.told) == 2
+    assert desk.sources.offer("ghcr") is not None  # what is there stays, whatever it is worth
+    desk.answers["login"] = ends(200_000)
+    desk.sources.secret_changed("login")
+    await asyncio.sleep(200_000)
+    assert desk.told[2:] == [("ghcr", True), ("ghcr", False)]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@in_no_time
+async def test_the_clock_is_stepped(desk, hours):
+    """The end is told when the clock says so, ten minutes later at most; nothing is asked more."""
+    desk.answers["login"] = ends(7200)
+    desk.put()
+    await asyncio.sleep(1000)
+    desk.step = timedelta(hours=hours)
+    end = 7200 - 3600 * hours
+    await asyncio.sleep(end - 1000 - 1)
+    assert desk.told == [("ghcr", True)]
+    await asyncio.sleep(602)
+    assert desk.told == [("ghcr", True), ("ghcr", False)]
+    assert desk.asked_for() == [0.0]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@in_no_time
+async def test_the_clock_is_stepped_while_a_source_fails(desk, hours):
+    """It is tried again as if nothing had happened."""
+    desk.answers["login"] = UNREADABLE
+    desk.put()
+    await asyncio.sleep(1000)
+    desk.step = timedelta(hours=hours)
+    asked = len(desk.asked)
+    await asyncio.sleep(600)
+    assert 9 <= len(desk.asked) - asked <= 21
+
+
+class Api:
+    """A client of which only `get` is used."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    async def get(self, *_):
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+class TestStatic:
+    spec = pullcredential().spec
+
+    async def test_reads_the_secret(self):
+        data = {"username": "cHVsbGVy", "password": "aHVudGVyMg=="}
+        secret = {"metadata": {"name": "login", "namespace": "ops"}, "data": data}
+        found = await static(Api(secret), "ops")(self.spec)
+        assert same_logins(found, given("ghcr.io"))
+
+    async def test_none(self):
+        found = await static(Api(NotFound("it is not there", status=404)), "ops")(self.spec)
+        assert found.reason == SourceReason.MISSING
+        assert "Secret ops/login does not exist" in found.message
+
+    async def test_unreachable(self):
+        error = ClusterUnreachable("nobody answers", hint="wait")
+        found = await static(Api(error), "ops")(self.spec)
+        assert found == SourceFailure(SourceReason.UNREADABLE, "nobody answers", "wait")
+
+    async def test_of_a_kind_that_a_later_version_knows(self):
+        spec = replace(self.spec, source=replace(self.spec.source, kind="ecr", secret=None))
+        found = await static(Api(AssertionError()), "ops")(spec)
+        assert found.reason == SourceReason.UNSUPPORTED
+
+
+def test_same_logins():
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    assert same_logins(given("ghcr.io"), given("ghcr.io"))
+    assert not same_logins(given("ghcr.io"), given("ghcr.io", password="new"))
+    assert not same_logins(given("ghcr.io"), given("quay.io"))
+    assert not same_logins(given("ghcr.io"), given("ghcr.io", expires=later))
