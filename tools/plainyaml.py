@@ -14,10 +14,13 @@ CHART = CHECKOUT / "charts" / "regcred"
 DEPLOY = CHECKOUT / "deploy"
 
 NAMESPACE, RELEASE = "regcred-system", "regcred"
+#: What the cluster is taken to know: Kubernetes from 1.36 on.
+KNOWN = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 
 _HEADER = """\
 # The Helm chart in charts/regcred with its default values, as `make chart` writes it: change the
-# chart, or patch this with kustomize.
+# chart, or patch this with kustomize. API servers before 1.36 know no MutatingAdmissionPolicy:
+# kubectl says so, and applies all the rest.
 """
 
 
@@ -30,5 +33,5 @@ def plain(helm: Path) -> str:
     Raises:
         subprocess.CalledProcessError: it does not render.
     """
-    command = [str(helm), "template", RELEASE, str(CHART), "--namespace", NAMESPACE]
+    command = [str(helm), "template", RELEASE, str(CHART), "--namespace", NAMESPACE, KNOWN]
     return _HEADER + subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -55,25 +55,21 @@ Webhook
 {{- end }}
 {{- end }}
 
-{{/* matchConditions: the names. Only * is special in a glob; in most there is none, or nothing else. */}}
+{{/* The rest of a condition: the names. Only * is special in a glob; most have none, or nothing else. */}}
 {{- define "regcred.admission.selected" -}}
-- name: namespace
-  expression: >-
-    params.spec.namespaces.?include.orValue(["*"]).exists(g, g == "*" || g == request.namespace
-    || (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
-    && !params.spec.namespaces.?exclude.orValue([]).exists(g, g == "*" || g == request.namespace
-    || (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
-- name: serviceaccount
-  expression: >-
-    params.spec.?serviceAccounts.?include.orValue(["default"]).exists(g, g == "*" || g == {{ . }}
-    || (g.contains("*") && {{ . }}.matches("^" + g.replace(".", "[.]").replace("*", ".*") + "$")))
+&& params.spec.namespaces.?include.orValue(["*"]).exists(g, g == "*" || g == request.namespace
+|| (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
+&& !params.spec.namespaces.?exclude.orValue([]).exists(g, g == "*" || g == request.namespace
+|| (g.contains("*") && request.namespace.matches("^" + g.replace("*", ".*") + "$")))
+&& params.spec.?serviceAccounts.?include.orValue(["default"]).exists(g, g == "*" || g == {{ . }}
+|| (g.contains("*") && {{ . }}.matches("^" + g.replace(".", "[.]").replace("*", ".*") + "$")))
 {{- end }}
 
 {{/* namespaceObject is not known before: the labels. */}}
 {{- define "regcred.admission.variables" -}}
 - name: labels
   expression: namespaceObject.metadata.?labels.orValue({})
-- name: selected
+- name: labelled
   expression: >-
     params.spec.namespaces.?matchLabels.orValue({}).all(k,
       variables.labels[?k] == optional.of(params.spec.namespaces.matchLabels[k]))
