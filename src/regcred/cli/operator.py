@@ -15,6 +15,7 @@ from regcred.core.errors import InvalidInput, UsageError
 if TYPE_CHECKING:
     from regcred.operator.loop import Operator, Settings
     from regcred.operator.uninstall import Undone
+    from regcred.operator.webhook import WebhookSettings
 
 #: Where the chart's own instructions put it.
 _NAMESPACE = "regcred-system"
@@ -56,6 +57,40 @@ _SHORTEST_RESYNC = 1.0
     default="127.0.0.1:8080",
     show_default=True,
     help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
+)
+@option(
+    "--webhook/--no-webhook",
+    default=False,
+    show_default=True,
+    help="Answer the API server's admission webhook: where it has no admission policies.",
+)
+@option(
+    "--webhook-address",
+    metavar="[HOST]:PORT",
+    default=":9443",
+    show_default=True,
+    help="Where the webhook is served.",
+)
+@option(
+    "--webhook-service",
+    metavar="NAME",
+    default="regcred-webhook",
+    show_default=True,
+    help="The Service, in the operator's namespace, that the webhook is called by.",
+)
+@option(
+    "--webhook-name",
+    metavar="NAME",
+    default="regcred",
+    show_default=True,
+    help="The MutatingWebhookConfiguration that is told which certificate to trust.",
+)
+@option(
+    "--webhook-cert-dir",
+    metavar="FOLDER",
+    default="",
+    help="Where tls.crt and tls.key are, for example cert-manager's. "
+    "Default: the operator makes its own, and tells --webhook-name of it.",
 )
 @option(
     "--concurrency",
@@ -115,11 +150,28 @@ def operator(**given: Any) -> None:
         given["metrics_address"],
         given["concurrency"],
         _resync(given["resync"]),
+        _webhook(given) if given["webhook"] else None,
     )
     if given["uninstall"]:
         _uninstall(config, settings)
     else:
         _run(config, settings, given["log_format"], given["log_level"])
+
+
+def _webhook(given: dict[str, Any]) -> WebhookSettings:
+    from pathlib import Path
+
+    from regcred.operator.webhook import WebhookSettings
+
+    names.check_name(given["webhook_service"], "Service")
+    names.check_name(given["webhook_name"], "MutatingWebhookConfiguration")
+    folder = given["webhook_cert_dir"]
+    return WebhookSettings(
+        given["webhook_address"],
+        given["webhook_service"],
+        "" if folder else given["webhook_name"],
+        Path(folder) if folder else None,
+    )
 
 
 def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:

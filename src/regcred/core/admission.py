@@ -37,14 +37,12 @@ class Question:
         uid: to be repeated in the answer.
         resource: ``serviceaccounts`` or ``pods``; empty for one that is none of our business.
         namespace: where it is to be.
-        user: who sends it.
-        object: as it is so far.
+        object: as it is so far; empty for one that is none of our business.
     """
 
     uid: str
     resource: str
     namespace: str
-    user: str
     object: dict[str, Any]
 
 
@@ -65,20 +63,37 @@ def read(content: bytes) -> Question:
         raise InvalidInput(f"it is no AdmissionReview of {_VERSION}")
     resource = fields.mapping(request.get("resource"))
     plural = fields.text(resource.get("resource"))
-    obj = request.get("object")
+    obj = fields.mapping(request.get("object"))
     ours = (
         not resource.get("group")
         and not request.get("subResource")
         and request.get("operation") in _KINDS.get(plural, ())
-        and isinstance(obj, dict)
     )
-    return Question(
-        uid,
-        plural if ours else "",
-        fields.text(request.get("namespace")),
-        fields.text(fields.mapping(request.get("userInfo")).get("username")),
-        dict(obj) if ours and isinstance(obj, dict) else {},
-    )
+    namespace = fields.text(request.get("namespace"))
+    if not ours:
+        return Question(uid, "", namespace, {})
+    _check(obj, obj.get("spec") if plural == "pods" else obj)
+    return Question(uid, plural, namespace, obj)
+
+
+def _check(obj: dict[str, Any], holder: Any) -> None:
+    """See that an object has the shape that the API server gives it, as far as we look into it.
+
+    Args:
+        obj: a ServiceAccount or a Pod.
+        holder: where in it the list is.
+    """
+    metadata = obj.get("metadata")
+    annotations = fields.mapping(metadata).get("annotations") or {}
+    entries = fields.mapping(holder).get("imagePullSecrets") or []
+    if (
+        not isinstance(metadata, dict)
+        or not isinstance(holder, dict)
+        or not isinstance(annotations, dict)
+        or not isinstance(entries, list)
+        or not all(isinstance(entry, dict) for entry in entries)
+    ):
+        raise InvalidInput("its object is none that an API server would send")
 
 
 def answer(question: Question, patch: jsonpatch.Patch) -> bytes:
@@ -91,74 +106,64 @@ def answer(question: Question, patch: jsonpatch.Patch) -> bytes:
     return json.dumps(review, separators=(",", ":")).encode()
 
 
-def needs_labels(pullcredentials: Iterable[PullCredential]) -> bool:
-    """Whether the labels of a namespace can make a difference."""
-    return any(
-        each.spec is not None
-        and not each.deleting
-        and bool(each.spec.namespaces.labels or each.spec.namespaces.rules)
-        for each in pullcredentials
-    )
-
-
 def decide(
     question: Question,
     pullcredentials: Iterable[PullCredential],
-    labels: Mapping[str, str],
+    labels: Mapping[str, str] | None,
     secret: str,
-) -> jsonpatch.Patch:
-    """The change that an object needs; empty for none.
+) -> jsonpatch.Patch | None:
+    """The change that an object needs.
 
     Args:
         question: from `read`.
         pullcredentials: all that there are.
-        labels: of the namespace.
+        labels: of the namespace; None where they are not known.
         secret: the name of the operator's Secret.
+
+    Returns:
+        Empty for none; None where it depends on labels that are not known.
     """
     obj = question.object
     if question.resource == "serviceaccounts":
-        name = fields.text(fields.mapping(obj.get("metadata")).get("name"))
-        wanted = _selected(question, pullcredentials, labels, name, (Attach.SERVICE_ACCOUNT,))
-        return serviceaccount.adding(obj, secret, mark=marks.ATTACHED_BY_OPERATOR) if wanted else []
-    if question.resource == "pods":
-        return _pod(question, pullcredentials, labels, secret)
-    return []
+        account = fields.text(obj["metadata"].get("name"))
+        ways: tuple[Attach, ...] = (Attach.SERVICE_ACCOUNT,)
+        patch = serviceaccount.adding(obj, secret, mark=marks.ATTACHED_BY_OPERATOR)
+    elif question.resource == "pods":
+        account = fields.text(obj["spec"].get("serviceAccountName")) or "default"
+        ways = Attach.SERVICE_ACCOUNT, Attach.POD
+        patch = _adding(obj, secret)
+    else:
+        return []
+    if not patch:
+        return []
+    meant = [
+        each
+        for each in pullcredentials
+        if each.spec is not None
+        and each.spec.attach in ways
+        and glob.any_matches(each.spec.service_accounts, account)
+    ]
+    selected = _selected(meant, question.namespace, labels)
+    return None if selected is None else patch if selected else []
 
 
-def _pod(
-    question: Question,
-    pullcredentials: Iterable[PullCredential],
-    labels: Mapping[str, str],
-    secret: str,
-) -> jsonpatch.Patch:
-    spec = fields.mapping(question.object.get("spec"))
-    annotations = fields.mapping(fields.mapping(question.object.get("metadata")).get("annotations"))
-    name = fields.text(spec.get("serviceAccountName")) or "default"
-    both = Attach.SERVICE_ACCOUNT, Attach.POD
-    there = fields.entries(spec.get("imagePullSecrets"))
-    if (
-        any(entry.get("name") == secret for entry in there)
-        or _MIRROR in annotations
-        or not _selected(question, pullcredentials, labels, name, both)
-    ):
+def _adding(pod: dict[str, Any], secret: str) -> jsonpatch.Patch:
+    """What a Pod lacks; empty for nothing."""
+    entries = pod["spec"].get("imagePullSecrets") or []
+    annotations = pod["metadata"].get("annotations") or {}
+    if _MIRROR in annotations or any(entry.get("name") == secret for entry in entries):
         return []
     entry = {"name": secret}
-    if spec.get("imagePullSecrets"):
+    if entries:
         return [{"op": "add", "path": "/spec/imagePullSecrets/-", "value": entry}]
     return [{"op": "add", "path": "/spec/imagePullSecrets", "value": [entry]}]
 
 
 def _selected(
-    question: Question,
-    pullcredentials: Iterable[PullCredential],
-    labels: Mapping[str, str],
-    account: str,
-    ways: tuple[Attach, ...],
-) -> bool:
-    return any(
-        each.spec is not None
-        and each.spec.attach in ways
-        and glob.any_matches(each.spec.service_accounts, account)
-        and select.namespace(each, question.namespace, labels)
-        for each in pullcredentials
-    )
+    pullcredentials: Iterable[PullCredential], namespace: str, labels: Mapping[str, str] | None
+) -> bool | None:
+    """Whether one of them selects the namespace; None where labels would have to tell."""
+    if labels is not None:
+        return any(select.namespace(each, namespace, labels) for each in pullcredentials)
+    told = {select.namespace_by_name(each, namespace) for each in pullcredentials}
+    return True if True in told else None if None in told else False

@@ -30,11 +30,18 @@ def namespace(pullcredential: PullCredential, name: str, labels: Mapping[str, st
     )
 
 
+def namespace_by_name(pullcredential: PullCredential, name: str) -> bool | None:
+    """Likewise, of a namespace whose labels are not known; None where they would have to tell."""
+    spec = pullcredential.spec
+    if pullcredential.deleting or spec is None or not _named(spec.namespaces, name):
+        return False
+    return None if spec.namespaces.labels or spec.namespaces.rules else True
+
+
 def matches(selector: NamespaceSelector, name: str, labels: Mapping[str, str]) -> bool:
     """Whether a namespace of this name with these labels is meant."""
     return (
-        glob.any_matches(selector.include, name)
-        and not glob.any_matches(selector.exclude, name)
+        _named(selector, name)
         and all(labels.get(key) == value for key, value in selector.labels)
         and all(_holds(rule, labels) for rule in selector.rules)
     )
@@ -43,6 +50,11 @@ def matches(selector: NamespaceSelector, name: str, labels: Mapping[str, str]) -
 def service_account(spec: Spec, name: str) -> bool:
     """Whether the ServiceAccount, in a namespace that is selected, is to name the Secret."""
     return spec.attach is Attach.SERVICE_ACCOUNT and glob.any_matches(spec.service_accounts, name)
+
+
+def _named(selector: NamespaceSelector, name: str) -> bool:
+    included = glob.any_matches(selector.include, name)
+    return included and not glob.any_matches(selector.exclude, name)
 
 
 def _holds(rule: LabelRule, labels: Mapping[str, str]) -> bool:

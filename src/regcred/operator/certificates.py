@@ -7,7 +7,9 @@ server is to trust is the sum of them all (`merged`).
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import ssl
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,14 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
 
 LIFETIME = timedelta(days=30)
 #: Clocks differ: it is good from a little earlier.
 _EARLIER = timedelta(hours=1)
-#: Replicas that came and went; each is 600 bytes.
-_MOST = 16
+#: Of replicas that came and went; each is 700 bytes.
+_MOST = 24
 #: X.509 names are that long at most.
 _NAME_LENGTH = 64
 
@@ -49,15 +50,15 @@ def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
     """A new certificate.
 
     Args:
-        names: of the server, the first is what it is mostly called by.
-        owner: who made it; tells the certificates of one replica from those of another.
+        names: of the server: DNS names, or addresses.
+        owner: who makes it; its end tells the certificates of one replica from those of another.
         now: with time zone.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "regcred"),
-            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_NAME_LENGTH]),
+            x509.NameAttribute(NameOID.COMMON_NAME, owner[-_NAME_LENGTH:]),
         ]
     )
     usage = x509.KeyUsage(
@@ -83,7 +84,7 @@ def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+            x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
         )
         .sign(key, hashes.SHA256())
     )
@@ -98,12 +99,13 @@ def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
     )
 
 
-def merged(bundle: bytes, own: bytes, now: datetime) -> bytes:
-    """The bundle with our certificate in it.
+def merged(bundle: bytes, own: Sequence[bytes], now: datetime) -> bytes:
+    """The bundle with our certificates in it.
 
     Args:
         bundle: PEM certificates of all replicas; what is none is dropped.
-        own: ours, PEM.
+        own: all that we show or are going to, PEM: what else is there of the same owner was made
+            by a process that has ended.
         now: those that have ended by then are dropped.
 
     Returns:
@@ -113,24 +115,39 @@ def merged(bundle: bytes, own: bytes, now: datetime) -> bytes:
         there = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
     except ValueError:
         there = []
-    mine = x509.load_pem_x509_certificate(own)
-    others = [each for each in there if each.not_valid_after_utc > now and each != mine]
-    others = sorted(others, key=lambda each: each.not_valid_before_utc)[-(_MOST - 1) :]
-    if mine in there and len(others) == len(there) - 1:
+    mine = [x509.load_pem_x509_certificate(each) for each in own]
+    owner = mine[0].subject
+    others = [each for each in there if each.not_valid_after_utc > now and each.subject != owner]
+    others = sorted(others, key=lambda each: each.not_valid_before_utc)[-_MOST:]
+    wanted = [*others, *mine]
+    if len(wanted) == len(there) and all(each in there for each in wanted):
         return bundle
-    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (*others, mine))
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in wanted)
 
 
-def load(context: ssl.SSLContext, pem: bytes, key: bytes) -> None:
-    """Have connections from now on show this certificate; its key touches no disk.
+def context(pem: bytes, key: bytes) -> ssl.SSLContext:
+    """What a server shows; the key touches no disk.
 
     Raises:
         ssl.SSLError: key and certificate do not belong together, or are none.
     """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
     # OpenSSL takes names of files only, and a Pod's disk is read-only.
-    descriptor = os.memfd_create("webhook", os.MFD_CLOEXEC)
+    with os.fdopen(os.memfd_create("webhook"), "wb") as file:
+        file.write(pem + b"\n" + key)
+        file.flush()
+        made.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=_no_password)
+    return made
+
+
+def _no_password() -> str:
+    """Without this OpenSSL would ask on the terminal, where a key wants one."""
+    return ""
+
+
+def _alternative(name: str) -> x509.GeneralName:
     try:
-        os.write(descriptor, pem + b"\n" + key)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -55,7 +55,8 @@ class Snapshot:
     Args:
         leading: it acts.
         synced: all its views are complete.
-        waiting_for: kinds whose first list is still to come.
+        waiting_for: what it is not ready without: kinds whose first list is still to come, and
+            ``webhook certificate`` until the API server has been told of it.
         queue_depth: namespaces that wait to be looked at.
         queue_age: seconds that the oldest of them has waited.
         concurrency: how many namespaces may be worked at, at the same time.

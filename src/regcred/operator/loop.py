@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
@@ -25,9 +25,10 @@ from regcred.operator.web import Web
 from regcred.operator.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
 
     from regcred.kube.config import ClusterConfig
+    from regcred.operator.webhook import Webhook, WebhookSettings
 
 CONCURRENCY = 64
 RESYNC_SECONDS = 3600.0
@@ -44,6 +45,7 @@ class Settings:
         metrics_address: where the status pages are served, ``HOST:PORT``; empty for nowhere.
         concurrency: how many namespaces are worked at together, at most.
         resync: seconds from one list of everything to the next.
+        webhook: of the admission webhook; None for none.
     """
 
     namespace: str
@@ -52,6 +54,7 @@ class Settings:
     metrics_address: str = ""
     concurrency: int = CONCURRENCY
     resync: float = RESYNC_SECONDS
+    webhook: WebhookSettings | None = None
 
 
 class Operator:
@@ -68,6 +71,7 @@ class Operator:
         self._pace = Pace(settings.concurrency)
         self._world: World | None = None
         self._lease: Lease | None = None
+        self._webhook: Webhook | None = None
         self._term: Term | None = None
         self._stopping = asyncio.Event()
 
@@ -81,7 +85,7 @@ class Operator:
         """Work until `stop`.
 
         Raises:
-            RegcredError: the status pages cannot be served.
+            RegcredError: the status pages or the webhook cannot be served.
         """
         settings = self._settings
         said = f"one merged pull Secret named {settings.secret}"
@@ -108,19 +112,30 @@ class Operator:
                 )
             )
             self._world, self._lease = world, lease
+            webhook = None
+            if settings.webhook is not None:
+                from regcred.operator.webhook import Webhook
+
+                reviewed = self._metrics.reviewed
+                webhook = Webhook(settings.webhook, settings.namespace, world, reviewed)
+                self._webhook = await stack.enter_async_context(webhook)
             lead = partial(self._lead, acting, world)
             work = lease.run(lead) if lease else lead()
-            await self._until_stopped(world, asyncio.ensure_future(work))
+            background = [watch.run() for watch in world.watches.values()]
+            if webhook is not None:
+                background.append(webhook.run(watching))
+            await self._until_stopped(world, background, asyncio.ensure_future(work))
         oplog.say("info", "Stopped", "nothing is half done")
 
     def snapshot(self) -> Snapshot:
         """How it is now."""
         world, term = self._world, self._term
-        waiting = world.unsynced() if world else ("namespaces",)
+        views = world.unsynced() if world else ("namespaces",)
+        unknown = self._settings.webhook and not (self._webhook and self._webhook.is_known)
         return Snapshot(
             term is not None,
-            not waiting,
-            waiting,
+            not views,
+            (*views, "webhook certificate") if unknown else views,
             len(term.queue) if term else 0,
             term.queue.oldest() if term else 0.0,
             self._pace.limit,
@@ -145,11 +160,16 @@ class Operator:
         )
         return lease
 
-    async def _until_stopped(self, world: World, work: asyncio.Future[None]) -> None:
-        watches = [asyncio.create_task(watch.run()) for watch in world.watches.values()]
+    async def _until_stopped(
+        self,
+        world: World,
+        background: Sequence[Coroutine[Any, Any, NoReturn]],
+        work: asyncio.Future[None],
+    ) -> None:
+        running = [asyncio.create_task(each) for each in background]
         synced = asyncio.create_task(self._say_synced(world))
         stopped = asyncio.create_task(self._stopping.wait())
-        tasks: list[asyncio.Future[Any]] = [work, stopped, *watches]
+        tasks: list[asyncio.Future[Any]] = [work, stopped, *running]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if stopped in done and self._term is None:

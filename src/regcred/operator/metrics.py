@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LE = (*map(str, _BOUNDS), "+Inf")
 _OUTCOMES = ("ok", "failed", "conflict")
+_REVIEWED = ("serviceaccounts", "pods")
 
 
 class Metrics:
@@ -52,8 +53,12 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], int] = defaultdict(int)
         self._answers: dict[str, _Durations] = defaultdict(_Durations)
         self._reads: dict[tuple[str, str], int] = defaultdict(int)
+        self._reviews: dict[tuple[str, str], int] = defaultdict(int)
+        self._reviewing: dict[str, _Durations] = defaultdict(_Durations)
         for outcome in _OUTCOMES:
             self._reconciles[outcome]
+        for resource, outcome in product(_REVIEWED, ("patched", "allowed")):
+            self._reviews[resource, outcome] = 0
         # Not the global one: two operators in one process would count into each other's.
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -81,6 +86,18 @@ class Metrics:
             outcome: ``ok`` or ``failed``.
         """
         self._reads[pullcredential, outcome] += 1
+
+    def reviewed(self, resource: str, outcome: str, seconds: float) -> None:
+        """The admission webhook has answered.
+
+        Args:
+            resource: ``serviceaccounts``, ``pods`` or ``other``.
+            outcome: ``patched``, ``allowed`` as it is, ``bad`` for what is no review, or
+                ``undecided`` where the operator has yet to see what it depends on.
+            seconds: that it took.
+        """
+        self._reviews[resource, outcome] += 1
+        self._reviewing[resource].add(seconds)
 
     def page(self, accept: str = "") -> tuple[str, bytes]:
         """The metrics as they are now.
@@ -136,6 +153,20 @@ class Metrics:
             "How often the source of a PullCredential has been read.",
             ("pullcredential", "outcome"),
             ((*key, count) for key, count in self._reads.items()),
+        )
+        yield _labelled(
+            CounterMetricFamily,
+            "regcred_admission_reviews_total",
+            "Answers of the admission webhook: patched, allowed as it is, undecided where what it"
+            " depends on was not in view, or bad for what was no review.",
+            ("resource", "outcome"),
+            ((*key, count) for key, count in self._reviews.items()),
+        )
+        yield _histogram(
+            "regcred_admission_duration_seconds",
+            "How long the admission webhook took to answer, in seconds.",
+            "resource",
+            self._reviewing,
         )
 
 

@@ -12,29 +12,23 @@ import asyncio
 import gzip
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Self
-
-# Not aiohttp.web, which brings an application framework of 1.5 MB with it.
-from aiohttp.web_protocol import RequestHandler
-from aiohttp.web_response import Response
-from aiohttp.web_server import Server
+from typing import TYPE_CHECKING, Self
 
 from regcred.core.errors import RegcredError, UsageError
 from regcred.operator import oplog
+from regcred.operator.bounded import Bounded, Bounds, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp.web_request import BaseRequest
+    from aiohttp.web_response import Response
 
     from regcred.operator.facts import Snapshot
     from regcred.operator.metrics import Metrics
 
-_PLAIN = "text/plain; charset=utf-8"
 _SECONDS = 10.0
 _CONNECTIONS = 64
-_HEADER_BYTES = 4096
-_HEADERS = 64
 _STOP_SECONDS = 0.5
 
 
@@ -66,7 +60,7 @@ class Web:
             "/metrics": self._metrics_page,
         }
         self._listener: asyncio.Server | None = None
-        self._server: _Bounded | None = None
+        self._server: Bounded | None = None
         self.address = ""
         """Where it listens, as ``HOST:PORT``; empty where it does not."""
 
@@ -74,14 +68,7 @@ class Web:
         if self._where is None:
             return self
         host, port = self._where
-        self._server = _Bounded(
-            self._answer,
-            access_log=None,
-            lingering_time=0,
-            max_line_size=_HEADER_BYTES,
-            max_field_size=_HEADER_BYTES,
-            max_headers=_HEADERS,
-        )
+        self._server = Bounded(self._answer, Bounds(_CONNECTIONS, _SECONDS))
         loop = asyncio.get_running_loop()
         try:
             sock = await listening(host, port)
@@ -99,23 +86,23 @@ class Web:
     async def __aexit__(self, *_: object) -> None:
         if self._listener is not None and self._server is not None:
             self._listener.close()
-            await self._server.stop()
+            await self._server.stop(_STOP_SECONDS)
 
     async def _answer(self, request: BaseRequest) -> Response:
         page = self._pages.get(request.path)
         if page is None or request.method not in {"GET", "HEAD"}:
-            return _response(404, "not found\n")
+            return response(404, "not found\n")
         return page(request)
 
     def _healthz(self, _: BaseRequest) -> Response:
-        return _response(200, "ok\n")
+        return response(200, "ok\n")
 
     def _readyz(self, _: BaseRequest) -> Response:
         now = self._snapshot()
-        if now.synced:
-            return _response(200, "ok\n")
+        if now.synced and not now.waiting_for:
+            return response(200, "ok\n")
         waiting = ", ".join(now.waiting_for)
-        return _response(503, f"waiting for {waiting or 'the first list'}\n")
+        return response(503, f"waiting for {waiting or 'the first list'}\n")
 
     def _metrics_page(self, request: BaseRequest) -> Response:
         kind, body = self._metrics.page(request.headers.get("Accept", ""))
@@ -123,60 +110,7 @@ class Web:
         if "gzip" in request.headers.get("Accept-Encoding", "").lower():
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 1)
-        return _response(200, body, headers)
-
-
-class _Connection(RequestHandler):
-    """One connection."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> Response:
-        if status >= 500:
-            oplog.say(
-                "error", "InternalError", f"a page failed: {type(exc).__name__}", path=request.path
-            )
-        return _response(status, "error\n" if status >= 500 else "bad request\n")
-
-
-class _Bounded(Server):
-    """Connections that end, and not too many of them."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._settings = settings
-        self._ends: dict[RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
-
-    def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=asyncio.get_running_loop(), **self._settings)
-
-    async def stop(self) -> None:
-        """End all connections; what is being answered has a moment to arrive."""
-        self.pre_shutdown()
-        await self.shutdown(_STOP_SECONDS)
-        for transport, end in self._ends.values():
-            end.cancel()
-            transport.abort()
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self._ends) >= _CONNECTIONS:
-            oldest, end = self._ends.pop(next(iter(self._ends)))
-            end.cancel()
-            oldest.abort()
-        end = asyncio.get_running_loop().call_later(_SECONDS, transport.abort)
-        self._ends[handler] = transport, end
-
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        if handler in self._ends:
-            self._ends.pop(handler)[1].cancel()
+        return response(200, body, headers)
 
 
 def parsed(address: str) -> tuple[str, int]:
@@ -229,15 +163,3 @@ def why(error: OSError | UnicodeError) -> str:
 def joined(host: str, port: int) -> str:
     """``HOST:PORT``, the reverse of `parsed`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _response(status: int, body: str | bytes, headers: dict[str, str] | None = None) -> Response:
-    response = Response(
-        status=status,
-        body=body.encode() if isinstance(body, str) else body,
-        # Without a name of ours, aiohttp tells its own and Python's, with their versions.
-        headers={"Content-Type": _PLAIN, "Cache-Control": "no-store", "Server": "regcred"}
-        | (headers or {}),
-    )
-    response.force_close()
-    return response

@@ -1,198 +1,209 @@
 """The admission webhook, for API servers that have no admission policies of their own.
 
-Every replica answers, from what it watches and never by a request. It adds and never refuses: what
-cannot be decided is let in as it is, and the operator puts the ServiceAccount right a moment later.
+Every replica answers, from what it watches and never by a request. It adds and never refuses; what
+it cannot decide it says so, and then the webhook's failure policy decides: by ``Ignore`` the object
+is let in as it is, and the operator puts the ServiceAccount right a moment later.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
-import ssl
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiohttp.web_response import Response
-from aiohttp.web_server import Server
 
-from regcred.core import admission, fields
-from regcred.core.errors import InvalidInput, RegcredError
-from regcred.kube.resources import WEBHOOKS
-from regcred.operator import certificates, oplog
-from regcred.operator.seldom import Seldom
+from regcred.core import admission
+from regcred.core.errors import InvalidInput
+from regcred.operator import oplog
+from regcred.operator.bounded import Bounded, Bounds, response
+from regcred.operator.identity import Identity
 from regcred.operator.web import CannotListen, joined, listening, parsed, why
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from aiohttp.web_request import BaseRequest
 
     from regcred.kube.client import Client
-    from regcred.operator.certificates import Certificate
     from regcred.operator.world import World
 
-#: The API server takes objects of 3 MiB, and wraps them up.
-_LARGEST = 8 << 20
+    #: Told the resource, what became of it, and how many seconds that took.
+    Reviewed = Callable[[str, str, float], None]
+
+#: More than an object of etcd's 1.5 MiB with the one before it.
+_LARGEST = 4 << 20
+#: Of all requests together.
+_MOST = 2 * _LARGEST
+#: An API server keeps idle connections for 90 s: it is to be the one that ends them.
+_BOUNDS = Bounds(connections=256, seconds=10.0, idle=120.0)
+_STOP_SECONDS = 2.0
 #: A namespace may be newer than our view of it by so much.
 _PATIENCE = 0.5
-_LOOK_SECONDS = 60.0
-_RETRY_SECONDS = 2.0
-#: An API server uses what stands in the configuration about a second later.
-_SPREAD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What can be set.
+
+    Args:
+        address: ``HOST:PORT``, ``[IPv6]:PORT`` or ``:PORT`` for all addresses.
+        service: the Service, in the operator's namespace, by which it is called.
+        configuration: the MutatingWebhookConfiguration that is told which certificate to trust;
+            empty for none.
+        folder: where ``tls.crt`` and ``tls.key`` are; None to make a certificate.
+    """
+
+    address: str
+    service: str
+    configuration: str
+    folder: Path | None = None
+
+    def names(self, namespace: str) -> list[str]:
+        """What the server is called by; outside a cluster also by the address it listens on."""
+        host = parsed(self.address)[0]
+        service = f"{self.service}.{namespace}.svc"
+        return [service, f"{service}.cluster.local", *([host] if host else [])]
 
 
 class Webhook:
     """A server of ``/mutate`` by TLS; an async context manager that listens within.
 
     Args:
-        address: as for `regcred.operator.web.Web`.
+        settings: see `WebhookSettings`.
+        namespace: the operator's own.
         world: what is watched.
-        names: of the Service, as the API server calls it.
-        owner: this replica.
-        configuration: the name of the MutatingWebhookConfiguration to be known to; empty where
-            somebody else (cert-manager) sees to that.
-        folder: where ``tls.crt`` and ``tls.key`` are; None to make a certificate.
+        reviewed: told of each answer.
+
+    Raises:
+        UsageError: the address cannot be meant like this.
+        CannotListen: from entering it.
+        RegcredError: from entering it: the certificate cannot be read.
     """
 
     def __init__(
-        self,
-        address: str,
-        world: World,
-        *,
-        names: Sequence[str],
-        owner: str,
-        configuration: str = "",
-        folder: Path | None = None,
+        self, settings: WebhookSettings, namespace: str, world: World, reviewed: Reviewed
     ) -> None:
-        self._where, self._world = parsed(address), world
-        self._names, self._owner = names, owner
-        self._configuration, self._folder = configuration, folder
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._certificate: Certificate | None = None
-        self._server = Server(self._answer, access_log=None, client_max_size=_LARGEST)
-        self._listener: asyncio.Server | None = None
-        self._trouble = Seldom("WebhookTrouble")
+        self._settings, self._world, self._reviewed = settings, world, reviewed
+        self._where = parsed(settings.address)
+        self._names = settings.names(namespace)
+        self._server = Bounded(self._answer, _BOUNDS)
+        self._socket: socket.socket | None = None
+        self._identity: Identity | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._held = 0
         self.address = ""
         """Where it listens."""
-        self.is_known = False
+
+    @property
+    def is_known(self) -> bool:
         """Whether the API server has been told whom to trust."""
+        return self._identity is not None and self._identity.is_known
 
     async def __aenter__(self) -> Self:
-        self._load()
         host, port = self._where
         try:
-            sock = await listening(host, port)
-            self._listener = await asyncio.get_running_loop().create_server(
-                self._server, sock=sock, ssl=self._context
-            )
+            self._socket = await listening(host, port)
         except (OSError, UnicodeError) as error:
             raise CannotListen(
                 f"cannot listen on {joined(host, port)}: {why(error)}",
                 hint="choose another with --webhook-address",
             ) from None
-        self.address = joined(*self._listener.sockets[0].getsockname()[:2])
-        oplog.say("info", "WebhookListening", f"on {self.address}", address=self.address)
+        self.address = joined(*self._socket.getsockname()[:2])
+        # In a cluster the Pod's name; elsewhere no two listen on one address.
+        owner = f"{socket.gethostname()} {self.address}"
+        settings = self._settings
+        try:
+            self._identity = Identity(
+                self._names, owner, configuration=settings.configuration, folder=settings.folder
+            )
+        except BaseException:
+            self._socket.close()
+            raise
+        identity = self._identity
+        accepting = self._server.accept(self._socket, lambda: identity.context)
+        self._accepting = asyncio.create_task(accepting)
+        oplog.say("info", "WebhookListening", f"reviewing on {self.address}", address=self.address)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            await self._server.shutdown(1.0)
+        if self._accepting is None or self._socket is None:
+            return
+        self._accepting.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._accepting
+        self._socket.close()
+        await self._server.stop(_STOP_SECONDS)
 
     async def run(self, client: Client) -> NoReturn:
-        """Keep the certificate fresh, and the API server told of it, until cancelled."""
-        while True:
-            pause = _LOOK_SECONDS
-            try:
-                await self._keep(client)
-            except RegcredError as error:
-                self._trouble.say(error)
-                pause = _RETRY_SECONDS
-            await asyncio.sleep(pause)
+        """Keep the certificate fresh, and the API server told of it, until cancelled.
 
-    async def _keep(self, client: Client) -> None:
-        if self._folder is not None:
-            self._load()
-            self.is_known = True
-            return
-        now = datetime.now(UTC)
-        serving = self._certificate
-        if serving is None or serving.renew <= now:
-            # Known first, shown after: whoever calls in between meets the one that they know.
-            serving = certificates.make(self._names, self._owner, now)
-            await self._publish(client, serving, now)
-            await asyncio.sleep(_SPREAD_SECONDS)
-            certificates.load(self._context, serving.pem, serving.key)
-            self._certificate = serving
-            oplog.say("info", "CertificateRenewed", "of the webhook")
-        await self._publish(client, serving, now)
-        self.is_known = True
-
-    def _load(self) -> None:
-        """Have a certificate to show.
-
-        Raises:
-            RegcredError: the files are none.
+        Args:
+            client: without a fence: a standby answers as well.
         """
-        if self._folder is None:
-            made = certificates.make(self._names, self._owner, datetime.now(UTC))
-            certificates.load(self._context, made.pem, made.key)
-            self._certificate = made
-            return
-        try:
-            pem = (self._folder / "tls.crt").read_bytes()
-            key = (self._folder / "tls.key").read_bytes()
-            certificates.load(self._context, pem, key)
-        except (OSError, ssl.SSLError) as error:
-            said = getattr(error, "strerror", None) or "it is no certificate with its key"
-            raise RegcredError(
-                f"cannot use tls.crt and tls.key in {self._folder}: {said}",
-                hint="cert-manager writes them: kubectl get certificate -A",
-            ) from None
-
-    async def _publish(self, client: Client, certificate: Certificate, now: datetime) -> None:
-        """Put our certificate into the bundle of each webhook of our configuration."""
-        if not self._configuration:
-            return
-        found = await client.get(WEBHOOKS, self._configuration)
-        patch: list[dict[str, Any]] = []
-        for i, webhook in enumerate(fields.entries(found.get("webhooks"))):
-            there = fields.text(fields.mapping(webhook.get("clientConfig")).get("caBundle"))
-            bundle = b""
-            with contextlib.suppress(ValueError):
-                bundle = base64.b64decode(there)
-            wanted = certificates.merged(bundle, certificate.pem, now)
-            if wanted != bundle:
-                value = base64.b64encode(wanted).decode()
-                path = f"/webhooks/{i}/clientConfig/caBundle"
-                patch.append({"op": "add", "path": path, "value": value})
-        if patch:
-            version = found["metadata"]["resourceVersion"]
-            guard = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
-            await client.json_patch(WEBHOOKS, self._configuration, None, [guard, *patch])
-            said = "the API server is told which certificate to trust"
-            oplog.say("info", "CertificatePublished", said)
+        assert self._identity is not None  # noqa: S101 - within
+        await self._identity.run(client)
 
     async def _answer(self, request: BaseRequest) -> Response:
         if request.path != "/mutate" or request.method != "POST":
-            return Response(status=404, text="not found\n")
+            return response(404, "not found\n")
+        begun = time.perf_counter()
+        size = request.content_length
+        if size is None:
+            return self._refuse(411, "no length\n", "other", "bad", begun)
+        if size > _LARGEST:
+            return self._refuse(413, "too large\n", "other", "bad", begun)
+        if self._held + size > _MOST:
+            return self._refuse(503, "too much at a time\n", "other", "undecided", begun)
+        self._held += size
         try:
-            question = admission.read(await request.read())
-        except InvalidInput as error:
-            return Response(status=400, text=f"{error.message}\n")
-        patch = await self._decide(question) if question.resource else []
-        return Response(
-            body=admission.answer(question, patch), headers={"Content-Type": "application/json"}
-        )
+            return await self._review(request, begun)
+        finally:
+            self._held -= size
 
-    async def _decide(self, question: admission.Question) -> list[dict[str, Any]]:
-        found = [seen.object for seen in self._world.pullcredentials.view.values()]
-        labels = self._world.labels_if_known(question.namespace)
-        if labels is None and admission.needs_labels(found):
-            labels = await self._world.labels_soon(question.namespace, _PATIENCE)
-            if labels is None:
-                return []  # By its labels it may be meant or not: the operator will know.
-        return admission.decide(question, found, labels or {}, self._world.secret)
+    async def _review(self, request: BaseRequest, begun: float) -> Response:
+        try:
+            question = admission.read(await request.content.read())
+        except InvalidInput as error:
+            return self._refuse(400, f"{error.message}\n", "other", "bad", begun)
+        except Exception:  # noqa: BLE001 - aiohttp's, and the connection's: who sends it has left
+            return self._refuse(400, "bad request\n", "other", "bad", begun)
+        resource = question.resource or "other"
+        patch = await self._decide(question)
+        if patch is None:
+            return self._refuse(503, "not in view yet\n", resource, "undecided", begun)
+        headers = {"Content-Type": "application/json", "Server": "regcred"}
+        answer = Response(body=admission.answer(question, patch), headers=headers)
+        if self._server.stopping:
+            answer.force_close()
+        seconds = time.perf_counter() - begun
+        self._reviewed(resource, "patched" if patch else "allowed", seconds)
+        return answer
+
+    def _refuse(
+        self, status: int, said: str, resource: str, outcome: str, begun: float
+    ) -> Response:
+        self._reviewed(resource, outcome, time.perf_counter() - begun)
+        return response(status, said)
+
+    async def _decide(self, question: admission.Question) -> list[dict[str, object]] | None:
+        """The patch; None where it is not known whether the object is meant."""
+        world = self._world
+        if not (world.namespaces.is_synced and world.pullcredentials.is_synced):
+            return None
+        labels = world.labels_if_known(question.namespace)
+        patch = self._patch(question, labels)
+        if patch is None:
+            labels = await world.labels_soon(question.namespace, _PATIENCE)
+            patch = self._patch(question, labels)
+        return patch
+
+    def _patch(
+        self, question: admission.Question, labels: dict[str, str] | None
+    ) -> list[dict[str, object]] | None:
+        there = (seen.object for seen in self._world.pullcredentials.view.values())
+        return admission.decide(question, there, labels, self._world.secret)

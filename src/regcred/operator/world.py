@@ -158,7 +158,7 @@ class World:
         self.listener = Listener()
         self._contents: OrderedDict[tuple[str, str], Content] = OrderedDict()
         self._accounts: dict[str, tuple[str, ...]] = {}
-        self._expected: dict[str, asyncio.Event] = {}
+        self._expected: dict[str, set[asyncio.Future[None]]] = {}
         self._own_secrets: _Own[SeenSecret] = _Own()
         self._own_accounts: _Own[SeenAccount] = _Own()
         watch = partial(_watch, client, settings)
@@ -221,14 +221,18 @@ class World:
 
     async def labels_soon(self, namespace: str, seconds: float) -> dict[str, str] | None:
         """Likewise, for one that may be so new that the view has yet to hear of it."""
-        news = self._expected.setdefault(namespace, asyncio.Event())
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        expected = self._expected.setdefault(namespace, set())
+        expected.add(news)
         try:
             async with asyncio.timeout(seconds):
-                await news.wait()
+                await news
         except TimeoutError:
             pass
         finally:
-            self._expected.pop(namespace, None)
+            expected.discard(news)
+            if not expected:
+                self._expected.pop(namespace, None)
         return self.labels_if_known(namespace)
 
     def observe(self, namespace: str) -> Observed | None:
@@ -282,8 +286,9 @@ class World:
             self.listener.relisted()
             return
         name = event.key[1]
-        if name in self._expected:
-            self._expected[name].set()
+        for news in self._expected.get(name, ()):
+            if not news.done():
+                news.set_result(None)
         self.listener.namespace_changed(name)
 
     def _account(self, event: Event[SeenAccount]) -> None:

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from regcred.core.errors import UsageError
-from regcred.operator import oplog, web
+from regcred.operator import bounded, oplog, web
 from regcred.operator.facts import Snapshot
 from regcred.operator.metrics import Metrics
 from regcred.operator.web import CannotListen, Web, parsed
@@ -198,13 +198,13 @@ async def test_who_asks_for_ever_is_sent_away(monkeypatch):
 
 async def test_who_does_not_read_is_sent_away(monkeypatch):
     monkeypatch.setattr(web, "_SECONDS", 0.5)
-    gone, lost = asyncio.Event(), web._Bounded.connection_lost
+    gone, lost = asyncio.Event(), bounded.Bounded.connection_lost
 
     def connection_lost(*args):
         lost(*args)
         gone.set()
 
-    monkeypatch.setattr(web._Bounded, "connection_lost", connection_lost)
+    monkeypatch.setattr(bounded.Bounded, "connection_lost", connection_lost)
     metrics = Metrics(lambda: READY)
     monkeypatch.setattr(metrics, "page", lambda _: ("text/plain", b"x" * 50_000_000))
     async with Web("127.0.0.1:0", metrics, lambda: READY) as server:
@@ -230,7 +230,7 @@ async def test_idle_connections_keep_nobody_out(monkeypatch):
         assert (await answered(server, get("/healthz")))[0] == 200
         for reader, _ in idle[:7]:
             assert await ended(reader)
-        assert len(server._server._ends) <= 4
+        assert len(server._server._open) <= 4
         for _, writer in idle:
             writer.close()
 

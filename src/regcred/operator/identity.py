@@ -1,0 +1,153 @@
+"""Whom the webhook shows itself as, and that the API server knows it.
+
+The certificate is made here, renewed, and written into the ``caBundle`` of one
+MutatingWebhookConfiguration, beside those of the other replicas; or it is somebody else's
+(cert-manager's) affair, and read from a folder again when it has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from regcred.core import fields, jsonpatch
+from regcred.core.errors import RegcredError
+from regcred.kube import guarded
+from regcred.kube.resources import WEBHOOKS
+from regcred.operator import certificates, oplog
+from regcred.operator.seldom import Seldom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from regcred.kube.client import Client
+    from regcred.operator.certificates import Certificate
+
+_LOOK_SECONDS = 30.0
+_RETRY_SECONDS = 2.0
+#: An API server uses what stands in the configuration within that.
+_SPREAD_SECONDS = 2.0
+
+
+class Identity:
+    """A certificate that is shown.
+
+    Args:
+        names: of the server, as the API server calls it.
+        owner: this replica, unlike any other.
+        configuration: the name of the MutatingWebhookConfiguration to be known to; empty for none.
+        folder: where ``tls.crt`` and ``tls.key`` are; None to make a certificate.
+
+    Attributes:
+        context: for a new connection.
+        is_known: whether the API server has been told whom to trust.
+
+    Raises:
+        RegcredError: what is in the folder is no certificate.
+    """
+
+    def __init__(
+        self, names: Sequence[str], owner: str, *, configuration: str, folder: Path | None
+    ) -> None:
+        self._names, self._owner = names, owner
+        self._configuration, self._folder = configuration, folder
+        self._read = b""
+        self._trouble = Seldom("WebhookTrouble")
+        self.is_known = False
+        self._serving: Certificate | None = None
+        if folder is None:
+            self._show(certificates.make(names, owner, datetime.now(UTC)))
+        else:
+            self._load(folder)
+
+    async def run(self, client: Client) -> NoReturn:
+        """Keep it fresh and known, until cancelled."""
+        while True:
+            pause = _LOOK_SECONDS
+            try:
+                await self.keep(client, datetime.now(UTC))
+            except RegcredError as error:
+                self._trouble.say(error)
+                pause = _RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def keep(self, client: Client, now: datetime) -> None:
+        """Look once whether something is to be done, and do it.
+
+        Raises:
+            RegcredError: it cannot be done now.
+        """
+        if self._folder is not None:
+            self._load(self._folder)
+        else:
+            await self._keep_own(client, now)
+        self.is_known = True
+
+    async def _keep_own(self, client: Client, now: datetime) -> None:
+        assert self._serving is not None  # noqa: S101 - see __init__
+        if self._serving.renew > now:
+            await self._publish(client, [self._serving], now)
+            return
+        # Known first, shown after: whoever calls in between meets the one that they know.
+        coming = certificates.make(self._names, self._owner, now)
+        await self._publish(client, [self._serving, coming], now)
+        self._show(coming)
+        oplog.say("info", "CertificateRenewed", "of the webhook")
+
+    def _show(self, certificate: Certificate) -> None:
+        self.context = certificates.context(certificate.pem, certificate.key)
+        self._serving = certificate
+
+    def _load(self, folder: Path) -> None:
+        try:
+            pem, key = ((folder / name).read_bytes() for name in ("tls.crt", "tls.key"))
+            if pem + key == self._read:
+                return
+            self.context = certificates.context(pem, key)
+        except OSError as error:
+            no = "they are no certificate with its key"
+            said = no if isinstance(error, ssl.SSLError) else error.strerror
+            raise RegcredError(
+                f"cannot use tls.crt and tls.key in {folder}: {said}",
+                hint="cert-manager writes them: kubectl get certificate -A",
+            ) from None
+        if self._read:
+            oplog.say("info", "CertificateRenewed", "of the webhook, by the files")
+        self._read = pem + key
+
+    async def _publish(self, client: Client, own: list[Certificate], now: datetime) -> None:
+        """Have certificates in the bundle of each webhook of our configuration."""
+        attempt = 0
+        while self._configuration:
+            found = await client.get(WEBHOOKS, self._configuration)
+            patch = _additions(found, [each.pem for each in own], now)
+            if not patch:
+                return
+            changes = [*jsonpatch.guard(found), *patch]
+            if await guarded.patch(client, WEBHOOKS, found, changes, dry_run=False) is not None:
+                said = "the API server is told which certificate to trust"
+                oplog.say("info", "CertificatePublished", said)
+                await asyncio.sleep(_SPREAD_SECONDS)
+                return
+            await guarded.pause(attempt)  # Another replica was faster.
+            attempt += 1
+
+
+def _additions(found: dict[str, Any], own: list[bytes], now: datetime) -> jsonpatch.Patch:
+    patch: jsonpatch.Patch = []
+    for i, webhook in enumerate(fields.entries(found.get("webhooks"))):
+        there = fields.text(fields.mapping(webhook.get("clientConfig")).get("caBundle"))
+        bundle = b""
+        with suppress(ValueError):
+            bundle = base64.b64decode(there)
+        wanted = certificates.merged(bundle, own, now)
+        if wanted != bundle:
+            value = base64.b64encode(wanted).decode()
+            path = jsonpatch.pointer("webhooks", str(i), "clientConfig", "caBundle")
+            patch.append({"op": "add", "path": path, "value": value})
+    return patch
