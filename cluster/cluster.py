@@ -33,6 +33,7 @@ from cluster.users import Users
 from cluster.waiting import await_condition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -83,6 +84,7 @@ class Cluster:
         node: with a node, `cluster.node.NODE`, for Pods with ``hostNetwork`` and ``nodeName``.
         registries: with the private registries of `cluster.registries`.
         name: its folder is ``clusters/NAME`` in the cache; without one it is a temporary folder.
+        api_server_flags: for kube-apiserver, after those that it has anyway.
         progress: told what takes long.
     """
 
@@ -92,9 +94,11 @@ class Cluster:
         node: bool = False,
         registries: bool = False,
         name: str = "",
+        api_server_flags: Sequence[str] = (),
         progress: Progress = SILENT,
     ) -> None:
         self.has_node = node
+        self._api_server_flags = tuple(api_server_flags)
         self._with_registries = registries
         self._name = name
         self._progress = progress
@@ -137,6 +141,7 @@ class Cluster:
                     name=self._name or "regcred",
                     node=self.has_node,
                     with_registries=self._with_registries,
+                    api_server_flags=self._api_server_flags,
                 )
             self._use(folder, state)
             state.save(folder)

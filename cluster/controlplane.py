@@ -12,6 +12,7 @@ from cluster.paths import Folder, write_private
 from cluster.pki import Authority, KeyPair, write_signing_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SERVICE_RANGE = "10.0.0.0/16"
@@ -96,8 +97,10 @@ def etcd(program: Path, folder: Folder, ports: Ports) -> list[str]:
     ]
 
 
-def api_server(program: Path, keys: Keys, tokens: Path, ports: Ports) -> list[str]:
-    """kube-apiserver's command line."""
+def api_server(
+    program: Path, keys: Keys, tokens: Path, ports: Ports, flags: Sequence[str] = ()
+) -> list[str]:
+    """kube-apiserver's command line, which ends with `flags`."""
     return [
         str(program),
         f"--etcd-servers=http://127.0.0.1:{ports.etcd}",
@@ -119,6 +122,7 @@ def api_server(program: Path, keys: Keys, tokens: Path, ports: Ports) -> list[st
         # The node's InternalIP is an address that kubelet does not listen on: all is loopback.
         "--kubelet-preferred-address-types=Hostname",
         "--profiling=false",
+        *flags,
     ]
 
 

@@ -15,7 +15,7 @@ from cluster.users import STRANGER, Users
 from cluster.waiting import await_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from cluster.pki import Authority
@@ -44,13 +44,16 @@ class Startup:
         self._programs = programs
         self._task = task
 
-    def run(self, *, name: str, node: bool, with_registries: bool) -> State:
+    def run(
+        self, *, name: str, node: bool, with_registries: bool, api_server_flags: Sequence[str]
+    ) -> State:
         """Start all and wait until all is ready.
 
         Args:
             name: of the cluster.
             node: also containerd and kubelet.
             with_registries: also the private registries, with an image in each.
+            api_server_flags: more of them.
 
         Raises:
             ClusterError: a process ends, or is not ready in time; with the end of its log.
@@ -67,7 +70,8 @@ class Startup:
         # What waits for nothing starts first; the API server takes longest.
         self._start("etcd", controlplane.etcd(self._programs["etcd"], self._folder, ports))
         server = self._programs["kube-apiserver"]
-        self._start("kube-apiserver", controlplane.api_server(server, keys, tokens, ports))
+        command = controlplane.api_server(server, keys, tokens, ports, api_server_flags)
+        self._start("kube-apiserver", command)
         if node:
             self._start_containerd()
         registries_ = self._start_registries(others) if with_registries else {}

@@ -79,3 +79,26 @@ Webhook
       : r.operator == "Exists" ? r.key in variables.labels
       : !(r.key in variables.labels))
 {{- end }}
+
+{{/* What the webhooks have in common. */}}
+{{- define "regcred.webhook" -}}
+admissionReviewVersions: [v1]
+clientConfig:
+  service:
+    name: {{ include "regcred.fullname" . }}-webhook
+    namespace: {{ .Release.Namespace }}
+    path: /mutate
+    port: 443
+failurePolicy: {{ .Values.admission.failurePolicy }}
+sideEffects: None
+reinvocationPolicy: IfNeeded
+timeoutSeconds: {{ .Values.admission.webhook.timeoutSeconds }}
+{{- if eq .Values.admission.failurePolicy "Fail" }}
+# Without these nothing could start that answers again.
+namespaceSelector:
+  matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: [kube-system, {{ .Release.Namespace | quote }}]
+{{- end }}
+{{- end }}

@@ -73,6 +73,8 @@ def worked(snapshot=busy):
     metrics.minted("asia", "failed")
     metrics.minted("asia", "ok")
     metrics.minted("asia", "ok")
+    metrics.reviewed("pods", "patched", 0.002)
+    metrics.reviewed("other", "bad", 0.001)
     return metrics
 
 
