@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import attaching, checking, injecting, operating, startup, status
+from tests.benchmarks import admission, attaching, checking, injecting, operating, startup, status
 from tests.benchmarks.installation import Installation
 from tests.benchmarks.rounds import Amount
 
@@ -30,7 +30,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "check": (checking.check, checking.ROUNDS),
     "status": (status.status, status.ROUNDS),
 }
-_NAMES = (*BENCHMARKS, *operating.NAMES)
+_NAMES = (*BENCHMARKS, "admission", *operating.NAMES)
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 
 
@@ -56,6 +56,10 @@ def main() -> int:
             measure, rounds = BENCHMARKS[name]
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             figures.append(measure(installation, given.rounds or rounds))
+        if "admission" in names:
+            print("measuring admission …", file=sys.stderr, flush=True)
+            asked = given.rounds or admission.ROUNDS
+            figures += admission.admission(installation, Path(folder), asked)
         of_operator = operating.NAMES.keys() & names
         figures += operating.operate(installation, Path(folder), of_operator, given.rounds)
         _show([_row(figure) for figure in figures])
