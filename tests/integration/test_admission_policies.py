@@ -1,7 +1,10 @@
 """The chart's admission policies, on the real API server: the entry is there before the Pod is."""
 
+import json
 import os
 import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -9,10 +12,10 @@ from hypothesis import strategies as st
 
 from cluster.waiting import await_condition
 from regcred.core import admission, marks
-from regcred.core.pullcredential import parse
+from regcred.core.pullcredential import FINALIZER, parse
 from tests.support import selecting
-from tests.support.admissionworld import SOURCE, Shown, checks
-from tests.support.operatorworld import Installation
+from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
+from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 from tests.support.patching import apply
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
@@ -171,7 +174,9 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
     secret, met, differences = installed.secret_name, {True: 0, False: 0}, []
     lists = {}
     for name in places:
-        status, content = shown.ask([("GET", f"/api/v1/namespaces/{name}/serviceaccounts", None)])[0]
+        status, content = shown.ask([("GET", f"/api/v1/namespaces/{name}/serviceaccounts", None)])[
+            0
+        ]
         assert status == 200
         for each in content["items"]:
             lists[name, each["metadata"]["name"]] = each.get("imagePullSecrets")
@@ -185,7 +190,7 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
             if not spec.get("imagePullSecrets"):
                 spec["imagePullSecrets"] = lists[place, spec["serviceAccountName"]] or []
             body = {**body, "spec": spec}
-        question = admission.Question("x", resource, place, "admin", body)
+        question = admission.Question("x", resource, place, body)
         patch = admission.decide(question, pullcredentials, places[place], secret)
         met[bool(patch)] += 1
         return outcome(apply(body, patch))
@@ -220,3 +225,220 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
     # Neither side says always yes or always no, and no error was passed over in silence.
     assert min(met.values()) > SETS * OBJECTS / 20, met
     assert set(checks(cluster, policies)) == {"no_error"}
+
+
+def test_the_largest_that_the_crd_takes_is_evaluated(cluster, policies, places, shown, show):
+    """CEL has a budget: a PullCredential over it would select nothing, and nobody would hear."""
+    before = checks(cluster, policies)
+    place = min(places)
+    stars = [f"{'a*' * 30}{n:02}x" for n in range(63)]
+    accounts = [f"{'a*.' * 60}{n:02}*" for n in range(63)]
+    rules = [
+        {"key": f"absent-{n}", "operator": "NotIn", "values": [f"{v:063}" for v in range(64)]}
+        for n in range(16)
+    ]
+    largest = EVERYWHERE | {
+        "namespaces": {
+            "include": [*stars, f"{place[:3]}*"],
+            "exclude": stars,
+            "matchExpressions": rules,
+        },
+        "serviceAccounts": {"include": [*accounts, "a.*.z"]},
+    }
+    show(largest)
+    name = f"a.{'a' * 200}.z"
+    (status, found), (_, unmeant) = shown.ask([account(place, name), account(place, "a.z")])
+    assert status == 201, found
+    assert names_in(found)
+    assert not names_in(unmeant)
+    after = checks(cluster, policies)
+    assert set(after) == {"no_error"}
+    assert after != before
+
+
+# Traps
+
+
+def test_what_exists_is_extended_and_two_add_once(installed, places, shown, show):
+    place, ours = min(places), installed.secret_name
+    everyone = EVERYWHERE | {"serviceAccounts": {"include": ["*"]}}
+    show(everyone, everyone, everyone | {"attach": "Pod"})
+    theirs = [{"name": "theirs"}, {"name": "more"}]
+    answers = shown.ask(
+        [
+            account(place, "x", theirs),
+            account(place, "default", theirs, method="PUT"),
+            account(place, "x"),
+            pod(place, entries=theirs),
+            pod(place),
+        ]
+    )
+    for (status, found), before in zip(answers, (theirs, theirs, [], theirs, []), strict=True):
+        assert status in (200, 201), found
+        assert names_in(found) == [*(each["name"] for each in before), ours]
+
+
+def test_names_that_the_api_server_makes(installed, places, shown, show):
+    place = min(places)
+    show(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
+    made = pod(place)
+    made[2]["metadata"] = {"generateName": "job-"}
+    fresh = account(place, "x")
+    fresh[2]["metadata"] = {"generateName": "ci-"}
+    for status, found in shown.ask([made, fresh]):
+        assert status == 201, found
+        assert names_in(found) == [installed.secret_name]
+
+
+def test_mirror_pods_are_left_alone(places, shown, show):
+    """The API server would refuse one with a pull Secret."""
+    show(EVERYWHERE)
+    place = min(places)
+    mirror = pod(place, annotations={"kubernetes.io/config.mirror": "x"})
+    mirror[2]["spec"]["nodeName"] = "n"
+    (status, found), (_, ordinary) = shown.ask([mirror, pod(place)])
+    assert status == 201, found
+    assert not names_in(found)
+    assert names_in(ordinary)
+
+
+def test_one_that_is_being_deleted_selects_nothing(places, shown, show):
+    show(EVERYWHERE, deleting=True)
+    place = min(places)
+    for status, found in shown.ask([pod(place), account(place, "default", method="PUT")]):
+        assert status in (200, 201), found
+        assert not names_in(found)
+
+
+def test_the_first_default_has_it(cluster, installed, shown, show):
+    """kube-controller-manager makes it, and here runs no operator that would touch it again."""
+    name = f"{shown.prefix}-new"
+    show(EVERYWHERE)
+    cluster.create_namespace(name)
+    try:
+        path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        ((status, found),) = shown.ask([("GET", path, None)])
+        assert status == 200, found
+        assert names_in(found) == [installed.secret_name]
+        assert marks.read_names(found, marks.ATTACHED_BY_OPERATOR) == {installed.secret_name}
+    finally:
+        cluster.api.delete_namespace(name)
+
+
+def test_enforced_mountable_secrets_want_it_on_the_service_account(cluster, places, shown, show):
+    place = max(places)
+    enforced = account(place, "strict", [{"name": "theirs"}])
+    enforced[2]["metadata"]["annotations"] = {"kubernetes.io/enforce-mountable-secrets": "true"}
+    assert cluster.api.request(*enforced)[0] == 201
+    everyone = EVERYWHERE | {"serviceAccounts": {"include": ["strict"]}}
+    show(everyone | {"attach": "Pod"})
+    ((status, said),) = shown.ask([pod(place, "strict")])
+    assert status == 403
+    assert "imagePullSecret" in said["message"]
+    # By its ServiceAccount it may: any write has the policy add it.
+    show(everyone)
+    _, path, body = enforced
+    assert cluster.api.request("PUT", f"{path}/strict", body)[0] == 200
+    ((status, found),) = shown.ask([pod(place, "strict")])
+    assert status == 201, found
+
+
+# What was added goes again
+
+
+@pytest.fixture
+def world(installed):
+    world = OperatorWorld(installed)
+    world.put_source("login", "puller", PASSWORD)
+    yield world
+    world.remove()
+
+
+def marked(world, secret):
+    """(Namespace, name) of ServiceAccounts that still have anything of ours."""
+    found = []
+    for name in world.namespaces:
+        status, content = world.installation.cluster.api.request(
+            "GET", f"{world.path(name)}/serviceaccounts"
+        )
+        assert status == 200, content
+        for each in json.loads(content)["items"]:
+            noted = marks.read_names(each, marks.ATTACHED_BY_OPERATOR)
+            if secret in names_in(each) or secret in noted:
+                found.append((name, each["metadata"]["name"]))
+    return found
+
+
+def test_undo_sticks_while_others_write(installed, world):
+    secret = installed.secret_name
+    world.add_namespaces([f"ns-{n}" for n in range(6)], {"app": ["theirs"]})
+    stop = threading.Event()
+
+    def rival(name):
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+
+            def tick(obj, turn=turn):
+                obj["metadata"].setdefault("labels", {})["turn"] = str(turn)
+
+            for account in ("default", "app"):
+                world.change(f"{world.path(name)}/serviceaccounts/{account}", tick)
+        return turn
+
+    with installed.operator("--no-leader-elect") as operator, ThreadPoolExecutor(6) as rivals:
+        operator.wait_for("Synced")
+        turns = [rivals.submit(rival, name) for name in world.namespaces]
+        try:
+            for _ in range(3):
+                world.put_pullcredential("main")
+                world.await_state("it is everywhere", lambda: len(marked(world, secret)) == 12)
+                world.delete_pullcredential("main")
+                world.await_state("it goes", lambda: world.pullcredential("main") is None)
+                world.await_state("nothing of it is left", lambda: not marked(world, secret))
+        finally:
+            stop.set()
+        assert all(turn.result() > 3 for turn in turns)
+        assert not marked(world, secret)
+        assert list(world.lists("app").values()) == [["theirs"]] * 6
+        operator.stop()
+
+
+def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, regcred):
+    """The operator's user may take the entry off; an admin is told what is in the way first."""
+    secret = installed.secret_name
+    world.add_namespaces(["one", "two"], {"app": ["theirs"]})
+    world.put_pullcredential("main")
+    with installed.operator("--no-leader-elect") as operator:
+        world.await_state("it is everywhere", lambda: world.ready() == "2/2")
+        operator.stop()
+    uninstall = (
+        "operator",
+        "--uninstall",
+        f"--kubeconfig={cluster.kubeconfig}",
+        f"--namespace={installed.namespace}",
+        f"--secret-name={secret}",
+        f"--lease-name={installed.lease_name}",
+    )
+    refused = regcred(*uninstall, check=1).stderr.decode()
+    assert refused.count("an admission policy gives ServiceAccount") == 1
+    hint = "kubectl delete mutatingadmissionpolicybindings -l app.kubernetes.io/part-of=regcred"
+    assert hint in refused
+    assert FINALIZER in world.pullcredential("main")["metadata"]["finalizers"]
+    # As the hint says, but those of others.
+    bindings = [f"{ADMISSION}/mutatingadmissionpolicybindings/{name}" for name in policies]
+    kept = [json.loads(cluster.api.request("GET", path)[1]) for path in bindings]
+    for path, binding in zip(bindings, kept, strict=True):
+        assert binding["metadata"]["labels"]["app.kubernetes.io/part-of"] == "regcred"
+        assert cluster.api.request("DELETE", path)[0] == 200
+    try:
+        regcred(*uninstall)
+        assert not marked(world, secret)
+        assert not world.logins()
+        assert "finalizers" not in world.pullcredential("main")["metadata"]
+    finally:
+        for binding in kept:
+            for field in ("resourceVersion", "uid", "creationTimestamp"):
+                del binding["metadata"][field]
+            where = f"{ADMISSION}/mutatingadmissionpolicybindings"
+            assert cluster.api.request("POST", where, binding)[0] == 201

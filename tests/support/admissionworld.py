@@ -192,7 +192,8 @@ def checks(cluster: Cluster, policies: Iterable[str]) -> dict[str, float]:
     for pattern in (
         rf'^apiserver_mutating_admission_policy_check_total\{{error_type="(\w+)",policy="(?:{named})"'
         r".*\} (\S+)$",
-        rf'^apiserver_admission_(match_condition_evaluation_errors_total)\{{.*name="(?:{named})".*\}} (\S+)$',
+        r"^apiserver_admission_(match_condition_evaluation_errors_total)"
+        rf'\{{.*name="(?:{named})".*\}} (\S+)$',
     ):
         for ending, count in re.findall(pattern, content.decode(), re.MULTILINE):
             found[ending] = found.get(ending, 0) + float(count)

@@ -1,7 +1,9 @@
 """Take away all that the operator ever gave, in every namespace; nobody gives it again meanwhile.
 
 What an operator would do with no PullCredentials at all, once: the plan for a namespace that is to
-have nothing. The PullCredentials stay, without what holds up their deletion.
+have nothing. The PullCredentials stay, without what holds up their deletion. So the chart's
+admission policies would go on adding what they say, to the very ServiceAccounts that it is taken
+from: while they do, nothing is called done.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import nsfailure, pcstatus, statuswrite
+from regcred.core.actions import PatchAccount
 from regcred.core.desired import Desired
 from regcred.core.errors import (
     Gone,
@@ -43,6 +46,10 @@ _TRIES = 5
 _PAUSE_SECONDS = 0.2
 
 
+class GivenAgain(RegcredError):
+    """Admission adds an entry to the very request that takes it off."""
+
+
 @dataclass(slots=True)
 class Undone:
     """What was done.
@@ -52,12 +59,14 @@ class Undone:
         actions: how often what was, by reason: ``SecretDeleted``, ``Detached``.
         released: PullCredentials that have no finalizer of ours any more.
         failures: what could not be taken away.
+        hopeless: it would be the same in every other namespace.
     """
 
     namespaces: int = 0
     actions: Counter[str] = field(default_factory=Counter)
     released: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    hopeless: bool = False
 
 
 async def uninstall(
@@ -137,6 +146,8 @@ async def _all_namespaces(world: World, hands: Hands, together: int, undone: Und
 
     async def work() -> None:
         for name in names:
+            if undone.hopeless:
+                return
             await _one_namespace(world, hands, name, undone)
 
     async with asyncio.TaskGroup() as group:
@@ -146,7 +157,7 @@ async def _all_namespaces(world: World, hands: Hands, together: int, undone: Und
 
 async def _one_namespace(world: World, hands: Hands, namespace: str, undone: Undone) -> None:
     done: Counter[str] = Counter()
-    failure = None
+    failure: RegcredError | None = None
     for attempt in range(_TRIES):
         observed = world.observe(namespace)
         if observed is None:
@@ -155,18 +166,37 @@ async def _one_namespace(world: World, hands: Hands, namespace: str, undone: Und
         try:
             for action in plan(Desired(), observed, world.secret).actions:
                 await hands.do(action, namespace)
+                if isinstance(action, PatchAccount):
+                    _see_that_it_is_gone(world, namespace, action.name)
                 done[action.reason] += 1
             break
         except (NamespaceTerminating, NotFound):
             break
         except RegcredError as error:
-            failure = nsfailure.describe(error, namespace)
+            failure = error
             if not isinstance(error, Contended):
                 await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
-    if failure is not None:
-        undone.failures.append(failure)
+    if failure is not None and not undone.hopeless:
+        undone.failures.append(nsfailure.describe(failure, namespace))
+        undone.hopeless = isinstance(failure, GivenAgain)
     undone.namespaces += bool(done)
     undone.actions += done
+
+
+def _see_that_it_is_gone(world: World, namespace: str, account: str) -> None:
+    """The world knows what the API server made of the patch.
+
+    Raises:
+        GivenAgain: the mark is on it still.
+    """
+    observed = world.observe(namespace)
+    for each in observed.accounts if observed is not None else ():
+        if each.name == account and world.secret in each.attached.split(","):
+            raise GivenAgain(
+                f"an admission policy gives ServiceAccount {account} the entry again",
+                hint="kubectl delete mutatingadmissionpolicybindings "
+                "-l app.kubernetes.io/part-of=regcred",
+            )
 
 
 async def _release(world: World, client: Client, undone: Undone) -> None:
