@@ -39,6 +39,8 @@ _TESTS = Path(__file__).parent
 #: tests would meet; the other groups share what takes long to make.
 _GROUPS = {
     "integration/test_operator": "pullcredentials",
+    "integration/test_admission_policies": "pullcredentials",
+    "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
     "integration/test_chart": "pullcredentials",
     "e2e/test_operator": "pullcredentials",

@@ -9,7 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import admission, attaching, checking, injecting, operating, startup, status
+from tests.benchmarks import (
+    admission,
+    attaching,
+    checking,
+    injecting,
+    operating,
+    startup,
+    status,
+    webhook,
+)
 from tests.benchmarks.installation import Installation
 from tests.benchmarks.rounds import Amount
 
@@ -30,7 +39,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
     "check": (checking.check, checking.ROUNDS),
     "status": (status.status, status.ROUNDS),
 }
-_NAMES = (*BENCHMARKS, "admission", *operating.NAMES)
+_NAMES = (*BENCHMARKS, "admission", "webhook", *operating.NAMES)
 _HEAD = ("", "regcred", "against", "", "ratio", "quartiles", "goal", "verdict")
 
 
@@ -60,6 +69,9 @@ def main() -> int:
             print("measuring admission …", file=sys.stderr, flush=True)
             asked = given.rounds or admission.ROUNDS
             figures += admission.admission(installation, Path(folder), asked)
+        if "webhook" in names:
+            print("measuring webhook …", file=sys.stderr, flush=True)
+            figures += webhook.webhook(given.rounds or webhook.ROUNDS)
         of_operator = operating.NAMES.keys() & names
         figures += operating.operate(installation, Path(folder), of_operator, given.rounds)
         _show([_row(figure) for figure in figures])
