@@ -10,16 +10,16 @@ import yaml
 from cluster.waiting import await_condition
 from regcred import __version__
 from tests.support.release import CHART, CRD, Release, helm
-from tools.plainyaml import DEPLOY, NAMESPACE, RELEASE, plain
+from tools.plainyaml import DEPLOY, KNOWN, NAMESPACE, RELEASE, plain
 
 CRD_KIND = "CustomResourceDefinition"
 
 
 @pytest.fixture
 def template(helm_program, tmp_path):
-    """The objects that the chart renders with some values."""
+    """The objects that the chart renders with some values, for a cluster that has policies."""
 
-    def render(values=None, *arguments):
+    def render(values=None, *arguments, known=KNOWN):
         file = tmp_path / "values.yaml"
         file.write_text(json.dumps(values or {}))
         done = helm(
@@ -29,6 +29,7 @@ def template(helm_program, tmp_path):
             str(CHART),
             f"--namespace={NAMESPACE}",
             f"--values={file}",
+            *([known] if known else []),
             *arguments,
             home=tmp_path,
         )
@@ -81,6 +82,8 @@ def test_defaults(template):
         "ClusterRoleBinding",
         "CustomResourceDefinition",
         "Deployment",
+        *["MutatingAdmissionPolicy"] * 2,
+        *["MutatingAdmissionPolicyBinding"] * 2,
         "PodDisruptionBudget",
         "Role",
         "RoleBinding",
@@ -114,6 +117,8 @@ def test_every_object_that_has_a_namespace_says_which(template):
         "ClusterRole",
         "ClusterRoleBinding",
         "CustomResourceDefinition",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
     }
@@ -147,6 +152,7 @@ def test_names_of_two_releases_differ(template):
         "regcred-metrics",
         "regcred-secrets",
         "regcred-serviceaccounts",
+        "regcred-pods",
         "regcred-pullcredentials",
     }
 
@@ -213,6 +219,37 @@ def test_service_account_of_somebody_else(template):
     guards = [o for o in objects if o["kind"] == "ValidatingAdmissionPolicy"]
     told = {guard["spec"]["matchConditions"][0]["expression"] for guard in guards}
     assert told == {f'request.userInfo.username == "system:serviceaccount:{NAMESPACE}:theirs"'}
+
+
+@pytest.mark.parametrize(
+    ("mode", "known", "made"),
+    [
+        ("Auto", KNOWN, "MutatingAdmissionPolicy"),
+        ("Auto", "", "MutatingWebhookConfiguration"),
+        ("Policy", "", "MutatingAdmissionPolicy"),
+        ("Webhook", KNOWN, "MutatingWebhookConfiguration"),
+        ("Off", KNOWN, None),
+    ],
+)
+def test_admission_is_what_the_cluster_knows(template, mode, known, made):
+    objects = template({"admission": {"mode": mode, "failurePolicy": "Fail"}}, known=known)
+    mutating = [obj for obj in objects if obj["kind"].startswith("Mutating")]
+    assert {obj["kind"].removesuffix("Binding") for obj in mutating} == ({made} if made else set())
+    if made == "MutatingAdmissionPolicy":
+        policies = [obj for obj in mutating if obj["kind"] == made]
+        assert {each["spec"]["failurePolicy"] for each in policies} == {"Fail"}
+        bound = {o["spec"]["policyName"] for o in mutating if o["kind"] == f"{made}Binding"}
+        assert bound == {each["metadata"]["name"] for each in policies}
+
+
+def test_policies_name_the_secret_and_the_operator(template):
+    values = {"secretName": "pulls", "serviceAccount": {"create": False, "name": "theirs"}}
+    policies = [o for o in template(values) if o["kind"] == "MutatingAdmissionPolicy"]
+    for policy in policies:
+        assert '"regcred"' not in json.dumps(policy["spec"]).replace('\\"', '"')
+    accounts = next(p for p in policies if p["metadata"]["name"].endswith("-serviceaccounts"))
+    user = f'request.userInfo.username != "system:serviceaccount:{NAMESPACE}:theirs"'
+    assert user in accounts["spec"]["matchConditions"][0]["expression"]
 
 
 def test_without_the_crd_and_the_guard(template):

@@ -65,19 +65,20 @@ Webhook
 || (g.contains("*") && {{ . }}.matches("^" + g.replace(".", "[.]").replace("*", ".*") + "$")))
 {{- end }}
 
-{{/* namespaceObject is not known before: the labels. */}}
+{{/* namespaceObject is not known before: the labels. Lines stand flush: kustomize writes folded text
+     with deeper lines in it otherwise than it reads it. */}}
 {{- define "regcred.admission.variables" -}}
 - name: labels
   expression: namespaceObject.metadata.?labels.orValue({})
 - name: labelled
   expression: >-
     params.spec.namespaces.?matchLabels.orValue({}).all(k,
-      variables.labels[?k] == optional.of(params.spec.namespaces.matchLabels[k]))
+    variables.labels[?k] == optional.of(params.spec.namespaces.matchLabels[k]))
     && params.spec.namespaces.?matchExpressions.orValue([]).all(r,
-      r.operator == "In" ? (r.key in variables.labels && variables.labels[r.key] in r.values)
-      : r.operator == "NotIn" ? (!(r.key in variables.labels) || !(variables.labels[r.key] in r.values))
-      : r.operator == "Exists" ? r.key in variables.labels
-      : !(r.key in variables.labels))
+    r.operator == "In" ? (r.key in variables.labels && variables.labels[r.key] in r.values)
+    : r.operator == "NotIn" ? (!(r.key in variables.labels) || !(variables.labels[r.key] in r.values))
+    : r.operator == "Exists" ? r.key in variables.labels
+    : !(r.key in variables.labels))
 {{- end }}
 
 {{/* What the webhooks have in common. */}}
