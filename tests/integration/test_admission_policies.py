@@ -5,6 +5,7 @@ import os
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -20,7 +21,7 @@ from tests.support.patching import apply
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 #: PullCredentials that act together, and objects that each set of them is shown.
-SETS, OBJECTS = (100, 100) if SOAK else (12, 40)
+SETS, OBJECTS = (200, 40) if SOAK else (25, 15)
 EVERYWHERE = {"registries": ["registry.example.com"], "source": SOURCE, "namespaces": {}}
 CONTAINERS = [{"name": "app", "image": "registry.example.com/app"}]
 
@@ -55,7 +56,7 @@ def places(cluster, installed):
             body = {"metadata": {"name": account}}
             if number % 3 == 1:
                 body["imagePullSecrets"] = [{"name": "theirs"}]
-            if number % 3 == 2:
+            if account == "a":
                 body["imagePullSecrets"] = [{"name": "theirs"}, {"name": installed.secret_name}]
             path = f"/api/v1/namespaces/{name}/serviceaccounts"
             assert cluster.api.request("POST", path, body)[0] == 201
@@ -195,17 +196,15 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
         met[bool(patch)] += 1
         return outcome(apply(body, patch))
 
-    @given(
-        st.lists(st.tuples(selecting.specs(sorted(places)), st.integers(0, 9)), max_size=3),
-        st.lists(requests(places, secret), min_size=OBJECTS, max_size=OBJECTS),
-    )
-    @settings(
-        max_examples=SETS,
-        deadline=None,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    def compare(specs, asked):
+    # Every name in every namespace, beside objects of all sorts.
+    all_names = [
+        each
+        for place, name in product(sorted(places), selecting.ACCOUNTS)
+        for each in (account(place, name, method="PUT"), pod(place, name))
+    ]
+
+    def look(specs, asked=()):
+        asked = [*asked, *all_names]
         try:
             for spec, chance in specs:
                 shown.put(spec, deleting=chance == 0)
@@ -220,6 +219,25 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
         finally:
             shown.clear()
 
+    @given(
+        st.lists(
+            st.tuples(selecting.specs(sorted(places)), st.integers(0, 9)), min_size=1, max_size=2
+        ),
+        st.lists(requests(places, secret), min_size=OBJECTS, max_size=OBJECTS),
+    )
+    @settings(
+        max_examples=SETS,
+        deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def compare(specs, asked):
+        look(specs, asked)
+
+    everyone = EVERYWHERE | {"serviceAccounts": {"include": ["*"]}}
+    for corner in selecting.CORNERS:
+        look([(everyone | corner, 1)])
+    look([(everyone, 0)])
     compare()
     assert not differences, f"{len(differences)}, the first is\n{differences[0]}"
     # Neither side says always yes or always no, and no error was passed over in silence.

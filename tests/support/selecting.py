@@ -36,6 +36,33 @@ _NAMESPACE_GLOB = re.compile(r"[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?")
 _ACCOUNT_GLOB = re.compile(r"[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?(\.[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?)*")
 
 
+def _by_label(operator: str, *values: str) -> dict[str, Any]:
+    rule: dict[str, Any] = {"key": "env", "operator": operator}
+    return {"namespaces": {"matchExpressions": [rule | ({"values": values} if values else {})]}}
+
+
+#: What a spec may say, each by itself, in place of the same words of one that selects everything.
+CORNERS: list[dict[str, Any]] = [
+    {},
+    _by_label("In", "prod", ""),
+    _by_label("NotIn", "prod", "x"),
+    _by_label("Exists"),
+    _by_label("DoesNotExist"),
+    {"namespaces": {"matchLabels": {"env": "prod", "team": "a"}}},
+    {"namespaces": {"matchLabels": {"env": ""}}},
+    {"namespaces": {"include": ["*-team-a", "*-0"]}},
+    {"namespaces": {"include": ["*a*m-*b*"]}},
+    {"namespaces": {"exclude": ["*-team-*", "*-a"]}},
+    {"namespaces": {"exclude": ["*"]}},
+    {"serviceAccounts": {"include": ["build.b*"]}},
+    {"serviceAccounts": {"include": ["*.*", "def*"]}},
+    {"serviceAccounts": {"include": ["ci*a-b*c", "build-bot"]}},
+    {"serviceAccounts": {}},
+    {"attach": "Pod"},
+    {"attach": "None"},
+]
+
+
 def globs(names: Sequence[str], taken: re.Pattern[str]) -> Strategy[str]:
     """Names, with stars in place of some of their parts."""
     return _globs(names).filter(lambda glob: bool(taken.fullmatch(glob)))
