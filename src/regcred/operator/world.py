@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from regcred.core import fields
+from regcred.core.errors import NotFound
 from regcred.core.merging import content_hash
 from regcred.core.observed import (
     Content,
@@ -42,6 +43,10 @@ T = TypeVar("T")
 
 #: The API server puts it on every namespace, and keeps it so.
 _NAME_LABEL = "kubernetes.io/metadata.name"
+_NO_CRD = (
+    "the API server knows no pullcredentials: the CRD is missing, which the chart brings, and "
+    "kubectl apply -f pullcredentials.regcred.dev.yaml"
+)
 #: Contents of Secrets that are remembered as hashes: as many as there are sets of logins.
 _CONTENTS = 256
 
@@ -322,7 +327,10 @@ def _watch(
     trouble = Seldom("WatchTrouble")
 
     def troubled(error: RegcredError, _pause: float) -> None:
-        trouble.say(error, resource=what)
+        if isinstance(error, NotFound) and resource is PULLCREDENTIALS:
+            trouble.say(_NO_CRD, resource=what)
+        else:
+            trouble.say(error, resource=what)
 
     return Watch(client, resource, namespace, settings=settings, on_trouble=troubled, **options)
 
