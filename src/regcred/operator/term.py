@@ -466,7 +466,7 @@ class Term(Listener):
                 return
             except RegcredError as error:
                 failures += 1
-                said = f"{error.message}; {error.hint}" if error.hint else error.message
+                said = nsfailure.told(error)
                 oplog.say("warning", "FinalizerNotWritten", said, pullCredential=name)
             else:
                 if pullcredential.deleting:
