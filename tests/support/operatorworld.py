@@ -207,6 +207,10 @@ class OperatorWorld:
                 assert status == 200, content
                 return
 
+    def delete(self, path: str) -> None:
+        """Delete the object at a path."""
+        self._ask("DELETE", path)
+
     def put_source(self, name: str, username: str, password: str) -> None:
         """Create or change a Secret in the operator's namespace, for the source ``basic``."""
         where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
@@ -223,16 +227,18 @@ class OperatorWorld:
         where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
         self._ask("DELETE", f"{where}/{self.full(name)}")
 
-    def spec(self, source: str = "login", **fields: Any) -> dict[str, Any]:
+    def spec(self, source: str | dict[str, Any] = "login", **fields: Any) -> dict[str, Any]:
         """For all of the world's namespaces, and their ServiceAccounts default and app.
 
         Args:
-            source: see `put_source`.
+            source: see `put_source`; or whatever else is to stand there.
             fields: of the spec, in place of the usual ones.
         """
+        if isinstance(source, str):
+            source = {"basic": {"secretRef": {"name": self.full(source)}}}
         return {
             "registries": [REGISTRY],
-            "source": {"basic": {"secretRef": {"name": self.full(source)}}},
+            "source": source,
             "namespaces": {"matchLabels": self.label},
             "serviceAccounts": {"include": ["default", "app"]},
             **fields,
