@@ -40,7 +40,8 @@ _TESTS = Path(__file__).parent
 _GROUPS = {
     "integration/test_operator": "pullcredentials",
     "integration/test_crd": "pullcredentials",
-    "integration/test_chart": "pullcredentials",
+    "integration/test_chart_rights": "pullcredentials",
+    "integration/test_chart.py": "chart",
     "e2e/test_operator": "pullcredentials",
     "integration/test_real_manifests": "manifests",
     "integration/test_keyring_kubelet": "kubelet",
@@ -48,6 +49,8 @@ _GROUPS = {
     "e2e/test_image": "image",
     "e2e/test_why": "why",
 }
+#: Tests of the fixture ``operator_image``.
+_WITH_IMAGE = ("tests/e2e/test_image", "tests/e2e/test_operator")
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
 _shared = pytest.StashKey[Cluster]()
@@ -121,6 +124,8 @@ def pytest_xdist_node_collection_finished(node: WorkerController, ids: Sequence[
         progress=PytestProgress(config),
     )
     try:
+        if any(id_.startswith(_WITH_IMAGE) for id_ in ids):
+            debianbase.base(PytestProgress(config))
         config.stash[_shared] = cluster.start()
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
