@@ -5,7 +5,7 @@ import os
 from hypothesis import settings
 
 # How long an example takes is the machine's affair, not a test's. Few of them, so that
-# `make check` is no reason to take a walk; in CI too, where each run draws others.
+# `make check` stays short; in CI too, where each run draws others.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 # `make soak`: as many as find what one in a thousand shows.
