@@ -117,6 +117,7 @@ class Term(Listener):
         self._heat = Heat()
         self._tallies = Tallies()
         self._failures: dict[str, int] = {}
+        self._blocked: set[str] = set()
         self._undoing: dict[str, _Undo] = {}
         self._waiting: dict[str, set[str]] = {}
         self._offers: tuple[Offer, ...] | None = None
@@ -317,8 +318,12 @@ class Term(Listener):
                 said = f"{todo.obstacle.message}; {todo.obstacle.hint}"
                 failure = Failure(namespace, todo.obstacle.reason, said)
                 self._failures.pop(namespace, None)
+                if namespace not in self._blocked:
+                    self._blocked.add(namespace)
+                    oplog.say("warning", failure.reason, said, namespace=namespace)
             elif failure is None:
                 self._failures.pop(namespace, None)
+                self._blocked.discard(namespace)
                 self._done(namespace, revision)
             served = frozenset() if failure else todo.serves
             self._settle(namespace, outcome, served=served, failure=failure)
@@ -391,6 +396,7 @@ class Term(Listener):
         for name in self._tallies.drop(namespace):
             self._touch(name)
         self._failures.pop(namespace, None)
+        self._blocked.discard(namespace)
         self._done(namespace, self._revision)
 
     # What PullCredentials offer.
