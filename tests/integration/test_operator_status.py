@@ -419,7 +419,7 @@ async def test_kubectl_shows_what_changed(client, subject, cluster):
     shown = cluster.kubectl("events", "--for", f"pullcredential/{subject.name}").stdout.decode()
     lines = [re.split(r"  +", line.strip())[1:] for line in shown.splitlines()[1:]]
     about = f"PullCredential/{subject.name}"
-    said = "1 of 3 namespaces failed: team-a; team-a: somebody else's"
+    said = "1 of 3 namespaces failed; team-a: somebody else's"
     assert sorted(lines) == [
         ["Normal", "Minted", about, "1 registry"],
         ["Normal", "Ready", about, "3 namespaces have the logins"],

@@ -10,7 +10,7 @@ import click
 from regcred.cli import output
 from regcred.cli.options import cluster_options, option
 from regcred.core import duration, names
-from regcred.core.errors import InvalidInput, UsageError
+from regcred.core.errors import InvalidInput, RegcredError, UsageError
 
 if TYPE_CHECKING:
     from regcred.operator.loop import Operator, Settings
@@ -136,7 +136,12 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, running.stop)
 
-    loop.run(config, settings, arrange=arrange)
+    try:
+        loop.run(config, settings, arrange=arrange)
+    except RegcredError as error:
+        said = f"{error.message}; {error.hint}" if error.hint else error.message
+        oplog.say("error", "CannotStart", said)
+        raise click.exceptions.Exit(error.exit_code) from None
 
 
 def _uninstall(config: Any, settings: Settings) -> None:
@@ -155,20 +160,28 @@ def _uninstall(config: Any, settings: Settings) -> None:
             )
 
     undone = asyncio.run(uninstall(config, settings, waits_for=waits_for))
-    _report(undone)
+    _report(undone, settings)
 
 
-def _report(undone: Undone) -> None:
-    for reason, count in sorted(undone.actions.items()):
-        click.echo(f"{reason}  {count:,}")
+def _report(undone: Undone, settings: Settings) -> None:
+    secrets, accounts = undone.actions["SecretDeleted"], undone.actions["Detached"]
+    if undone.actions:
+        click.echo(
+            f"took the Secret {settings.secret} out of {_count(secrets, 'namespace')}, and its "
+            f"name off {_count(accounts, 'ServiceAccount')}"
+        )
     for name in undone.released:
-        click.echo(f"Released  pullcredential/{output.printable(name)}")
+        click.echo(f"pullcredential/{output.printable(name)} stays, and nothing acts on it")
     if not undone.actions and not undone.released:
         click.echo("there is nothing of the operator's to take away")
     for failure in undone.failures:
         output.error(f"{failure.namespace}: {failure.message}")
     if undone.failures:
         raise click.exceptions.Exit(1)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _namespace(given: str, pods: str) -> str:
