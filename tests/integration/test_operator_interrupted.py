@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from regcred.core.pullcredential import FINALIZER
 from tests.support.faults import Delay, both, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.interrupting import Interruption, Numbered, about, points
@@ -59,6 +60,14 @@ def settled(world, names=ALL, **options):
 def gone(world):
     """Whether nothing is left of the PullCredential."""
     return world.pullcredential("main") is None and served(world, ())
+
+
+def can_be_undone(world):
+    """Whether somebody who deletes the PullCredential now is held up for as long as it is due."""
+    found = world.pullcredential("main")
+    if found is None:
+        return served(world, ())
+    return not world.logins() or FINALIZER in found["metadata"].get("finalizers", ())
 
 
 def install(world):
@@ -163,6 +172,7 @@ def test_killed_before_and_after_every_write(workload, operator_world, operators
         struck[point.after] += interruption.wait(given_up=lambda world=world: workload.done(world))
         operators.kill()
         interruption.end()
+        assert can_be_undone(world), f"killed {point}"
         operators.succeed()
         try:
             world.await_snapshot(wanted)
