@@ -37,6 +37,7 @@ from tests.support.faults import (
     Drop,
     Fault,
     Inject,
+    Lose,
     Matcher,
     Rewrite,
     Seen,
@@ -313,6 +314,7 @@ class _Body:
         self._transport = transport
         self._written = 0
         self._liked = 0
+        self._listed = "sendInitialEvents" not in seen.query
 
     async def copy(self, upstream: aiohttp.ClientResponse) -> None:
         if not self._seen.is_watch or upstream.status >= 400:
@@ -339,6 +341,13 @@ class _Body:
                 self._liked += 1
                 if self._liked == fault.n + 1:
                     return
+            if (
+                isinstance(fault, Lose)
+                and (self._listed or fault.listed)
+                and fault.like(json.loads(line))
+            ):
+                return
+        self._listed = self._listed or b"k8s.io/initial-events-end" in line
         await self._write(line + b"\n")
         self._seen.lines.append(line)
 

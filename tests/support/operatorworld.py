@@ -207,6 +207,10 @@ class OperatorWorld:
                 assert status == 200, content
                 return
 
+    def create(self, path: str, body: dict[str, Any]) -> None:
+        """Create an object; the path is that of its kind."""
+        self._ask("POST", path, body)
+
     def delete(self, path: str) -> None:
         """Delete the object at a path."""
         self._ask("DELETE", path)
@@ -219,6 +223,15 @@ class OperatorWorld:
             self.change(f"{where}/{self.full(name)}", lambda obj: obj.update(stringData=data))
             return
         self._ask("POST", where, {"metadata": {"name": self.full(name)}, "stringData": data})
+        self._sources.add(name)
+
+    def put_source_data(self, name: str, data: dict[str, str]) -> None:
+        """The same for any source; `data` as the API takes it, in base64."""
+        where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
+        if name in self._sources:
+            self.change(f"{where}/{self.full(name)}", lambda obj: obj.update(data=data))
+            return
+        self._ask("POST", where, {"metadata": {"name": self.full(name)}, "data": data})
         self._sources.add(name)
 
     def delete_source(self, name: str) -> None:
