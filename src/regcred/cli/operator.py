@@ -127,8 +127,10 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
     import signal
     import sys
 
-    from regcred.operator import loop, oplog
+    from regcred.operator import loop, oplog, web
 
+    if settings.metrics_address:
+        web.parsed(settings.metrics_address)
     chosen = form or ("console" if sys.stderr.isatty() else "json")
     oplog.setup("json" if chosen == "json" else "console", level)
 
