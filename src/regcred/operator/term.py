@@ -300,7 +300,8 @@ class Term(Listener):
             desired = desire(namespace, labels, offers, merge=self._merge)
             outcome = Outcome(desired.selected, desired.merged.losses)
             todo = plan(desired, observed, self._world.secret)
-            if todo.actions and (pause := self._heat.wait(namespace, revision)):
+            spare = len(observed.accounts)
+            if todo.actions and (pause := self._heat.wait(namespace, revision, spare)):
                 said = "somebody else keeps undoing what the operator writes there"
                 self._settle(namespace, outcome, failure=Failure(namespace, _CONTENDED, said))
                 self.queue.later(namespace, pause)
@@ -485,6 +486,9 @@ class Term(Listener):
             later = self._world.pullcredentials.view.get(("", name))
             if later is None or (FINALIZER in later.object.finalizers) != later.object.deleting:
                 return
+            undo = self._undoing.get(name)
+            if undo is not None and undo.left:
+                return  # It was to be put there, and is. What takes it off comes at the end.
             seen = later
 
     # Statuses.
