@@ -15,7 +15,7 @@ import yaml
 from cluster import Cluster
 from cluster.waiting import await_condition
 from regcred.core.pullcredential import FINALIZER
-from tests.support.faults import Delay, lists
+from tests.support.faults import Cut, Delay, both, lists, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.operatorworld import (
     PASSWORD,
@@ -279,7 +279,7 @@ def edit(change, path=secret_path):
 
 
 def delete(path):
-    return lambda world: world._ask("DELETE", path(world))
+    return lambda world: world.delete(path(world))
 
 
 def without_annotation(name):
@@ -289,7 +289,7 @@ def without_annotation(name):
 def replaced(world):
     """Deleted, and another of a type that no pull takes is put in its place, with our marks."""
     obj = world.get(secret_path(world))
-    world._ask("DELETE", secret_path(world))
+    world.delete(secret_path(world))
     kept = {key: obj["metadata"][key] for key in ("name", "labels", "annotations")}
     body = {"metadata": kept, "type": "Opaque", "stringData": {"a": "b"}}
     status, _ = world.installation.cluster.api.request(
@@ -371,7 +371,7 @@ def test_anothers_secret_is_left_alone_until_it_is_handed_over(theirs, operator,
     name = world.installation.secret_name
     pristine = world.snapshot()
     body = {"metadata": {"name": name, "labels": {"app": "theirs"}}, **theirs}
-    world._ask("POST", f"{world.path('ns-0')}/secrets", body)
+    world.create(f"{world.path('ns-0')}/secrets", body)
     before = {key: found for key, found in versions(world).items() if key[1] == "ns-0"}
     world.put_pullcredential("main")
     world.await_state("it says so", lambda: condition(world) == "NamespacesFailed")
@@ -460,6 +460,26 @@ def test_a_deletion_that_holds_nobody_up(operator, operator_world):
     world.await_state("it is gone", lambda: gone(world))
 
 
+def test_a_finalizer_whose_answer_is_lost(no_operator, installation, operator_world, tmp_path):
+    """It is there, although that was not told; and stays until all is undone."""
+    world = operator_world()
+    ours = both(writes("pullcredentials"), lambda seen: not seen.path.endswith("/status"))
+    in_namespaces = both(writes(), lambda seen: f"/namespaces/{world.prefix}" in seen.path)
+    with FaultyProxy(installation.kubeconfig) as proxy:
+        proxy.on(ours, Cut(after=True))
+        proxy.on(in_namespaces, Delay(seconds=2), times=None)
+        with installation.operator(kubeconfig=proxy.kubeconfig(tmp_path)) as operator:
+            world.put_pullcredential("main")
+            operator.wait_for("FinalizerNotWritten")
+            world.delete_pullcredential("main")
+            world.await_state("it is gone", lambda: gone(world))
+            assert world.logins() == {}
+            operator.stop()
+        removal = proxy.wait(ours, count=2)[1]
+        later = proxy.seen[proxy.seen.index(removal) :]
+        assert not [seen.path for seen in later if in_namespaces(seen)]
+
+
 NARROWED = {
     "namespaces": (
         lambda world: {"namespaces": {"include": [world.full("ns-0")]}},
@@ -512,7 +532,7 @@ def test_a_namespace_that_is_terminating_holds_nothing_up(operator, installed):
     world = installed
     path = f"{world.path('ns-0')}/configmaps"
     hold = {"metadata": {"name": "hold", "finalizers": ["test.regcred.dev/hold"]}}
-    world._ask("POST", path, hold)
+    world.create(path, hold)
     world.delete_namespace("ns-0")
     try:
         world.await_state("two are left", lambda: world.ready() == "2/2")
