@@ -147,18 +147,6 @@ def everywhere(world, password=PASSWORD):
     )
 
 
-def versions(world):
-    """What tells whether somebody has written: versions of all Secrets and ServiceAccounts."""
-    found = {}
-    for plural in ("secrets", "serviceaccounts"):
-        for namespace in world.namespaces:
-            for obj in world.get(f"{world.path(namespace)}/{plural}")["items"]:
-                metadata = obj["metadata"]
-                key = plural, namespace, metadata["name"]
-                found[key] = metadata["uid"], metadata["resourceVersion"]
-    return found
-
-
 def gone(world, name="main"):
     return world.pullcredential(name) is None
 
@@ -212,10 +200,10 @@ def test_a_source_that_comes_later(operator, operator_world):
 
 def test_a_new_password_goes_everywhere(operator, installed):
     world = installed
-    uids = {key: uid for key, (uid, _) in versions(world).items()}
+    uids = {key: uid for key, (uid, _) in world.versions().items()}
     world.put_source("login", "puller", ROTATED)
     world.await_state("all have it", lambda: everywhere(world, ROTATED))
-    assert {key: uid for key, (uid, _) in versions(world).items()} == uids
+    assert {key: uid for key, (uid, _) in world.versions().items()} == uids
     for name in map(world.full, world.namespaces):
         assert len(operator.said("SecretUpdated", namespace=name)) == 1
 
@@ -238,12 +226,12 @@ BREAK_SOURCE = {
 @pytest.mark.parametrize(("harm", "reason"), BREAK_SOURCE.values(), ids=BREAK_SOURCE)
 def test_a_source_that_fails_takes_nothing_away(harm, reason, operator, installed, installation):
     world = installed
-    before = versions(world)
+    before = world.versions()
     harm(world)
     world.await_state("it says so", lambda: condition(world, "Minted") == reason)
     assert world.full("login") in message(world, "Minted")
     assert world.ready() == "3/3"
-    assert versions(world) == before
+    assert world.versions() == before
 
     # What it gave last is remembered, and new namespaces get it.
     world.add_namespaces(["late"], {"app": ["theirs"], "other": ["theirs"]})
@@ -252,14 +240,14 @@ def test_a_source_that_fails_takes_nothing_away(harm, reason, operator, installe
 
     # The next operator does not know any more what that was, and takes nothing away either.
     operator.stop()
-    before = versions(world)
+    before = world.versions()
     with installation.operator() as successor:
         successor.wait_for(reason, pullCredential=world.full("main"))
         world.add_namespaces(["later"], {"app": ["theirs"], "other": ["theirs"]})
         world.await_state("it says so", lambda: condition(world) == reason)
         status = world.pullcredential("main")["status"]["namespaces"]
         assert (status["ready"], status["desired"]) == (4, 5)
-        assert before.items() <= versions(world).items()
+        assert before.items() <= world.versions().items()
         if reason == "SourceMissing":
             world.put_source("login", "puller", ROTATED)
         else:
@@ -330,11 +318,11 @@ DRIFT = {
 def test_what_is_changed_is_put_right(harm, operator, installed):
     world = installed
     wanted = world.snapshot()
-    before = versions(world)
+    before = world.versions()
     harm(world)
     world.await_snapshot(wanted)
     untouched = {key: version for key, version in before.items() if key[1] != "ns-0"}
-    assert untouched.items() <= versions(world).items()
+    assert untouched.items() <= world.versions().items()
 
 
 def test_a_namespace_that_is_relabelled(operator, installed):
@@ -372,7 +360,7 @@ def test_anothers_secret_is_left_alone_until_it_is_handed_over(theirs, operator,
     pristine = world.snapshot()
     body = {"metadata": {"name": name, "labels": {"app": "theirs"}}, **theirs}
     world.create(f"{world.path('ns-0')}/secrets", body)
-    before = {key: found for key, found in versions(world).items() if key[1] == "ns-0"}
+    before = {key: found for key, found in world.versions().items() if key[1] == "ns-0"}
     world.put_pullcredential("main")
     world.await_state("it says so", lambda: condition(world) == "NamespacesFailed")
     world.await_state(
@@ -381,7 +369,7 @@ def test_anothers_secret_is_left_alone_until_it_is_handed_over(theirs, operator,
     )
     (failure,) = world.pullcredential("main")["status"]["failures"]
     assert (failure["namespace"], failure["reason"]) == (world.full("ns-0"), "SecretNotOurs")
-    assert before.items() <= versions(world).items()
+    assert before.items() <= world.versions().items()
 
     command = re.search("kubectl (label .*)$", failure["message"])[1]
     world.installation.cluster.kubectl(*shlex.split(command))
@@ -397,14 +385,14 @@ def test_a_persons_login_and_the_operator(operator, operator_world, regcred, ins
     name, namespace = installation.secret_name, world.full("ns-0")
     arguments = ("login", OTHER, "-n", namespace, "--name", name, "-u", "me", "--skip-verify")
     regcred(*arguments, "--password-stdin", stdin=b"mine")
-    before = versions(world)
+    before = world.versions()
     world.put_pullcredential("main")
     world.await_state("it says so", lambda: condition(world) == "NamespacesFailed")
     assert (
         "regcred login keeps it" in world.pullcredential("main")["status"]["failures"][0]["message"]
     )
     kept = {key: found for key, found in before.items() if key[1] == "ns-0"}
-    assert kept.items() <= versions(world).items()
+    assert kept.items() <= world.versions().items()
 
     world.change(
         secret_path(world),
@@ -631,10 +619,10 @@ def test_several_share_one_secret(operator, operator_world):
     )
     assert set(map(tuple, world.lists().values())) == {(world.installation.secret_name,)}
 
-    uids = {key: uid for key, (uid, _) in versions(world).items()}
+    uids = {key: uid for key, (uid, _) in world.versions().items()}
     world.delete_pullcredential("z-older")
     world.await_state("the younger has it", lambda: world.ready("a-younger") == "3/3")
-    assert {key: uid for key, (uid, _) in versions(world).items()} == uids
+    assert {key: uid for key, (uid, _) in world.versions().items()} == uids
     theirs = dict.fromkeys((REGISTRY, OTHER), ("other-puller", ROTATED))
     assert world.logins() == dict.fromkeys(world.namespaces, theirs)
 

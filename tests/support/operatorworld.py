@@ -311,6 +311,17 @@ class OperatorWorld:
             if obj["metadata"]["name"] == account
         }
 
+    def versions(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        """(plural, namespace, name) → UID and resourceVersion: whether somebody has written."""
+        return {
+            (plural, self._short(obj), obj["metadata"]["name"]): (
+                obj["metadata"]["uid"],
+                obj["metadata"]["resourceVersion"],
+            )
+            for plural in ("secrets", "serviceaccounts")
+            for obj in self._ours(plural)
+        }
+
     def snapshot(self) -> Snapshot:
         """All that an operator may write, without versions, times, and the prefix of names.
 
