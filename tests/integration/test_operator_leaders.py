@@ -165,7 +165,7 @@ def test_a_finalizer_that_arrives_late(pair, operator_world):
     world = operator_world()
     near.on(acting(world), Delay(until=(arrive := near.event())), times=None)
     world.put_pullcredential("main")
-    (held,) = near.wait(acting(world))
+    held = near.wait(both(writes("pullcredentials"), lambda seen: "/status" not in seen.path))[0]
     first.send_signal(signal.SIGSTOP)
     second.wait_for("Leading", timeout=PATIENCE)
     world.await_state("served", lambda: world.ready() == "3/3")

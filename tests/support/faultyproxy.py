@@ -204,8 +204,11 @@ class FaultyProxy:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        connector = self._session.connector
+        assert isinstance(connector, aiohttp.TCPConnector)
+        await connector.close(abort_ssl=True)  # else TLS says good-bye after the loop has ended
         await self._session.close()
-        for _ in range(10):  # TLS connections say good-bye after close() has returned
+        for _ in range(10):
             await asyncio.sleep(0)
 
     def _abort_all(self) -> None:
