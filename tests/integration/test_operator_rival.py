@@ -20,7 +20,7 @@ from tests.support.operatorhistory import install
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 SOLO = "--no-leader-elect"
 ROUNDS = 1000 if SOAK else 100
-#: What `regcred.operator.heat` lets through at once, beside three ServiceAccounts; then one each 10 s
+#: What `regcred.operator.heat` lets through at once, beside three ServiceAccounts; then few.
 BURST = 15
 
 
