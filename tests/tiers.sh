@@ -10,7 +10,8 @@ set -m
 "$@" tests/e2e >"$log" 2>&1 </dev/null &
 behind=$!
 set +m
-# The last status of a trap must not become the exit code: by then there is nothing left to end.
+# Without `set -e`, under which its last failure would be the exit code: when all has gone well,
+# there is nothing left to end.
 trap 'kill -- -"$behind" 2>/dev/null; rm -f "$log"' EXIT
 
 status=0

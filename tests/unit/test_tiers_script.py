@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from cluster.processes import ProcessId, await_end
+
 SCRIPT = Path(__file__).parent.parent / "tiers.sh"
 
 
-def run_tiers(tmp_path: Path, *, integration: int, e2e: int) -> subprocess.CompletedProcess[str]:
-    runner = tmp_path / "pytest"
+def run_tiers(folder: Path, *, integration: str, e2e: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with a shell command in place of each tier, and `folder` for its files."""
+    runner = folder / "pytest"
     runner.write_text(
-        f"#!/bin/sh\necho ran $1\ncase $1 in\n*/integration) exit {integration};;\n"
-        f"*/e2e) exit {e2e};;\nesac\nexit 99\n"
+        f"#!/bin/sh\ncase $1 in\ntests/integration) {integration};;\ntests/e2e) {e2e};;\n"
+        "*) exit 99;;\nesac\n"
     )
     runner.chmod(0o755)
     return subprocess.run(
@@ -22,7 +25,7 @@ def run_tiers(tmp_path: Path, *, integration: int, e2e: int) -> subprocess.Compl
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(folder)},
     )
 
 
@@ -32,26 +35,27 @@ def run_tiers(tmp_path: Path, *, integration: int, e2e: int) -> subprocess.Compl
 def test_it_passes_only_if_both_tiers_pass(
     tmp_path: Path, integration: int, e2e: int, expected: int
 ) -> None:
-    result = run_tiers(tmp_path, integration=integration, e2e=e2e)
+    result = run_tiers(
+        tmp_path,
+        integration=f"echo ran $1; exit {integration}",
+        e2e=f"echo ran $1; exit {e2e}",
+    )
     assert result.returncode == expected, result.stderr
     assert result.stdout.splitlines() == ["ran tests/integration", "ran tests/e2e"]
     assert [path.name for path in tmp_path.iterdir()] == ["pytest"]
 
 
 def test_what_runs_behind_ends_with_it(tmp_path: Path) -> None:
-    runner = tmp_path / "pytest"
-    pid_file = tmp_path / "pid"
-    os.mkfifo(pid_file)
+    said = tmp_path / "pid"
+    os.mkfifo(said)
     # The tier in front ends the script as soon as the one behind has said who it is.
-    runner.write_text(
-        "#!/bin/sh\ncase $1 in\n"
-        f"*/integration) read pid <{pid_file}; echo $pid; kill -TERM $PPID;;\n"
-        f"*/e2e) echo $$ >{pid_file}; exec sleep 60;;\nesac\n"
+    result = run_tiers(
+        tmp_path,
+        integration=f"read pid <{said}; echo $pid; kill -TERM $PPID",
+        e2e=f"echo $$ >{said}; exec sleep 60",
     )
-    runner.chmod(0o755)
-    result = subprocess.run([SCRIPT, runner], capture_output=True, text=True, check=False)
     assert result.returncode in {-signal.SIGTERM, 128 + signal.SIGTERM}
-    behind = int(result.stdout)
-    # Ended already, or a zombie that the script's own parent has yet to reap.
-    status = Path(f"/proc/{behind}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()
+    behind = ProcessId.of(int(result.stdout))
+    # It has been told to end, which is not to say that it has ended yet.
+    assert not await_end([behind] if behind else [], timeout=10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pid", "pytest"]
