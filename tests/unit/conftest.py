@@ -1,7 +1,10 @@
 """What the unit tests share."""
 
+import logging
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 # How long an example takes is the machine's affair, not a test's. Few of them, so that
@@ -12,3 +15,17 @@ settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.register_profile("soak", deadline=None, max_examples=5000)
 in_ci = os.environ.get("CI") == "true"
 settings.load_profile(os.environ.get("REGCRED_EXAMPLES") or ("thorough" if in_ci else "quick"))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """The operator's log changes `logging` for the whole process, and keeps a file descriptor."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    if oplog := sys.modules.get("regcred.operator.oplog"):
+        for handler in [each for each in root.handlers if isinstance(each, oplog._FromLibraries)]:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            logging.captureWarnings(capture=False)
+        oplog._log = oplog._Log()
