@@ -65,8 +65,9 @@ bench: setup ## measure against kubectl and the floor, with the goal beside each
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 
 .PHONY: soak
-soak: setup ## property tests with 5,000 examples each in place of 50; half an hour or more
+soak: setup ## full counts of examples and of faults of the operator; an hour or two
 	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -n $(CORES) -m hypothesis --timeout 3600 -q $(ARGS)
+	@REGCRED_EXAMPLES=soak $(PYTEST) $(SOAKED) --timeout 3600 -q $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)

@@ -267,6 +267,9 @@ def test_the_past_is_served_after_a_restart(when, installation, operator_world, 
     with installation.operator(SOLO, kubeconfig=proxy.kubeconfig(tmp_path)) as operator:
         operator.wait_for("Leading")
         world.await_state("it has acted on the past", lambda: idle(operator))
+        # By the past nobody asks for the login, and yet it stays.
+        there = both(writes("secrets"), lambda seen: world.prefix in seen.path)
+        assert proxy.count(there) == 0 or when == "before-it-was-attached"
         go_on.set()
         # So that it has something to write when it knows the present.
         world.put_source("login", "puller", PASSWORD)

@@ -64,7 +64,7 @@ def quota(world, namespace, _):
 
 @contextmanager
 def policy(world, namespace, _):
-    """A policy that refuses Secrets of one namespace only."""
+    """A policy that refuses Secrets of one namespace only, and shows what it refuses."""
     name = world.full("no-secrets")
     namespaces = {"matchLabels": {"kubernetes.io/metadata.name": world.full(namespace)}}
     rule = {
@@ -76,7 +76,13 @@ def policy(world, namespace, _):
     constraints = {"namespaceSelector": namespaces, "resourceRules": [rule]}
     spec = {
         "matchConstraints": constraints,
-        "validations": [{"expression": "false", "message": "no Secrets here"}],
+        "validations": [
+            {
+                "expression": "false",
+                "message": "no Secrets here",
+                "messageExpression": "'no Secrets here: ' + object.data['.dockerconfigjson']",
+            }
+        ],
     }
     binding = {"policyName": name, "validationActions": ["Deny"]}
     paths = [
@@ -129,6 +135,11 @@ def test_a_namespace_that_takes_no_secret(
             (failure,) = said["failures"]
             assert (failure["namespace"], failure["reason"]) == (world.full("ns-1"), reason)
             assert words in failure["message"]
+            secret = world.get(f"{world.path('ns-0')}/secrets/{installation.secret_name}")
+            data = secret["data"][".dockerconfigjson"]
+            if refuse is policy:
+                assert failure["message"].endswith("no Secrets here: ********"), failure
+            assert data not in json.dumps(world.pullcredential("main"))
             assert said["namespaces"] | {"summary": "2/3"} == {
                 "desired": 3,
                 "ready": 2,
@@ -139,6 +150,7 @@ def test_a_namespace_that_takes_no_secret(
             assert operator.said(reason, namespace=world.full("ns-1"), level="warning")
         world.await_snapshot(calm["install"])
         operator.stop()
+    assert data not in operator.stderr
     # It is said once in the log, however often it was tried.
     assert len(operator.said(reason, namespace=world.full("ns-1"), level="warning")) == 1
 

@@ -52,10 +52,10 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--metrics-address",
-    metavar="[HOST]:PORT",
+    metavar="[HOST]:PORT|none",
     default="127.0.0.1:8080",
     show_default=True,
-    help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
+    help="Where /metrics, /healthz and /readyz are served; none for nowhere.",
 )
 @option(
     "--concurrency",
@@ -112,7 +112,7 @@ def operator(**given: Any) -> None:
         _namespace(given["namespace"], config.namespace if config.in_cluster else ""),
         given["secret_name"],
         given["lease_name"] if given["leader_elect"] else "",
-        given["metrics_address"],
+        "" if given["metrics_address"] == "none" else given["metrics_address"],
         given["concurrency"],
         _resync(given["resync"]),
     )
@@ -158,7 +158,8 @@ def _uninstall(config: Any, settings: Settings) -> None:
                 f"{settings.namespace}"
             )
             output.tell_hint(
-                f"kubectl scale deployment regcred -n {settings.namespace} --replicas=0"
+                f"kubectl scale deployment -l app.kubernetes.io/name=regcred "
+                f"-n {settings.namespace} --replicas=0"
             )
 
     undone = asyncio.run(uninstall(config, settings, waits_for=waits_for))

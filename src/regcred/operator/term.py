@@ -33,6 +33,7 @@ from regcred.core.pullcredential import FINALIZER
 from regcred.core.statuswrite import Known
 from regcred.operator import finalizer, oplog
 from regcred.operator.carryout import Contended, Hands
+from regcred.operator.certainty import Certainty
 from regcred.operator.events import EventRecorder
 from regcred.operator.facts import PullCredentialFigures
 from regcred.operator.heat import Heat
@@ -64,6 +65,8 @@ _SOURCES_SECONDS = 5.0
 _OLD_STATUS_SECONDS = 10.0
 #: What is in flight at the end gets so long; the Lease is given up after that.
 _END_SECONDS = 2.0
+#: After that a view of PullCredentials that was behind has long been listed anew.
+_UNCERTAIN_SECONDS = 5.0
 _CONTENDED = "Contended"
 
 
@@ -112,6 +115,7 @@ class Term(Listener):
         self._client, self._world = client, world
         self._told = told or Told()
         self._hands = Hands(client, world)
+        self._certainty = Certainty(client, world)
         self._news = asyncio.Event()
         self.queue = Queue(lambda: pace.limit, wake=self._news.set)
         self._heat = Heat()
@@ -307,6 +311,10 @@ class Term(Listener):
                 self.queue.later(namespace, pause)
                 return "conflict"
             try:
+                if todo.takes_away and (found := await self._doubt(namespace, outcome, revision)):
+                    return found
+                if revision != self._revision:
+                    continue
                 if todo.actions:
                     self._heat.wrote(namespace, revision)
                 failure = await self._carry_out(todo, namespace)
@@ -333,6 +341,20 @@ class Term(Listener):
             return "failed" if failure else "ok"
         said = "others wrote in between each time"
         self._failed(namespace, Failure(namespace, _CONTENDED, said))
+        return "conflict"
+
+    async def _doubt(self, namespace: str, outcome: Outcome, revision: int) -> str:
+        """Whether it is not certain yet that anything is to be taken away; the outcome then."""
+        try:
+            if await self._certainty.of(revision):
+                return ""
+        except NotLeader:
+            raise
+        except RegcredError as error:
+            self._failed(namespace, nsfailure.describe(error, namespace), error)
+            return "failed"
+        self._settle(namespace, outcome)
+        self.queue.later(namespace, _UNCERTAIN_SECONDS)
         return "conflict"
 
     async def _carry_out(self, todo: Plan, namespace: str) -> Failure | None:
@@ -372,8 +394,8 @@ class Term(Listener):
             retryIn=round(pause, 1),
         )
 
-    def _failed(self, namespace: str, failure: Failure) -> None:
-        self._retry(namespace, failure)
+    def _failed(self, namespace: str, failure: Failure, error: RegcredError | None = None) -> None:
+        self._retry(namespace, failure, error)
         selected = self._tallies.selected(namespace)
         self._settle(namespace, Outcome(selected), failure=failure)
 
@@ -457,9 +479,13 @@ class Term(Listener):
 
     def _keep_finalizer(self, name: str, seen: SeenPullCredential) -> None:
         """Put our finalizer on an object, or take it off one that is on its way out."""
-        running = self._finalizing.get(name)
-        if running is None or running.done():
-            self._finalizing[name] = self._spawn(self._finalize(name, seen))
+        if name not in self._finalizing or self._finalizing[name].done():
+            task = self._finalizing[name] = self._spawn(self._finalize(name, seen))
+            task.add_done_callback(lambda _: self._finalized(name, task))
+
+    def _finalized(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._finalizing.get(name) is task:
+            del self._finalizing[name]
 
     async def _finalize(self, name: str, seen: SeenPullCredential) -> None:
         failures = 0
