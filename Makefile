@@ -13,6 +13,9 @@ RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
+# Tests of the operator that take their counts of faults and examples from `make soak`, too.
+SOAKED := tests/integration/faults tests/integration/test_operator_specs.py
+
 # Containers like to set it; then each program that a test starts would be compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -67,7 +70,7 @@ bench: setup ## measure against kubectl and the floor, with the goal beside each
 .PHONY: soak
 soak: setup ## full counts of examples and of faults of the operator; an hour or two
 	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -n $(CORES) -m hypothesis --timeout 3600 -q $(ARGS)
-	@REGCRED_EXAMPLES=soak $(PYTEST) $(SOAKED) --timeout 3600 -q $(ARGS)
+	@REGCRED_EXAMPLES=soak $(PYTEST) $(SOAKED) -n $(CORES) --dist loadgroup --timeout 3600 -q $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)

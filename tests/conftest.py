@@ -38,6 +38,7 @@ _TESTS = Path(__file__).parent
 #: after the other in one worker. PullCredentials belong to no namespace, so operators and their
 #: tests would meet; the other groups share what takes long to make.
 _GROUPS = {
+    "integration/faults/": "faults",
     "integration/test_operator": "pullcredentials",
     "integration/test_crd": "pullcredentials",
     "integration/test_chart_rights": "pullcredentials",
