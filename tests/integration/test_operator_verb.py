@@ -774,7 +774,8 @@ def test_a_cluster_without_the_crd(helm_program, tmp_path):
         with installation.operator() as operator:
             line = operator.wait_for("WatchTrouble")
             assert "pullcredentials" in line["message"]
-            assert operator.get("/readyz") == (503, "waiting for pullcredentials\n")
+            waiting = (503, "waiting for pullcredentials\n")
+            await_condition("all else is synced", lambda: operator.get("/readyz") == waiting)
 
             def bring():
                 cluster.kubectl("create", "-f", str(CRD))

@@ -198,15 +198,17 @@ class FaultyProxy:
         self.port = self._runner.addresses[-1][1]
 
     async def _stop(self) -> None:
+        # First, so that none of what it has in hand is closed with a good-bye: TLS takes its time
+        # for that, and the loop ends.
+        connector = self._session.connector
+        assert isinstance(connector, aiohttp.TCPConnector)
+        await connector.close(abort_ssl=True)
         self._abort_all()
         await self._runner.cleanup()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        connector = self._session.connector
-        assert isinstance(connector, aiohttp.TCPConnector)
-        await connector.close(abort_ssl=True)  # else TLS says good-bye after the loop has ended
         await self._session.close()
         for _ in range(10):
             await asyncio.sleep(0)
@@ -289,7 +291,8 @@ class FaultyProxy:
                 headers={k: v for k, v in upstream.headers.items() if k.lower() not in _HOP_BY_HOP},
             )
             if any(isinstance(fault, Cut) for fault in faults):
-                await upstream.read()
+                # The whole answer, or the first event: the end of a watch is minutes away.
+                await (upstream.content.readany() if seen.is_watch else upstream.read())
                 transport.abort()
                 raise ConnectionResetError
             await answer.prepare(request)

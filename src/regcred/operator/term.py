@@ -323,6 +323,10 @@ class Term(Listener):
             except (NamespaceTerminating, NotFound):
                 self._gone(namespace)  # The watch is about to say so.
                 return "ok"
+            if failure is None and revision != self._revision:
+                # Whoever waits for a change to be everywhere is not to be told of the state before.
+                self.queue.add(namespace, urgent=False)
+                return "ok"
             if failure is None and todo.obstacle is not None:
                 said = f"{todo.obstacle.message}; {todo.obstacle.hint}"
                 failure = Failure(namespace, todo.obstacle.reason, said)
