@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.waiting import await_condition
+from tests.support.operatorworld import PULLCREDENTIALS
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -65,8 +66,14 @@ class Outages:
         self._alarm("DEACTIVATE")
 
     def await_ready(self) -> None:
-        """Wait until the API server says that it is."""
-        await_condition("the API server is ready", self._cluster.api.is_ready, timeout=120)
+        """Wait until the API server says that it is, and has its store of custom resources."""
+        api = self._cluster.api
+        await_condition("the API server is ready", api.is_ready, timeout=120)
+        await_condition(
+            "it serves custom resources",
+            lambda: api.request("GET", PULLCREDENTIALS)[0] in (200, 404),
+            timeout=60,
+        )
 
     def _process(self, name: str) -> ProcessId:
         return self._supervisor.pids()[name]
