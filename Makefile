@@ -13,6 +13,9 @@ RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
+# Tests of the operator that take their counts of faults and examples from `make soak`, too.
+SOAKED := tests/integration/faults tests/integration/test_operator_specs.py
+
 # Containers like to set it; then each program that a test starts would be compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -40,7 +43,7 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 	@$(PYTEST) tests/e2e tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup
 
 .PHONY: check
-check: setup ## format, lint, types, layers and unit tests; under a minute
+check: setup ## format, lint, types, layers and unit tests; two minutes on two cores
 	@$(RUN) ruff format --check --quiet
 	@$(RUN) ruff check --quiet
 	@$(RUN) mypy
@@ -65,8 +68,9 @@ bench: setup ## measure against kubectl and the floor, with the goal beside each
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 
 .PHONY: soak
-soak: setup ## property tests with 5,000 examples each in place of 50; most of an hour
-	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -m hypothesis --timeout 3600 -q $(ARGS)
+soak: setup ## full counts of examples and of faults of the operator; an hour or two
+	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -n $(CORES) -m hypothesis --timeout 3600 -q $(ARGS)
+	@REGCRED_EXAMPLES=soak $(PYTEST) $(SOAKED) -n $(CORES) --dist loadgroup --timeout 3600 -q $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)

@@ -21,8 +21,10 @@ import yaml
 
 from cluster import bcrypt, packages, tokenissuer
 from cluster.images import push, push_app
+from cluster.locking import locked
 from cluster.paths import Folder, write_private
 from cluster.pki import Authority, KeyPair
+from cluster.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +95,9 @@ class Registry:
             username: without colon and line break where Basic authentication is to work.
             password: any text without NUL; bcrypt looks at the first 72 bytes only.
         """
-        known = json.loads((self.folder / "accounts.json").read_text())
-        self._write({**known, username: {"password": password, "rights": _RIGHTS[PULLER]}})
+        with locked(self.folder / "accounts.lock", SILENT, ""):  # other processes may add some, too
+            known = json.loads((self.folder / "accounts.json").read_text())
+            self._write({**known, username: {"password": password, "rights": _RIGHTS[PULLER]}})
 
     def push(self, name: str) -> str:
         """Push the app image under another name.

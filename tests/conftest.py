@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from cluster import SILENT, Cluster, ClusterError, debianbase, prepare
 from cluster.binaries import ensure_programs
@@ -33,16 +34,27 @@ if TYPE_CHECKING:
 
     from cluster.registries import Registry
 
+# How long an example takes is the machine's affair, not a test's. Few of them, so that
+# `make check` stays short; in CI too, where each run draws others.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+# `make soak`: as many as find what one in a thousand shows.
+settings.register_profile("soak", deadline=None, max_examples=5000)
+in_ci = os.environ.get("CI") == "true"
+settings.load_profile(os.environ.get("REGCRED_EXAMPLES") or ("thorough" if in_ci else "quick"))
+
 _TESTS = Path(__file__).parent
 #: How the paths of files begin -> the group of their tests: with ``--dist loadgroup`` these run one
 #: after the other in one worker. PullCredentials belong to no namespace, so operators and their
 #: tests would meet; the other groups share what takes long to make.
 _GROUPS = {
+    "integration/faults/": "faults",
     "integration/test_operator": "pullcredentials",
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
-    "integration/test_chart": "pullcredentials",
+    "integration/test_chart_rights": "pullcredentials",
+    "integration/test_chart.py": "chart",
     "e2e/test_operator": "pullcredentials",
     "integration/test_real_manifests": "manifests",
     "integration/test_keyring_kubelet": "kubelet",
@@ -50,6 +62,8 @@ _GROUPS = {
     "e2e/test_image": "image",
     "e2e/test_why": "why",
 }
+#: Tests of the fixture ``operator_image``.
+_WITH_IMAGE = ("tests/e2e/test_image", "tests/e2e/test_operator")
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
 _shared = pytest.StashKey[Cluster]()
@@ -123,6 +137,8 @@ def pytest_xdist_node_collection_finished(node: WorkerController, ids: Sequence[
         progress=PytestProgress(config),
     )
     try:
+        if any(id_.startswith(_WITH_IMAGE) for id_ in ids):
+            debianbase.base(PytestProgress(config))
         config.stash[_shared] = cluster.start()
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None

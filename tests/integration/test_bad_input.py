@@ -128,12 +128,12 @@ def refused(regcred, world, tmp_path):
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
 
-    def run(*args, code, env=None):
+    def run(*args, code, env=None, **options):
         before = world.snapshot()
         env = {"REGCRED_DEBUG": "", **(env or {})}
         if "-n" not in args and "-A" not in args and "--context" not in args:
             env["REGCRED_NAMESPACE"] = world.namespace
-        done = regcred(*args, env=env, stdin=MARKER.encode(), cwd=tmp_path, check=code)
+        done = regcred(*args, env=env, stdin=MARKER.encode(), cwd=tmp_path, check=code, **options)
         assert b"hint: " in done.stderr
         assert b"bug" not in done.stderr
         assert MARKER.encode() not in done.stdout + done.stderr
@@ -199,7 +199,9 @@ def test_children_never_see_the_password(refused, kubeconfig_with, tmp_path):
         "args": ["-c", script],
         "interactiveMode": "Never",
     }
-    refused("login", "a.example.com", *FLAGS, code=1, env=kubeconfig_with(user={"exec": plugin}))
+    env = kubeconfig_with(user={"exec": plugin})
+    # Under "env" it is a program of its own, with its own command line.
+    refused("login", "a.example.com", *FLAGS, code=1, env=env, wrapper=["env"])
     seen = (tmp_path / "seen").read_bytes()
     assert b"--password-stdin" in seen
     assert MARKER.encode() not in seen

@@ -222,6 +222,8 @@ class Walk:
         namespace = self.reader.own(shown["namespace"])
         (line,) = self.operator.said("SecretCreated", namespace=namespace)
         assert line == shown | {"time": line["time"], "namespace": namespace}
+        told = self.operator.said("SecretNotOurs", namespace=self.reader.own("shop"))
+        assert [line["level"] for line in told] == ["warning"]
         said = self.operator.stderr
         assert not [each for each in (OLD, NEW) if each in said]
 

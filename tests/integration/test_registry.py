@@ -1,6 +1,7 @@
 """Log in to real registries: htpasswd, token service, TLS."""
 
 import base64
+import secrets
 
 import pytest
 
@@ -76,9 +77,10 @@ async def test_who_may_pull_nothing_can_log_in(token_registry):
     "password", ["a\"b'c $<>&\\", "äöü \N{SNOWMAN}", "with:colon", "x" * 72, "tab\tand space "]
 )
 async def test_odd_passwords_arrive(real, kind, password):
-    real[kind].add_account("odd", password)
-    assert await registry.verify(login(real[kind].address, "odd", password))
-    await refuses(login(real[kind].address, "odd", "not" + password), BadCredentials)
+    name = f"odd-{secrets.token_hex(4)}"
+    real[kind].add_account(name, password)
+    assert await registry.verify(login(real[kind].address, name, password))
+    await refuses(login(real[kind].address, name, "not" + password), BadCredentials)
 
 
 async def test_json_key_with_newlines_arrives(token_registry):

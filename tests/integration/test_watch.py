@@ -83,7 +83,9 @@ class TestEvents:
             ("Modified", "new"),
             ("Deleted", "old"),
         ]
-        assert mirror.watch.events == {"ADDED": 3, "MODIFIED": 1, "DELETED": 1, "BOOKMARK": 1}
+        # On a slow machine the API server has time for its bookmark of each minute.
+        events = {**mirror.watch.events, "BOOKMARK": min(1, mirror.watch.events["BOOKMARK"])}
+        assert events == {"ADDED": 3, "MODIFIED": 1, "DELETED": 1, "BOOKMARK": 1}
         assert not mirror.watch.restarts
         assert mirror.watch.trouble is None
 

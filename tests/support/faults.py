@@ -120,6 +120,15 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Lose:
+    """Lines of a watch that a matcher likes are lost, however many."""
+
+    like: Callable[[dict[str, Any]], bool]
+    listed: bool = False
+    """Also of the list with which a watch may begin."""
+
+
+@dataclass(frozen=True)
 class Inject:
     """A line that the API server has not sent, before its n-th."""
 
@@ -148,4 +157,4 @@ class Silence:
     after: int
 
 
-Fault = Answer | Cut | Delay | Rewrite | Drop | Inject | Truncate | Close | Silence
+Fault = Answer | Cut | Delay | Rewrite | Drop | Lose | Inject | Truncate | Close | Silence

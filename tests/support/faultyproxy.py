@@ -37,6 +37,7 @@ from tests.support.faults import (
     Drop,
     Fault,
     Inject,
+    Lose,
     Matcher,
     Rewrite,
     Seen,
@@ -197,6 +198,11 @@ class FaultyProxy:
         self.port = self._runner.addresses[-1][1]
 
     async def _stop(self) -> None:
+        # First, so that none of what it has in hand is closed with a good-bye: TLS takes its time
+        # for that, and the loop ends.
+        connector = self._session.connector
+        assert isinstance(connector, aiohttp.TCPConnector)
+        await connector.close(abort_ssl=True)
         self._abort_all()
         await self._runner.cleanup()
         left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -204,7 +210,7 @@ class FaultyProxy:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self._session.close()
-        for _ in range(10):  # TLS connections say good-bye after close() has returned
+        for _ in range(10):
             await asyncio.sleep(0)
 
     def _abort_all(self) -> None:
@@ -285,7 +291,8 @@ class FaultyProxy:
                 headers={k: v for k, v in upstream.headers.items() if k.lower() not in _HOP_BY_HOP},
             )
             if any(isinstance(fault, Cut) for fault in faults):
-                await upstream.read()
+                # The whole answer, or the first event: the end of a watch is minutes away.
+                await (upstream.content.readany() if seen.is_watch else upstream.read())
                 transport.abort()
                 raise ConnectionResetError
             await answer.prepare(request)
@@ -313,6 +320,7 @@ class _Body:
         self._transport = transport
         self._written = 0
         self._liked = 0
+        self._listed = "sendInitialEvents" not in seen.query
 
     async def copy(self, upstream: aiohttp.ClientResponse) -> None:
         if not self._seen.is_watch or upstream.status >= 400:
@@ -339,6 +347,13 @@ class _Body:
                 self._liked += 1
                 if self._liked == fault.n + 1:
                     return
+            if (
+                isinstance(fault, Lose)
+                and (self._listed or fault.listed)
+                and fault.like(json.loads(line))
+            ):
+                return
+        self._listed = self._listed or b"k8s.io/initial-events-end" in line
         await self._write(line + b"\n")
         self._seen.lines.append(line)
 

@@ -92,8 +92,15 @@ class Point:
         return f"{'after' if self.after else 'before'} write {self.n}"
 
 
-def points(writes: int, step: int) -> list[Point]:
-    """Each `step`-th of the moments before and after so many writes; an odd step has both kinds."""
+def points(writes: int, few: int | None) -> list[Point]:
+    """The moments before and after so many writes, in the order of time.
+
+    Args:
+        writes: how many.
+        few: about so many of the moments, of both kinds, from the whole course; None for all.
+    """
+    step = 1 if few is None else 2 * writes // few
+    step = max(1, step - 1 + step % 2)  # an odd one meets both kinds in turns
     return [Point(i // 2, bool(i % 2)) for i in range(0, 2 * writes, step)]
 
 

@@ -214,6 +214,14 @@ class OperatorWorld:
                 assert status == 200, content
                 return
 
+    def create(self, path: str, body: dict[str, Any]) -> None:
+        """Create an object; the path is that of its kind."""
+        self._ask("POST", path, body)
+
+    def delete(self, path: str) -> None:
+        """Delete the object at a path."""
+        self._ask("DELETE", path)
+
     def put_source(self, name: str, username: str, password: str) -> None:
         """Create or change a Secret in the operator's namespace, for the source ``basic``."""
         where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
@@ -224,22 +232,33 @@ class OperatorWorld:
         self._ask("POST", where, {"metadata": {"name": self.full(name)}, "stringData": data})
         self._sources.add(name)
 
+    def put_source_data(self, name: str, data: dict[str, str]) -> None:
+        """The same for any source; `data` as the API takes it, in base64."""
+        where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
+        if name in self._sources:
+            self.change(f"{where}/{self.full(name)}", lambda obj: obj.update(data=data))
+            return
+        self._ask("POST", where, {"metadata": {"name": self.full(name)}, "data": data})
+        self._sources.add(name)
+
     def delete_source(self, name: str) -> None:
         """Delete it."""
         self._sources.remove(name)
         where = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
         self._ask("DELETE", f"{where}/{self.full(name)}")
 
-    def spec(self, source: str = "login", **fields: Any) -> dict[str, Any]:
+    def spec(self, source: str | dict[str, Any] = "login", **fields: Any) -> dict[str, Any]:
         """For all of the world's namespaces, and their ServiceAccounts default and app.
 
         Args:
-            source: see `put_source`.
+            source: see `put_source`; or whatever else is to stand there.
             fields: of the spec, in place of the usual ones.
         """
+        if isinstance(source, str):
+            source = {"basic": {"secretRef": {"name": self.full(source)}}}
         return {
             "registries": [REGISTRY],
-            "source": {"basic": {"secretRef": {"name": self.full(source)}}},
+            "source": source,
             "namespaces": {"matchLabels": self.label},
             "serviceAccounts": {"include": ["default", "app"]},
             **fields,
@@ -297,6 +316,17 @@ class OperatorWorld:
             self._short(obj): [each["name"] for each in obj.get("imagePullSecrets", ())]
             for obj in self._ours("serviceaccounts")
             if obj["metadata"]["name"] == account
+        }
+
+    def versions(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        """(plural, namespace, name) → UID and resourceVersion: whether somebody has written."""
+        return {
+            (plural, self._short(obj), obj["metadata"]["name"]): (
+                obj["metadata"]["uid"],
+                obj["metadata"]["resourceVersion"],
+            )
+            for plural in ("secrets", "serviceaccounts")
+            for obj in self._ours(plural)
         }
 
     def snapshot(self) -> Snapshot:

@@ -33,7 +33,7 @@ VERBS = {
     "why": ("regcred.cli.why:why", "Say why Pods do not pull, and what mends it."),
     "status": ("regcred.cli.status:status", "Show which logins are where, and what fails."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
-    "operator": ("regcred.cli.operator:operator", "Keep a whole cluster logged in: the controller."),
+    "operator": ("regcred.cli.operator:operator", "Keep a whole cluster logged in."),
 }
 
 #: What can only come from writing stdout: `manifests` has its own words for files.

@@ -10,7 +10,7 @@ import click
 from regcred.cli import output
 from regcred.cli.options import cluster_options, option
 from regcred.core import duration, names
-from regcred.core.errors import InvalidInput, UsageError
+from regcred.core.errors import InvalidInput, RegcredError, UsageError
 
 if TYPE_CHECKING:
     from regcred.operator.loop import Operator, Settings
@@ -53,10 +53,10 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--metrics-address",
-    metavar="[HOST]:PORT",
+    metavar="[HOST]:PORT|none",
     default="127.0.0.1:8080",
     show_default=True,
-    help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
+    help="Where /metrics, /healthz and /readyz are served; none for nowhere.",
 )
 @option(
     "--webhook/--no-webhook",
@@ -147,7 +147,7 @@ def operator(**given: Any) -> None:
         _namespace(given["namespace"], config.namespace if config.in_cluster else ""),
         given["secret_name"],
         given["lease_name"] if given["leader_elect"] else "",
-        given["metrics_address"],
+        "" if given["metrics_address"] == "none" else given["metrics_address"],
         given["concurrency"],
         _resync(given["resync"]),
         _webhook(given) if given["webhook"] else None,
@@ -179,8 +179,10 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
     import signal
     import sys
 
-    from regcred.operator import loop, oplog
+    from regcred.operator import loop, oplog, web
 
+    if settings.metrics_address:
+        web.parsed(settings.metrics_address)
     chosen = form or ("console" if sys.stderr.isatty() else "json")
     oplog.setup("json" if chosen == "json" else "console", level)
 
@@ -188,7 +190,12 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, running.stop)
 
-    loop.run(config, settings, arrange=arrange)
+    try:
+        loop.run(config, settings, arrange=arrange)
+    except RegcredError as error:
+        said = f"{error.message}; {error.hint}" if error.hint else error.message
+        oplog.say("error", "CannotStart", said)
+        raise click.exceptions.Exit(error.exit_code) from None
 
 
 def _uninstall(config: Any, settings: Settings) -> None:
@@ -203,24 +210,33 @@ def _uninstall(config: Any, settings: Settings) -> None:
                 f"{settings.namespace}"
             )
             output.tell_hint(
-                f"kubectl scale deployment regcred -n {settings.namespace} --replicas=0"
+                f"kubectl scale deployment -l app.kubernetes.io/name=regcred "
+                f"-n {settings.namespace} --replicas=0"
             )
 
     undone = asyncio.run(uninstall(config, settings, waits_for=waits_for))
-    _report(undone)
+    _report(undone, settings)
 
 
-def _report(undone: Undone) -> None:
-    for reason, count in sorted(undone.actions.items()):
-        click.echo(f"{reason}  {count:,}")
+def _report(undone: Undone, settings: Settings) -> None:
+    secrets, accounts = undone.actions["SecretDeleted"], undone.actions["Detached"]
+    if undone.actions:
+        click.echo(
+            f"took the Secret {settings.secret} out of {_count(secrets, 'namespace')}, and its "
+            f"name off {_count(accounts, 'ServiceAccount')}"
+        )
     for name in undone.released:
-        click.echo(f"Released  pullcredential/{output.printable(name)}")
+        click.echo(f"pullcredential/{output.printable(name)} stays, and nothing acts on it")
     if not undone.actions and not undone.released:
         click.echo("there is nothing of the operator's to take away")
     for failure in undone.failures:
         output.error(f"{failure.namespace}: {failure.message}")
     if undone.failures:
         raise click.exceptions.Exit(1)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _namespace(given: str, pods: str) -> str:

@@ -8,7 +8,8 @@ which it *sent* the last renewal that succeeded. So the two never act at the sam
 their clocks run equally fast, whatever time they show.
 
 Beyond client-go: a holder renews less often than others look (`Timing.renew`), so that an idle
-leader is a quiet one, and one that has failed tries again as often as they do.
+leader is a quiet one, and one that has failed tries again as often as they do. And they look a
+little more often (`Timing.retry`), so that a lease that is given up is taken within two seconds.
 
 Every `now` is in seconds on a clock that only goes on, also while the machine sleeps.
 """
@@ -23,7 +24,7 @@ from regcred.core.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long everything takes, in seconds; client-go's defaults but for `renew`.
+    """How long everything takes, in seconds; client-go's defaults but for `renew` and `retry`.
 
     Args:
         lease: for how long others leave a holder alone that gives no sign of life.
@@ -38,7 +39,7 @@ class Timing:
     lease: float = 15.0
     deadline: float = 10.0
     renew: float = 6.0
-    retry: float = 2.0
+    retry: float = 1.4
 
     def __post_init__(self) -> None:
         if self.lease < 1 or self.lease != int(self.lease):

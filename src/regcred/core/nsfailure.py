@@ -21,6 +21,9 @@ from regcred.core.errors import (
 )
 from regcred.core.pcstatus import Failure
 
+_RIGHTS = (
+    "the chart of this version has the rights that it needs: helm upgrade, or kubectl apply -k"
+)
 #: What stands in a message, and the word for it; the first that fits.
 _WORDS = (
     ("exceeded quota", "QuotaExceeded"),
@@ -39,8 +42,17 @@ def describe(error: RegcredError, namespace: str) -> Failure:
         error: what kept a write, or the reading before it, from being done.
         namespace: where.
     """
-    said = f"{error.message}; {error.hint}" if error.hint else error.message
-    return Failure(namespace, _reason(error), said)
+    return Failure(namespace, _reason(error), told(error))
+
+
+def told(error: RegcredError) -> str:
+    """What is wrong and what mends it, as the operator says it.
+
+    For a right that is missing the hint is not what a person would be told: that may grant more
+    than an operator is to have, such as all Secrets of a cluster.
+    """
+    hint = _RIGHTS if isinstance(error, Forbidden) and error.hint else error.hint
+    return f"{error.message}; {hint}" if hint else error.message
 
 
 def _reason(error: RegcredError) -> str:

@@ -7,6 +7,7 @@ resourceVersion that it is guarded by, and whether there is a map that it can ad
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import claim, marks
@@ -165,13 +166,14 @@ def see_secret(obj: dict[str, Any], seen: Content | None = None) -> SeenSecret:
     return SeenSecret(
         metadata["uid"],
         metadata["resourceVersion"],
-        obj.get("type") or "",
+        # What is the same in every namespace is in memory once.
+        intern(str(obj.get("type") or "")),
         seen or see_content(obj),
-        marks.kept_by(obj),
+        intern(marks.kept_by(obj)),
         labels.get(marks.MANAGED_BY) == marks.MANAGER,
         marks.handed_over(obj),
-        marks.annotation(obj, marks.PULLCREDENTIALS),
-        marks.annotation(obj, marks.EXPIRES_AT),
+        intern(marks.annotation(obj, marks.PULLCREDENTIALS)),
+        intern(marks.annotation(obj, marks.EXPIRES_AT)),
         tuple(name for name in _LOGIN_MARKS if name in annotations),
         bool(obj.get("immutable")),
         bool(labels),
@@ -199,10 +201,10 @@ def see_account(obj: dict[str, Any]) -> SeenAccount:
     """What is kept of a ServiceAccount."""
     metadata = obj["metadata"]
     return SeenAccount(
-        metadata["name"],
+        intern(metadata["name"]),
         metadata["resourceVersion"],
-        tuple(attached_names(obj)),
-        marks.annotation(obj, marks.ATTACHED_BY_OPERATOR),
+        tuple(map(intern, attached_names(obj))),
+        intern(marks.annotation(obj, marks.ATTACHED_BY_OPERATOR)),
         bool(metadata.get("annotations")),
     )
 

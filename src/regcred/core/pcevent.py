@@ -116,7 +116,7 @@ def event(what: News, name: str, instance: str, now: datetime) -> dict[str, Any]
 
 
 def series(count: int, now: datetime) -> dict[str, Any]:
-    """The merge patch that says that it happened again; `count` is 2 or more."""
+    """What says that it happened again, as a merge patch too; `count` is 2 or more."""
     return {"series": {"count": count, "lastObservedTime": _stamp(now)}}
 
 
@@ -154,26 +154,28 @@ class Ledger:
         self._told: dict[News, Told] = {}
         self._allowances: dict[str, tuple[float, float]] = {}
 
-    def enter(self, what: News, name: str, now: float) -> Told | None:
+    def enter(self, what: News, name: str, now: float, times: int = 1) -> Told | None:
         """Something happened.
 
         Args:
             what: it is.
             name: for the Event, where it needs one of its own.
             now: seconds on any clock that goes on.
+            times: how often.
 
         Returns:
-            The Event to write: to create where its count is 1, else to patch. None for none, since
-            there were too many about this object; what is part of a series is counted all the same.
+            The Event to write: to create where it has that name, else to patch. None for none,
+            since there were too many about this object; what is part of a series is counted all
+            the same.
         """
         self._forget_old(now)
         told = self._told.get(what)
         if told is not None:
-            told.count, told.last = told.count + 1, now
+            told.count, told.last = told.count + times, now
         if not self._spend(what, now):
             return None
         if told is None:
-            told = self._told[what] = Told(name, 1, now)
+            told = self._told[what] = Told(name, times, now)
         return told
 
     def anew(self, what: News, name: str, now: float) -> Told:

@@ -160,7 +160,8 @@ def _ready(
     if tally.failures:
         names = sorted({each.namespace for each in tally.failures})
         first = min(tally.failures, key=lambda each: each.namespace)
-        where = f"{len(names)} of {count} failed: {listed(names)}"
+        where = f"{len(names)} of {count} failed"
+        where += f": {listed(names)}" if len(names) > 1 else ""
         return "False", "NamespacesFailed", f"{where}; {first.namespace}: {first.message}"
     if lacking:
         return "False", "Progressing", f"{tally.ready} of {count} have the logins"

@@ -15,7 +15,9 @@ anybody else's              left alone, and said so; no ServiceAccount is given 
 ==========================  ====================================================================
 
 ServiceAccounts get the entry where they are selected, and lose it where they are not, but only
-an entry that the operator marked as its own. A terminating namespace takes care of itself.
+an entry that the operator marked as its own. They get it also while no source has given anything
+yet: kubelet takes a Secret that is not there for one that will be, so Pods of that time pull as
+soon as it is. A terminating namespace takes care of itself.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 SECRET_NOT_OURS = "SecretNotOurs"  # noqa: S105
 _MARK = marks.ATTACHED_BY_OPERATOR
+_DETACHED = "Detached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,14 @@ class Plan:
         actions: in this order.
         obstacle: what stands in the way.
         serves: names of the PullCredentials that have a login in the Secret afterwards.
+        takes_away: a login goes from the Secret, or the Secret from a ServiceAccount: not to be
+            done by anybody who is not sure that nobody asks for it any more.
     """
 
     actions: tuple[Action, ...] = ()
     obstacle: Obstacle | None = None
     serves: frozenset[str] = frozenset()
+    takes_away: bool = False
 
 
 def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
@@ -94,14 +100,19 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
     accounts = tuple(
         _accounts(desired, observed, secret, may_attach=not theirs, may_detach=may_detach)
     )
+    detaches = any(each.reason == _DETACHED for each in accounts)
     if not entries:
         # Last, so that no new Pod is told of a Secret that is gone.
-        return Plan((*accounts, *_delete(there)))
+        gone = tuple(_delete(there))
+        return Plan((*accounts, *gone), takes_away=bool(gone) or detaches)
     if there is not None and theirs:
-        return Plan(accounts, _not_ours(there, observed.namespace, secret))
+        return Plan(accounts, _not_ours(there, observed.namespace, secret), takes_away=detaches)
     one = "registry" if len(entries) == 1 else "registries"
     said = f"{len(entries)} {one} from {', '.join(sorted(names)) or 'what was there'}"
-    return Plan((*_write(there, wanted, entries, said), *accounts), None, names)
+    lost = there is not None and there.is_ours and there.content.entries.keys() - entries.keys()
+    return Plan(
+        (*_write(there, wanted, entries, said), *accounts), None, names, detaches or bool(lost)
+    )
 
 
 def _wanted(
@@ -193,7 +204,7 @@ def _accounts(
             why = f"ServiceAccount {account.name} is not selected any more"
         else:
             continue
-        reason = "Detached" if change.reason == "NotAttached" else change.reason
+        reason = _DETACHED if change.reason == "NotAttached" else change.reason
         yield PatchAccount(reason, why, account.name, change.patch)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -39,6 +40,8 @@ _Tell = Callable[[int, float], None]
 #: More than the 64 writers of a bulk command, and few enough for any API server.
 _CONNECTIONS = 128
 _CONNECT_SECONDS = 10.0
+#: Two records of TLS. asyncio takes 256 KiB, and keeps them for each connection: 16 MB for 64.
+_TLS_BUFFER_BYTES = 32 << 10
 #: client-go's bound for a server that says ``Retry-After``.
 _RETRIES_ASKED_FOR = 10
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -88,6 +91,7 @@ class Transport:
 
     async def open(self) -> None:
         """Make the pool. Nothing is dialled yet."""
+        SSLProtocol.max_size = _TLS_BUFFER_BYTES
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -249,7 +249,10 @@ class Watch(Generic[T]):
                 elif event.ends_list:
                     self._adopt(listing, event.version)
                     listing = None
-                elif event.type != "BOOKMARK":
+                elif event.type == "BOOKMARK":
+                    # Ordinary ones come after the one that ends the list, so that one was lost.
+                    raise self._broken("truncated", "the end of the list is missing")
+                else:
                     listing.apply(event)
         if listing is not None:
             raise self._broken("truncated", "it ends before all objects were sent")

@@ -6,8 +6,10 @@ that the next decision knows better, and `Contended` says that one is due.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+from regcred.core import hush
 from regcred.core.actions import (
     Action,
     CreateSecret,
@@ -19,6 +21,8 @@ from regcred.core.errors import AlreadyExists, Conflict, Invalid, NotFound, Regc
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from regcred.core import jsonpatch
     from regcred.core.observed import SeenSecret
     from regcred.kube.client import Client
@@ -69,14 +73,16 @@ class Hands:
         if old is not None:
             await self._delete(old.uid, old.version, namespace)
         try:
-            made = await self._client.create(SECRETS, body, namespace)
+            with _hushed(body["data"]):
+                made = await self._client.create(SECRETS, body, namespace)
         except AlreadyExists:
             raise await self._contended(namespace) from None
         self._world.wrote_secret(made)
 
     async def _patch_secret(self, seen: SeenSecret, patch: jsonpatch.Patch, namespace: str) -> None:
         try:
-            made = await self._client.json_patch(SECRETS, self._world.secret, namespace, patch)
+            with _hushed(next((op["value"] for op in patch if op["path"] == "/data"), {})):
+                made = await self._client.json_patch(SECRETS, self._world.secret, namespace, patch)
         except NotFound:
             raise self._lost(namespace, seen.version) from None
         except (Conflict, Invalid) as error:
@@ -142,3 +148,14 @@ class Hands:
         if version:
             self._world.lost_secret(namespace, version)
         return Contended(f"Secret {namespace}/{self._world.secret} is gone")
+
+
+@contextlib.contextmanager
+def _hushed(data: Mapping[str, str]) -> Iterator[None]:
+    """Have errors not quote what was sent: admission policies show objects that they refuse."""
+    try:
+        yield
+    except RegcredError as error:
+        error.message = hush.hush(error.message, data)
+        error.args = (error.message,)
+        raise

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 import uuid
+from collections import OrderedDict
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from regcred.core.statuswrite import Known
     from regcred.kube.client import Client
 
-#: What waits to be told; what comes on top is lost.
-_QUEUED = 200
+#: What waits to be told, each once however often it has happened; more than that, and the oldest is
+#: lost.
+_WAITING = 1000
 _WRITE_SECONDS = 10.0
 _FLUSH_SECONDS = 1.0
 
@@ -50,50 +52,60 @@ class EventRecorder:
     ) -> None:
         self._client, self._clock = client, clock
         self._instance = instance or socket.gethostname()
-        self._queue: asyncio.Queue[tuple[News, datetime]] = asyncio.Queue(_QUEUED)
+        self._waiting: OrderedDict[News, tuple[News, datetime, int]] = OrderedDict()
+        self._news = asyncio.Event()
         self._ledger = Ledger()
         self._last_name = 0
         self._trouble = Seldom("EventNotWritten")
 
     def changed(self, known: Known, new: Mapping[str, Any]) -> None:
         """A status was written; as `StatusWriter` tells it."""
+        now = datetime.now(UTC)
         for what in pcevent.news(known.name, known.uid, known.status, new):
-            try:
-                self._queue.put_nowait((what, datetime.now(UTC)))
-            except asyncio.QueueFull:
-                self._trouble.say("too many wait to be told", pullCredential=what.about)
+            *_, times = self._waiting.pop(what, (0,))
+            self._waiting[what] = what, now, times + 1
+            if len(self._waiting) > _WAITING:
+                lost, _ = self._waiting.popitem(last=False)
+                self._trouble.say("too many wait to be told", pullCredential=lost.about)
+        self._news.set()
 
     async def run(self) -> NoReturn:
         """Tell until cancelled."""
         while True:
-            await self._tell(*await self._queue.get())
+            self._news.clear()
+            while self._waiting:
+                await self._tell(*self._waiting.popitem(last=False)[1])
+            await self._news.wait()
 
     async def flush(self) -> None:
         """Tell what still waits, within a second; after `run`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
-                while not self._queue.empty():
-                    await self._tell(*self._queue.get_nowait())
+                while self._waiting:
+                    await self._tell(*self._waiting.popitem(last=False)[1])
 
-    async def _tell(self, what: News, when: datetime) -> None:
-        told = self._ledger.enter(what, self._new_name(what), self._clock())
+    async def _tell(self, what: News, when: datetime, times: int) -> None:
+        name = self._new_name(what)
+        told = self._ledger.enter(what, name, self._clock(), times)
         if told is None:
             return
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
-                if told.count > 1 and await self._count(told.name, told.count, when):
+                if told.name != name and await self._count(told.name, told.count, when):
                     return
-                if told.count > 1:
-                    told = self._ledger.anew(what, self._new_name(what), self._clock())
-                await self._create(what, told.name, when)
+                if told.name != name:
+                    told = self._ledger.anew(what, name, self._clock())
+                await self._create(what, name, told.count, when)
         except (RegcredError, TimeoutError) as error:
-            if told.count == 1:
+            if told.name == name:
                 self._ledger.untold(what)
             if not isinstance(error, NotLeader):
                 self._trouble.say(error, pullCredential=what.about)
 
-    async def _create(self, what: News, name: str, when: datetime) -> None:
+    async def _create(self, what: News, name: str, count: int, when: datetime) -> None:
         event = pcevent.event(what, name, self._instance, when)
+        if count > 1:
+            event |= pcevent.series(count, when)
         await self._client.create(EVENTS_V1, event, pcevent.NAMESPACE)
 
     async def _count(self, name: str, count: int, when: datetime) -> bool:

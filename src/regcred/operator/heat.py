@@ -33,15 +33,17 @@ class Heat:
         self._levels: dict[str, tuple[float, float, int]] = {}
         self._swept = clock()
 
-    def wait(self, namespace: str, revision: int) -> float:
+    def wait(self, namespace: str, revision: int, spare: int = 0) -> float:
         """Seconds until it may be written to; 0.0 for now.
 
         Args:
             namespace: its name.
             revision: of what it is to have; writes that made it another do not count.
+            spare: writes beyond a burst that nobody minds: one for each of its ServiceAccounts,
+                which often come one after another.
         """
-        level = self._level(namespace, revision, self._clock())
-        return (level - _BURST) * _COOL if level > _BURST else 0.0
+        over = self._level(namespace, revision, self._clock()) - _BURST - spare
+        return max(0.0, over) * _COOL
 
     def wrote(self, namespace: str, revision: int) -> None:
         """It has been written to, or that was tried."""

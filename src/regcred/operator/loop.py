@@ -88,12 +88,12 @@ class Operator:
             RegcredError: the status pages or the webhook cannot be served.
         """
         settings = self._settings
-        said = f"one merged pull Secret named {settings.secret}"
-        oplog.say("info", "Started", said, ownNamespace=settings.namespace)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(
                 Web(settings.metrics_address, self._metrics, self.snapshot)
             )
+            said = f"one merged pull Secret named {settings.secret}"
+            oplog.say("info", "Started", said, ownNamespace=settings.namespace)
             watching = await stack.enter_async_context(
                 Client(self._config, on_answer=self._metrics.answered)
             )

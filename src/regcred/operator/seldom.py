@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from regcred.core import nsfailure
 from regcred.core.errors import RegcredError
 from regcred.operator import oplog
 
@@ -40,7 +41,7 @@ class Seldom:
             self._untold += 1
             return
         if isinstance(trouble, RegcredError):
-            trouble = f"{trouble.message}; {trouble.hint}" if trouble.hint else trouble.message
+            trouble = nsfailure.told(trouble)
         elif isinstance(trouble, Exception):
             trouble = type(trouble).__name__
         more = f" ({self._untold} more since the last line)" if self._untold else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import staticsource
+from regcred.core import nsfailure, staticsource
 from regcred.core.backoff import growing
 from regcred.core.errors import NotFound, RegcredError
 from regcred.core.problem import listed
@@ -256,7 +256,7 @@ def static(client: Client, namespace: str) -> Read:
         except NotFound:
             return staticsource.read(spec, None, namespace)
         except RegcredError as error:
-            return SourceFailure(SourceReason.UNREADABLE, error.message, error.hint)
+            return SourceFailure(SourceReason.UNREADABLE, nsfailure.told(error))
         return staticsource.read(spec, secret, namespace)
 
     return read

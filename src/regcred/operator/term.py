@@ -33,6 +33,7 @@ from regcred.core.pullcredential import FINALIZER
 from regcred.core.statuswrite import Known
 from regcred.operator import finalizer, oplog
 from regcred.operator.carryout import Contended, Hands
+from regcred.operator.certainty import Certainty
 from regcred.operator.events import EventRecorder
 from regcred.operator.facts import PullCredentialFigures
 from regcred.operator.heat import Heat
@@ -64,6 +65,8 @@ _SOURCES_SECONDS = 5.0
 _OLD_STATUS_SECONDS = 10.0
 #: What is in flight at the end gets so long; the Lease is given up after that.
 _END_SECONDS = 2.0
+#: After that a view of PullCredentials that was behind has long been listed anew.
+_UNCERTAIN_SECONDS = 5.0
 _CONTENDED = "Contended"
 
 
@@ -112,11 +115,13 @@ class Term(Listener):
         self._client, self._world = client, world
         self._told = told or Told()
         self._hands = Hands(client, world)
+        self._certainty = Certainty(client, world)
         self._news = asyncio.Event()
         self.queue = Queue(lambda: pace.limit, wake=self._news.set)
         self._heat = Heat()
         self._tallies = Tallies()
         self._failures: dict[str, int] = {}
+        self._blocked: set[str] = set()
         self._undoing: dict[str, _Undo] = {}
         self._waiting: dict[str, set[str]] = {}
         self._offers: tuple[Offer, ...] | None = None
@@ -299,12 +304,17 @@ class Term(Listener):
             desired = desire(namespace, labels, offers, merge=self._merge)
             outcome = Outcome(desired.selected, desired.merged.losses)
             todo = plan(desired, observed, self._world.secret)
-            if todo.actions and (pause := self._heat.wait(namespace, revision)):
+            spare = len(observed.accounts)
+            if todo.actions and (pause := self._heat.wait(namespace, revision, spare)):
                 said = "somebody else keeps undoing what the operator writes there"
                 self._settle(namespace, outcome, failure=Failure(namespace, _CONTENDED, said))
                 self.queue.later(namespace, pause)
                 return "conflict"
             try:
+                if todo.takes_away and (found := await self._doubt(namespace, outcome, revision)):
+                    return found
+                if revision != self._revision:
+                    continue
                 if todo.actions:
                     self._heat.wrote(namespace, revision)
                 failure = await self._carry_out(todo, namespace)
@@ -313,12 +323,20 @@ class Term(Listener):
             except (NamespaceTerminating, NotFound):
                 self._gone(namespace)  # The watch is about to say so.
                 return "ok"
+            if failure is None and revision != self._revision:
+                # Whoever waits for a change to be everywhere is not to be told of the state before.
+                self.queue.add(namespace, urgent=False)
+                return "ok"
             if failure is None and todo.obstacle is not None:
                 said = f"{todo.obstacle.message}; {todo.obstacle.hint}"
                 failure = Failure(namespace, todo.obstacle.reason, said)
                 self._failures.pop(namespace, None)
+                if namespace not in self._blocked:
+                    self._blocked.add(namespace)
+                    oplog.say("warning", failure.reason, said, namespace=namespace)
             elif failure is None:
                 self._failures.pop(namespace, None)
+                self._blocked.discard(namespace)
                 self._done(namespace, revision)
             served = frozenset() if failure else todo.serves
             self._settle(namespace, outcome, served=served, failure=failure)
@@ -327,6 +345,20 @@ class Term(Listener):
             return "failed" if failure else "ok"
         said = "others wrote in between each time"
         self._failed(namespace, Failure(namespace, _CONTENDED, said))
+        return "conflict"
+
+    async def _doubt(self, namespace: str, outcome: Outcome, revision: int) -> str:
+        """Whether it is not certain yet that anything is to be taken away; the outcome then."""
+        try:
+            if await self._certainty.of(revision):
+                return ""
+        except NotLeader:
+            raise
+        except RegcredError as error:
+            self._failed(namespace, nsfailure.describe(error, namespace), error)
+            return "failed"
+        self._settle(namespace, outcome)
+        self.queue.later(namespace, _UNCERTAIN_SECONDS)
         return "conflict"
 
     async def _carry_out(self, todo: Plan, namespace: str) -> Failure | None:
@@ -366,8 +398,8 @@ class Term(Listener):
             retryIn=round(pause, 1),
         )
 
-    def _failed(self, namespace: str, failure: Failure) -> None:
-        self._retry(namespace, failure)
+    def _failed(self, namespace: str, failure: Failure, error: RegcredError | None = None) -> None:
+        self._retry(namespace, failure, error)
         selected = self._tallies.selected(namespace)
         self._settle(namespace, Outcome(selected), failure=failure)
 
@@ -391,6 +423,7 @@ class Term(Listener):
         for name in self._tallies.drop(namespace):
             self._touch(name)
         self._failures.pop(namespace, None)
+        self._blocked.discard(namespace)
         self._done(namespace, self._revision)
 
     # What PullCredentials offer.
@@ -450,9 +483,13 @@ class Term(Listener):
 
     def _keep_finalizer(self, name: str, seen: SeenPullCredential) -> None:
         """Put our finalizer on an object, or take it off one that is on its way out."""
-        running = self._finalizing.get(name)
-        if running is None or running.done():
-            self._finalizing[name] = self._spawn(self._finalize(name, seen))
+        if name not in self._finalizing or self._finalizing[name].done():
+            task = self._finalizing[name] = self._spawn(self._finalize(name, seen))
+            task.add_done_callback(lambda _: self._finalized(name, task))
+
+    def _finalized(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._finalizing.get(name) is task:
+            del self._finalizing[name]
 
     async def _finalize(self, name: str, seen: SeenPullCredential) -> None:
         failures = 0
@@ -466,7 +503,7 @@ class Term(Listener):
                 return
             except RegcredError as error:
                 failures += 1
-                said = f"{error.message}; {error.hint}" if error.hint else error.message
+                said = nsfailure.told(error)
                 oplog.say("warning", "FinalizerNotWritten", said, pullCredential=name)
             else:
                 if pullcredential.deleting:
@@ -479,6 +516,9 @@ class Term(Listener):
             later = self._world.pullcredentials.view.get(("", name))
             if later is None or (FINALIZER in later.object.finalizers) != later.object.deleting:
                 return
+            undo = self._undoing.get(name)
+            if undo is not None and undo.left:
+                return  # It was to be put there, and is. What takes it off comes at the end.
             seen = later
 
     # Statuses.

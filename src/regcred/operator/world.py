@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from regcred.core import fields
+from regcred.core.errors import NotFound
 from regcred.core.merging import content_hash
 from regcred.core.observed import (
     Content,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from regcred.core.errors import RegcredError
+    from regcred.core.view import View
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 
@@ -43,6 +45,10 @@ T = TypeVar("T")
 
 #: The API server puts it on every namespace, and keeps it so.
 _NAME_LABEL = "kubernetes.io/metadata.name"
+_NO_CRD = (
+    "the API server knows no pullcredentials: the CRD is missing, which the chart brings, and "
+    "kubectl apply -f pullcredentials.regcred.dev.yaml"
+)
 #: Contents of Secrets that are remembered as hashes: as many as there are sets of logins.
 _CONTENTS = 256
 
@@ -106,11 +112,20 @@ class _Own(Generic[T]):
     def __init__(self) -> None:
         self._newer: dict[Key, tuple[int, T | None]] = {}
 
-    def put(self, key: Key, version: str, kept: T | None) -> None:
-        """What a request answered; None for an object that is gone."""
-        number = _number(version)
+    def put(self, key: Key, version: str, kept: T | None, view: View[T]) -> None:
+        """What a request answered; None for an object that is gone.
+
+        Args:
+            key: whose.
+            version: the object's, or of one that is gone the last that is known.
+            kept: what is kept of it.
+            view: what the watch has told; where that was faster, it knows better.
+        """
+        number, told = _number(version), _number(view.version)
+        if number is None or (key not in view if kept is None else told and number <= told):
+            return
         there = self._newer.get(key)
-        if number is not None and (there is None or there[0] <= number):
+        if there is None or there[0] <= number:
             self._newer[key] = number, kept
 
     def see(self, key: Key, viewed: T | None) -> T | None:
@@ -235,6 +250,11 @@ class World:
                 self._expected.pop(namespace, None)
         return self.labels_if_known(namespace)
 
+    def asked_for(self) -> dict[str, tuple[str, int, bool]]:
+        """Which PullCredentials are in view: name → UID, generation, whether it is to go."""
+        seen = ((name, each.object) for (_, name), each in self.pullcredentials.view.items())
+        return {name: (each.uid, each.generation, each.deleting) for name, each in seen}
+
     def observe(self, namespace: str) -> Observed | None:
         """A namespace as it is; None where it is gone."""
         seen = self.namespaces.view.get(("", namespace))
@@ -265,21 +285,23 @@ class World:
         """What a request of ours answered: the Secret as it is now."""
         metadata = obj["metadata"]
         key = metadata["namespace"], metadata["name"]
-        self._own_secrets.put(key, metadata["resourceVersion"], self.see_secret(obj))
+        seen = self.see_secret(obj)
+        self._own_secrets.put(key, seen.version, seen, self.secrets.view)
 
     def lost_secret(self, namespace: str, version: str) -> None:
         """A request of ours found that it is gone, or has deleted it; it had that version."""
-        self._own_secrets.put((namespace, self.secret), version, None)
+        self._own_secrets.put((namespace, self.secret), version, None, self.secrets.view)
 
     def wrote_account(self, obj: dict[str, Any]) -> None:
         """What a request of ours answered: the ServiceAccount as it is now."""
         metadata = obj["metadata"]
         key = metadata["namespace"], metadata["name"]
-        self._own_accounts.put(key, metadata["resourceVersion"], see_account(obj))
+        seen = see_account(obj)
+        self._own_accounts.put(key, seen.version, seen, self.accounts.view)
 
     def lost_account(self, namespace: str, name: str, version: str) -> None:
         """A request of ours found that it is gone; it had that version."""
-        self._own_accounts.put((namespace, name), version, None)
+        self._own_accounts.put((namespace, name), version, None, self.accounts.view)
 
     def _namespace(self, event: Event[SeenNamespace]) -> None:
         if isinstance(event, Synced):
@@ -348,7 +370,10 @@ def _watch(
     trouble = Seldom("WatchTrouble")
 
     def troubled(error: RegcredError, _pause: float) -> None:
-        trouble.say(error, resource=what)
+        if isinstance(error, NotFound) and resource is PULLCREDENTIALS:
+            trouble.say(_NO_CRD, resource=what)
+        else:
+            trouble.say(error, resource=what)
 
     return Watch(client, resource, namespace, settings=settings, on_trouble=troubled, **options)
 

@@ -1,6 +1,8 @@
 """Flags of ``regcred operator``: what each sets, its variable, and what is refused."""
 
+import json
 import socket
+from collections import Counter
 
 import pytest
 import yaml
@@ -165,13 +167,18 @@ def test_what_is_refused(argument, refused):
     assert "hint: " in said or "starting and ending with a letter or digit" in said
 
 
-def test_a_port_that_is_taken(refused):
+def test_a_port_that_is_taken(kubeconfig, monkeypatch, capfd):
+    """By then it speaks through its log."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, said = refused(f"--metrics-address=127.0.0.1:{port}")
+        code = run(["operator", "--log-format=json", f"--metrics-address=127.0.0.1:{port}"])
+    (line,) = capfd.readouterr().err.splitlines()
+    said = json.loads(line)
     assert code == 1
-    assert f"127.0.0.1:{port}" in said
-    assert "--metrics-address" in said.splitlines()[-1]
+    assert (said["level"], said["reason"]) == ("error", "CannotStart")
+    assert f"127.0.0.1:{port}" in said["message"]
+    assert "--metrics-address" in said["message"]
 
 
 @pytest.fixture
@@ -194,13 +201,13 @@ def undone(kubeconfig, monkeypatch, capsys):
 
 
 def test_uninstall_says_what_it_did(undone):
-    result = Undone(3, actions={"SecretDeleted": 1200, "Detached": 3}, released=["main"])
+    actions = Counter({"SecretDeleted": 1200, "Detached": 1})
+    result = Undone(3, actions, released=["main"])
     code, said, besides = undone(result)
     assert code == 0
-    assert [line.split() for line in said.splitlines()] == [
-        ["Detached", "3"],
-        ["SecretDeleted", "1,200"],
-        ["Released", "pullcredential/main"],
+    assert said.splitlines() == [
+        "took the Secret regcred out of 1,200 namespaces, and its name off 1 ServiceAccount",
+        "pullcredential/main stays, and nothing acts on it",
     ]
     assert besides == ""
 
@@ -219,10 +226,11 @@ def test_uninstall_waits_for_the_one_that_leads(undone):
 
 
 def test_uninstall_that_fails_somewhere(undone):
-    result = Undone(1, actions={"Detached": 1}, failures=[Failure("team-a", "Forbidden", "why")])
+    failures = [Failure("team-a", "Forbidden", "why")]
+    result = Undone(1, Counter({"Detached": 1}), failures=failures)
     code, said, besides = undone(result)
     assert code == 1
-    assert "Detached" in said
+    assert "1 ServiceAccount" in said
     assert besides == "error: team-a: why\n"
 
 

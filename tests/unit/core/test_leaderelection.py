@@ -87,7 +87,7 @@ class TestDecide:
 
     def test_held_by_somebody_however_old_it_says_that_it_is(self):
         seen = observe(None, lease(renewTime="1970-01-01T00:00:00.000000Z"), 100)
-        assert choose(seen, 100) == Wait(2.0)
+        assert choose(seen, 100) == Wait(1.4)
         assert choose(seen, 114.5) == Wait(0.5)
 
     def test_not_changed_for_as_long_as_the_holder_asked_for(self):
@@ -138,7 +138,7 @@ def test_when_a_holder_renews():
     assert holds_until(100, TIMING) == 110
     assert next_try(100, False, TIMING, 102) == 4
     assert next_try(100, False, TIMING, 200) == 0
-    assert next_try(100, True, TIMING, 102) == 2
+    assert next_try(100, True, TIMING, 102) == 1.4
 
 
 ACTIONS = st.lists(

@@ -4,6 +4,7 @@ from regcred.core.errors import (
     APIError,
     ClusterUnreachable,
     Conflict,
+    Forbidden,
     InvalidInput,
     RegcredError,
     api_error,
@@ -56,6 +57,13 @@ def test_the_word_for_it(error: RegcredError, expected: str) -> None:
     failure = describe(error, "team-a")
     assert (failure.namespace, failure.reason) == ("team-a", expected)
     assert failure.message == error.message
+
+
+def test_no_command_that_grants_more_than_the_operator_is_to_have() -> None:
+    error = Forbidden("cannot watch secrets", hint="kubectl create clusterrole …", status=403)
+    assert describe(error, "a").message.startswith("cannot watch secrets; the chart")
+    error = Forbidden("denied by a policy", status=403)
+    assert describe(error, "a").message == "denied by a policy"
 
 
 def test_the_hint_is_told_too() -> None:

@@ -93,7 +93,7 @@ def test_messages_name_what_mends_it():
     assert "spec.namespaces" in str(INVALID.problem.problems)
     assert condition(status(INVALID))[2].startswith("PullCredential a: spec.source: source must")
     found = condition(status(tally=Tally(1, 0, [FAILURE])))[2]
-    assert found == "1 of 1 namespace failed: team-q; team-q: it is somebody else's"
+    assert found == "1 of 1 namespace failed; team-q: it is somebody else's"
     assert condition(status(losses=[LOSS, LOSS]))[2] == (
         "ghcr.io: another is older; edit it (and 1 more)"
     )

@@ -96,6 +96,24 @@ def test_back_to_nothing_in_the_reverse_order(world):
     assert "annotations" not in world.accounts["default"]["metadata"]
 
 
+def test_what_takes_something_away_says_so(world):
+    """It is not done by somebody who has seen an old list of PullCredentials."""
+    both = given("ghcr.io", "quay.io")
+    assert not planned(world, (GHCR, both)).takes_away
+    settle(world, (GHCR, both))
+    assert not planned(world, (GHCR, both)).takes_away
+    assert not planned(world, (GHCR, given("ghcr.io", "quay.io", password="new"))).takes_away
+    assert planned(world, (GHCR, given("ghcr.io"))).takes_away
+    assert planned(world).takes_away
+    elsewhere = pullcredential("ghcr", serviceAccounts={"include": ["app"]})
+    assert planned(world, (elsewhere, both)).takes_away
+    world.secret["metadata"]["annotations"] = {}
+    assert not planned(world, (GHCR, both)).takes_away
+    assert planned(world, (elsewhere, both)).takes_away
+    del world.accounts["default"]
+    assert not planned(world).takes_away
+
+
 def test_an_update_in_place(world):
     settle(world, (GHCR, given("ghcr.io")))
     uid = world.secret["metadata"]["uid"]

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -258,7 +259,8 @@ def test_signal_between_two_renames_waits_until_all_is_said(folder, monkeypatch,
     real, said = os.replace, []
 
     def signalled(new, path):
-        os.kill(os.getpid(), number)
+        # To this thread: pytest-xdist has others, which would take it, and regcred has none.
+        signal.pthread_kill(threading.get_ident(), number)
         real(new, path)
 
     monkeypatch.setattr(os, "replace", signalled)

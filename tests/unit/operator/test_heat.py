@@ -61,6 +61,18 @@ def test_others_do_not_wait():
     assert hot(Heat(clock=Clock())).wait("b", 1) == 0.0
 
 
+@given(st.integers(0, 40))
+def test_one_serviceaccount_after_another_is_no_quarrel(count):
+    clock = Clock()
+    heat = Heat(clock=clock)
+    for n in range(1, count + 1):
+        assert heat.wait("a", 1, n) == 0.0
+        heat.wrote("a", 1)
+    for _ in range(BURST + 1):
+        heat.wrote("a", 1)
+    assert 0 < heat.wait("a", 1, count) <= COOL
+
+
 def test_another_wish_is_another_matter():
     heat = hot(Heat(clock=Clock()))
     assert heat.wait("a", 2) == 0.0

@@ -22,19 +22,6 @@ CANARY = "canary-5f1c9e-password"
 LEVELS = ("debug", "info", "warning", "error")
 
 
-@pytest.fixture(autouse=True)
-def logging_as_it_was():
-    """`setup` changes `logging` for the whole process: put that back."""
-    root = logging.getLogger()
-    level = root.level
-    yield
-    for handler in [x for x in root.handlers if isinstance(x, oplog._FromLibraries)]:
-        root.removeHandler(handler)
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    oplog._log = oplog._Log()
-
-
 def said(form="json", level="info"):
     """A stream that is written to from now on."""
     stream = io.StringIO()

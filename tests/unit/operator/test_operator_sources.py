@@ -383,7 +383,8 @@ class TestStatic:
     async def test_unreachable(self):
         error = ClusterUnreachable("nobody answers", hint="wait")
         found = await static(Api(error), "ops")(self.spec)
-        assert found == SourceFailure(SourceReason.UNREADABLE, "nobody answers", "wait")
+        assert found.reason == SourceReason.UNREADABLE
+        assert "nobody answers" in found.message
 
     async def test_of_a_kind_that_a_later_version_knows(self):
         spec = replace(self.spec, source=replace(self.spec.source, kind="ecr", secret=None))
