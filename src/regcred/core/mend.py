@@ -85,6 +85,11 @@ class Mend:
     step: Step | None = None
 
 
+def replaces(kind: str) -> bool:
+    """Whether a controller of this kind is sure to make a Pod anew which is deleted."""
+    return kind in _REPLACING or kind in RESTARTABLE
+
+
 def attach(namespace: str, account: str, secret: str) -> Mend:
     """Put `secret` on a ServiceAccount."""
     command = _words("regcred attach", secret, "-n", namespace, "--serviceaccount", account)

@@ -29,9 +29,9 @@ NAMESPACE = "default"
 CONTROLLER = f"{GROUP}/operator"
 
 #: What the operator was about, by the condition that tells.
-_ACTIONS = {"Ready": "Serve", "Minted": "Mint"}
+_ACTIONS = {"Ready": "Serve", "Minted": "Mint", "Rescued": "Rescue"}
 #: Reasons for a condition that is False, and nothing is wrong.
-_ON_ITS_WAY = frozenset({"Progressing", "Deleting"})
+_ON_ITS_WAY = frozenset({"Progressing", "Deleting", "Evicting"})
 _MAX_NOTE_BYTES = 1024
 _MAX_INSTANCE = 128
 _MAX_NAME = 253

@@ -5,6 +5,8 @@ have, and these have not expired. ``Minted`` is about the source: true when it g
 at the last try. A source that fails while the last credential still serves is not Minted and
 Ready all the same, as a certificate is that could not be renewed yet.
 
+``Rescued`` is there where the spec asks for it (`regcred.core.rescuestatus`).
+
 There is no condition ``Stalled``: whatever fails is tried again, and most of it heals without
 anybody touching the object. kstatus then says InProgress and not Failed, which is the truth.
 
@@ -18,8 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import fields
+from regcred.core import fields, rescuestatus
 from regcred.core.problem import listed
+from regcred.core.pullcredential import Rescue
 from regcred.core.source import Fragment, SourceFailure
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from regcred.core.merging import Loss
     from regcred.core.pullcredential import PullCredential
+    from regcred.core.rescuestatus import Census
 
 #: How many namespaces a status names.
 MAX_FAILURES = 10
@@ -77,6 +81,7 @@ def build(
     *,
     last: Fragment | None = None,
     refresh: datetime | None = None,
+    census: Census | None = None,
 ) -> dict[str, Any]:
     """The status to write.
 
@@ -89,16 +94,24 @@ def build(
         now: with time zone.
         last: the credential that serves while `source` is a failure.
         refresh: when the source is asked again.
+        census: the Pods that are stuck for want of it; None where nobody looks.
     """
     serving = source if isinstance(source, Fragment) else last
     expires = serving.expires if serving else None
     ready = _ready(pullcredential, tally, source, losses, expires is not None and expires <= now)
     failures = sorted(tally.failures, key=lambda each: (each.namespace, each.reason))
+    conditions = [("Ready", ready), ("Minted", _minted(pullcredential, source, last))]
+    rescue = {}
+    if census is not None and pullcredential.spec is not None and not pullcredential.deleting:
+        mode = pullcredential.spec.rescue
+        if mode is not Rescue.OFF:
+            rescued = rescuestatus.says(mode, census)
+            conditions.append((rescuestatus.CONDITION, rescued))
+            rescue = {"rescue": rescuestatus.figures(census, _cut(rescued[2]))}
     status: dict[str, Any] = {
         "observedGeneration": pullcredential.generation,
         "conditions": [
-            _condition(kind, says, pullcredential.generation, old, now)
-            for kind, says in (("Ready", ready), ("Minted", _minted(pullcredential, source, last)))
+            _condition(kind, says, pullcredential.generation, old, now) for kind, says in conditions
         ],
         "namespaces": {
             "desired": tally.desired,
@@ -112,7 +125,7 @@ def build(
         ],
     }
     moments = {"expiresAt": expires, "refreshAt": refresh}
-    return status | {key: _stamp(moment) for key, moment in moments.items() if moment}
+    return status | rescue | {key: _stamp(moment) for key, moment in moments.items() if moment}
 
 
 def uninstalled(

@@ -44,6 +44,17 @@ class Attach(StrEnum):
     NONE = "None"
 
 
+class Rescue(StrEnum):
+    """What becomes of Pods that were created before the login, and wait for want of it."""
+
+    #: Nothing.
+    OFF = "Off"
+    #: The status counts them.
+    REPORT = "Report"
+    #: Those whose controller makes another are evicted.
+    EVICT = "Evict"
+
+
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """A Secret in the operator's own namespace.
@@ -114,6 +125,7 @@ class Spec:
         namespaces: where it goes.
         service_accounts: globs of the ServiceAccounts that get it.
         attach: how.
+        rescue: what becomes of Pods from before.
     """
 
     registries: tuple[str, ...]
@@ -121,6 +133,7 @@ class Spec:
     namespaces: NamespaceSelector
     service_accounts: tuple[str, ...] = ("default",)
     attach: Attach = Attach.SERVICE_ACCOUNT
+    rescue: Rescue = Rescue.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,9 @@ def _spec(reading: Reading, spec: Mapping[str, Any]) -> Spec:
     attach = reading.choice(
         spec.get("attach", Attach.SERVICE_ACCOUNT), "spec.attach", [each.value for each in Attach]
     )
+    rescue = reading.choice(
+        spec.get("rescue", Rescue.OFF), "spec.rescue", [each.value for each in Rescue]
+    )
     accounts = reading.mapping(spec.get("serviceAccounts"), "spec.serviceAccounts")
     where = "spec.serviceAccounts.include"
     return Spec(
@@ -215,6 +231,7 @@ def _spec(reading: Reading, spec: Mapping[str, Any]) -> Spec:
         _namespaces(reading, reading.mapping(spec.get("namespaces"), "spec.namespaces")),
         reading.account_globs(accounts.get("include", ["default"]), where),
         Attach(attach),
+        Rescue(rescue),
     )
 
 
