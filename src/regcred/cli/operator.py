@@ -93,6 +93,12 @@ _SHORTEST_RESYNC = 1.0
     "Default: the operator makes its own, and tells --webhook-name of it.",
 )
 @option(
+    "--admission-policies/--no-admission-policies",
+    default=False,
+    show_default=True,
+    help="The chart's admission policies are there: Pods get the Secret as they are created.",
+)
+@option(
     "--concurrency",
     type=click.IntRange(min=1, max=1000),
     default=64,
@@ -151,6 +157,7 @@ def operator(**given: Any) -> None:
         given["concurrency"],
         _resync(given["resync"]),
         _webhook(given) if given["webhook"] else None,
+        given["admission_policies"],
     )
     if given["uninstall"]:
         _uninstall(config, settings)

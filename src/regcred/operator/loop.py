@@ -46,6 +46,7 @@ class Settings:
         concurrency: how many namespaces are worked at together, at most.
         resync: seconds from one list of everything to the next.
         webhook: of the admission webhook; None for none.
+        admission_policies: the chart's are there, so that Pods get the Secret as they are created.
     """
 
     namespace: str
@@ -55,6 +56,7 @@ class Settings:
     concurrency: int = CONCURRENCY
     resync: float = RESYNC_SECONDS
     webhook: WebhookSettings | None = None
+    admission_policies: bool = False
 
 
 class Operator:
@@ -141,7 +143,7 @@ class Operator:
             self._pace.limit,
             len(world.namespaces.view) if world else 0,
             term.figures() if term else (),
-            world.figures() if world else {},
+            (world.figures() if world else {}) | (term.watches() if term else {}),
         )
 
     def _make_lease(self, client: Client) -> Lease:
@@ -197,6 +199,7 @@ class Operator:
             self._settings.namespace,
             self._pace,
             Told(self._metrics.reconciled, self._metrics.minted),
+            by_admission=self._settings.admission_policies or self._settings.webhook is not None,
         )
         synced = asyncio.create_task(world.synced())
         stopped = asyncio.create_task(self._stopping.wait())

@@ -125,6 +125,15 @@ class Tallies:
             if len(rest) < len(outcome.losses):
                 self._outcomes[namespace] = self._shared(Outcome(outcome.selected, rest))
 
+    def is_ready(self, name: str, namespace: str) -> bool:
+        """Whether the namespace, which a PullCredential selects, has all that it should have."""
+        count = self._counts.get(name)
+        return (
+            count is not None
+            and name in self.selected(namespace)
+            and namespace not in count.lacking
+        )
+
     def tally(self, name: str) -> Tally:
         """The namespaces of a PullCredential."""
         count = self._counts.get(name, _Count())

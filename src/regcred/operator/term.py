@@ -38,6 +38,7 @@ from regcred.operator.events import EventRecorder
 from regcred.operator.facts import PullCredentialFigures
 from regcred.operator.heat import Heat
 from regcred.operator.queue import Queue
+from regcred.operator.rescuer import Rescuer
 from regcred.operator.sources import Sources, static
 from regcred.operator.statuswriter import StatusWriter
 from regcred.operator.tally import Outcome, Tallies
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from regcred.core.pullcredential import PullCredential
     from regcred.core.source import Fragment
     from regcred.kube.client import Client
+    from regcred.operator.facts import WatchFigures
     from regcred.operator.pace import Pace
     from regcred.operator.world import SeenPullCredential, World
 
@@ -107,10 +109,18 @@ class Term(Listener):
         namespace: the operator's own.
         pace: how many namespaces at a time.
         told: see `Told`.
+        by_admission: whether Pods are given the Secret as they are created.
     """
 
     def __init__(
-        self, client: Client, world: World, namespace: str, pace: Pace, told: Told | None = None
+        self,
+        client: Client,
+        world: World,
+        namespace: str,
+        pace: Pace,
+        told: Told | None = None,
+        *,
+        by_admission: bool = False,
     ) -> None:
         self._client, self._world = client, world
         self._told = told or Told()
@@ -139,6 +149,13 @@ class Term(Listener):
         )
         self._events = EventRecorder(client)
         self._status = StatusWriter(client, self._build_status, on_change=self._events.changed)
+        self._rescuer = Rescuer(
+            client,
+            world,
+            by_admission=by_admission,
+            is_ready=self._has_login,
+            on_change=self._touch,
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping`; then finish what is in flight."""
@@ -148,6 +165,7 @@ class Term(Listener):
                 writers = [self._spawn(self._status.run()), self._spawn(self._events.run())]
                 self._spawn(self._wake_at(stopping))
                 self._begin()
+                self._spawn(self._rescuer.run(stopping))
                 await self._sources.settled(_SOURCES_SECONDS)
                 self._waiting.clear()
                 self._look_at(self._world.names())
@@ -179,6 +197,10 @@ class Term(Listener):
             found.append(PullCredentialFigures(name, desired, ready, failed, expires, is_ready))
         return tuple(found)
 
+    def watches(self) -> dict[str, WatchFigures]:
+        """Watches that only a leader has, in numbers."""
+        return self._rescuer.figures()
+
     # What the world tells.
 
     def namespace_changed(self, name: str) -> None:
@@ -202,6 +224,7 @@ class Term(Listener):
         seen = self._world.pullcredentials.view.get(("", name))
         concerned = {each for each in self._world.names() if name in self._tallies.selected(each)}
         self._forget_offers()
+        self._rescuer.pullcredential_changed(name)
         if seen is None or seen.object.deleting:
             self._take_leave(name, seen)
             return
@@ -413,6 +436,7 @@ class Term(Listener):
     ) -> None:
         for name in self._tallies.put(namespace, outcome, served=served, failure=failure):
             self._touch(name)
+        self._rescuer.poke()
         if failure is not None:
             for name, undo in self._undoing.items():
                 if namespace in undo.left:
@@ -425,6 +449,13 @@ class Term(Listener):
         self._failures.pop(namespace, None)
         self._blocked.discard(namespace)
         self._done(namespace, self._revision)
+
+    def _has_login(self, name: str, namespace: str) -> bool:
+        """Whether a namespace has what a PullCredential gives, and that has not expired."""
+        offer = self._sources.offer(name)
+        if offer is None or (offer.expires is not None and offer.expires <= datetime.now(UTC)):
+            return False
+        return self._tallies.is_ready(name, namespace)
 
     # What PullCredentials offer.
 
@@ -557,6 +588,7 @@ class Term(Listener):
             datetime.now(UTC),
             last=self._sources.offer(name),
             refresh=self._sources.refresh(name),
+            census=self._rescuer.census(name),
         )
         return Known(name, seen.object.uid, seen.version, seen.status), status
 

@@ -164,12 +164,14 @@ class World:
 
     Attributes:
         listener: who is told; set it at any time.
+        secret: see above.
+        settings: see above.
     """
 
     def __init__(
         self, client: Client, namespace: str, secret: str, settings: WatchSettings | None = None
     ) -> None:
-        self.secret = secret
+        self.secret, self.settings = secret, settings
         self.listener = Listener()
         self._contents: OrderedDict[tuple[str, str], Content] = OrderedDict()
         self._accounts: dict[str, tuple[str, ...]] = {}
