@@ -225,6 +225,7 @@ def test_defaults_are_those_of_the_core(created):
         "matchExpressions": [],
     }
     assert (spec["serviceAccounts"], spec["attach"]) == ({"include": ["default"]}, "ServiceAccount")
+    assert spec["rescue"] == "Off"
     assert parse({"spec": spec}).spec == parse({"spec": MINIMAL}).spec
 
 

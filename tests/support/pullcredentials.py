@@ -193,6 +193,11 @@ REFUSED_SPECS = [
         "spec.attach",
         'supported values: "ServiceAccount", "Pod", "None"',
     ),
+    (
+        {**MINIMAL, "rescue": "Restart"},
+        "spec.rescue",
+        'supported values: "Off", "Report", "Evict"',
+    ),
     ({**MINIMAL, "registries": [7]}, "spec.registries[0]", "must be of type string"),
     ({**MINIMAL, "registries": "ghcr.io"}, "spec.registries", "must be of type array"),
     (_namespaces(matchLabels={"a": 1}), "spec.namespaces.matchLabels.a", "must be of type string"),
@@ -217,4 +222,5 @@ TAKEN_SPECS = [
     ),
     *({**MINIMAL, "serviceAccounts": {"include": [g]}} for g in ("*", "ci.*", "*.a-*b")),
     *({**MINIMAL, "attach": attach} for attach in ("ServiceAccount", "Pod", "None")),
+    *({**MINIMAL, "rescue": rescue} for rescue in ("Off", "Report", "Evict")),
 ]

@@ -64,6 +64,19 @@ def test_what_changed(old, new, expected):
     assert told(status(old, MINTED), status(new, MINTED)) == expected
 
 
+@pytest.mark.parametrize(
+    ("status_", "reason", "kind"),
+    [
+        ("False", "PodsStuck", "Warning"),
+        ("False", "Evicting", "Normal"),
+        ("True", "NothingStuck", "Normal"),
+    ],
+)
+def test_pods_from_before(status_, reason, kind):
+    rescued = {"type": "Rescued", "status": status_, "reason": reason, "message": ""}
+    assert told({}, {"conditions": [rescued]}) == [("Rescue", kind, reason)]
+
+
 def test_a_message_alone_is_nothing_new():
     new = status(WELL, MINTED)
     new["conditions"][0]["message"] = "4 have it"

@@ -5,7 +5,8 @@ import pytest
 
 from regcred.core.merging import Loss
 from regcred.core.pcstatus import Failure, Tally, build, changed, uninstalled
-from regcred.core.pullcredential import parse
+from regcred.core.pullcredential import Rescue, parse
+from regcred.core.rescuestatus import Census
 from regcred.core.source import Fragment, SourceFailure, SourceReason
 from tests.support.operating import EPOCH, given, pullcredential
 
@@ -174,3 +175,33 @@ def test_what_was_uninstalled_is_not_ready():
     assert said == {"Ready": ("False", "Uninstalled"), "Minted": ("Unknown", "Uninstalled")}
     assert found["namespaces"]["summary"] == "0/0"
     assert changed(old, found)
+
+
+def rescuing(mode, **more):
+    one = pullcredential(**more)
+    return replace(one, spec=one.spec and replace(one.spec, rescue=mode))
+
+
+def test_rescued():
+    found = status(rescuing(Rescue.REPORT), census=Census(known=True, evicted=2))
+    said = "no Pod waits for want of the login; 2 Pods evicted so far"
+    assert condition(found, "Rescued") == ("True", "NothingStuck", said)
+    assert found["rescue"] == {"stuck": 0, "evicted": 2, "message": said}
+    assert list(found)[-1] == "rescue"
+    stuck = status(rescuing(Rescue.EVICT), census=Census(True, 3, 1, "team-a"))
+    assert condition(stuck, "Rescued")[:2] == ("False", "Evicting")
+    assert condition(stuck) == condition(status())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        status(rescuing(Rescue.REPORT)),
+        status(rescuing(Rescue.OFF), census=Census(known=True)),
+        status(rescuing(Rescue.EVICT, deleting=True), census=Census(known=True)),
+        status(INVALID, census=Census(known=True)),
+    ],
+)
+def test_nobody_asks_for_rescue(found):
+    assert [each["type"] for each in found["conditions"]] == ["Ready", "Minted"]
+    assert "rescue" not in found

@@ -9,6 +9,7 @@ from regcred.core.pullcredential import (
     Attach,
     LabelRule,
     NamespaceSelector,
+    Rescue,
     SecretRef,
     SourceSpec,
     Spec,
@@ -27,7 +28,7 @@ junk = st.recursive(
     lambda inner: st.lists(inner, max_size=2)
     | st.dictionaries(
         st.sampled_from(["registries", "source", "basic", "secretRef", "name", "namespaces",
-                         "include", "matchExpressions", "matchLabels", "key", "attach"]),
+                         "include", "matchExpressions", "matchLabels", "key", "attach", "rescue"]),
         inner, max_size=3,
     ),
     max_leaves=8,
@@ -58,6 +59,7 @@ def test_a_whole_object():
             },
             serviceAccounts={"include": ["*"]},
             attach="Pod",
+            rescue="Evict",
         )
     )
     assert (found.name, found.uid, found.generation) == ("asia-gcr", "u", 3)
@@ -76,6 +78,7 @@ def test_a_whole_object():
         ),
         ("*",),
         Attach.POD,
+        Rescue.EVICT,
     )
 
 
@@ -84,6 +87,7 @@ def test_defaults_are_those_of_the_crd():
     assert spec is not None
     assert spec.namespaces == NamespaceSelector(("*",))
     assert (spec.service_accounts, spec.attach) == (("default",), Attach.SERVICE_ACCOUNT)
+    assert spec.rescue is Rescue.OFF
     assert spec.source.secret == SecretRef("login", "")
 
 
