@@ -103,6 +103,7 @@ def test_defaults(template):
         "--metrics-address=:8080",
         "--log-format=json",
         "--log-level=info",
+        "--admission-policies",
     ]
 
 
@@ -188,6 +189,7 @@ def test_settings_are_flags(template):
         "--metrics-address=:9090",
         "--log-format=console",
         "--log-level=debug",
+        "--admission-policies",
         "--concurrency=32",
         "--resync=1h",
     ]
@@ -240,6 +242,31 @@ def test_admission_is_what_the_cluster_knows(template, mode, known, made):
         assert {each["spec"]["failurePolicy"] for each in policies} == {"Fail"}
         bound = {o["spec"]["policyName"] for o in mutating if o["kind"] == f"{made}Binding"}
         assert bound == {each["metadata"]["name"] for each in policies}
+
+    told = "--admission-policies" in pod_of(objects)["containers"][0]["args"]
+    assert told == (made == "MutatingAdmissionPolicy")
+
+
+@pytest.mark.parametrize(
+    ("rights", "granted"),
+    [
+        ("Off", []),
+        ("Report", [("pods", "list"), ("pods", "watch")]),
+        ("Evict", [("pods", "list"), ("pods", "watch"), ("pods/eviction", "create")]),
+    ],
+)
+def test_rights_for_rescue_are_a_role_of_their_own(template, rights, granted):
+    objects = template({"rescue": {"rights": rights}, "serviceAccount": {"name": "theirs"}})
+    mine = [obj for obj in objects if obj["metadata"]["name"].endswith("-rescue")]
+    assert kinds(mine) == ({"ClusterRole", "ClusterRoleBinding"} if granted else set())
+    rules = [rule for obj in mine for rule in obj.get("rules", ())]
+    pairs = [(r, verb) for rule in rules for r in rule["resources"] for verb in rule["verbs"]]
+    assert pairs == granted
+    for obj in mine:
+        for subject in obj.get("subjects", ()):
+            assert (subject["name"], subject["namespace"]) == ("theirs", NAMESPACE)
+    roles = [obj for obj in objects if obj["kind"] == "ClusterRole" and obj not in mine]
+    assert "pods" not in json.dumps([each["rules"] for each in roles])
 
 
 def test_policies_name_the_secret_and_the_operator(template):

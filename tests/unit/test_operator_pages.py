@@ -10,7 +10,7 @@ import yaml
 
 from cluster.paths import CHECKOUT
 from regcred.cli.operator import operator
-from regcred.core import marks, nsfailure, pcstatus, plan
+from regcred.core import marks, nsfailure, pcstatus, plan, rescuestatus
 from regcred.core.merging import CONFLICT, TOO_LARGE
 from regcred.core.plan import SECRET_NOT_OURS
 from regcred.core.pullcredential import FINALIZER
@@ -51,6 +51,8 @@ def test_every_reason_of_a_condition_is_in_its_table():
     assert minted <= ready
     ready = (ready - minted) | {("False", each) for each in (CONFLICT, TOO_LARGE, "Minted")}
     assert documented["Ready"] == ready
+    rescued = reasons(rescuestatus, r'  return "(True|False|Unknown)", "(\w+)"')
+    assert {(s, r) for both, r in documented["Rescued"] for s in both.split(", ")} == rescued
     assert documented["Minted"] == minted | {("False", each.value) for each in SourceReason}
 
 
@@ -88,7 +90,7 @@ def test_every_reason_of_a_log_line_is_in_its_table():
 def test_every_field_is_in_the_reference(part):
     def leaves(schema, path):
         children = schema.get("properties", {})
-        if not children or path == "status.namespaces":
+        if not children or path in ("status.namespaces", "status.rescue"):
             yield path
             return
         for name, each in children.items():

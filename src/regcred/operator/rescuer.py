@@ -56,7 +56,7 @@ _CALM_SECONDS = 0.5
 #: After that an evicted Pod that is still there no longer holds up the next of its namespace.
 _GOING_SECONDS = 30.0
 #: How often a right that is missing is asked for again.
-_RIGHT_SECONDS = 60.0
+_RIGHT_SECONDS = 30.0
 #: The view is about to say what somebody else has changed.
 _BEHIND_SECONDS = 2.0
 _PENDING = "status.phase=Pending"
