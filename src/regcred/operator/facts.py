@@ -21,6 +21,7 @@ class PullCredentialFigures:
         failed: those that cannot be given it.
         expires: when its credential ends; None where that is not known.
         is_ready: what its condition Ready says.
+        stuck: Pods from before that wait for want of it; None where nobody looks, or may.
     """
 
     name: str
@@ -29,6 +30,7 @@ class PullCredentialFigures:
     failed: int
     expires: datetime | None
     is_ready: bool
+    stuck: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

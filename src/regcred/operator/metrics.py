@@ -229,6 +229,14 @@ def _of_pullcredentials(now: Snapshot) -> Iterator[Metric]:
         ("pullcredential",),
         ((x.name, x.is_ready) for x in each),
     )
+    yield _labelled(
+        GaugeMetricFamily,
+        "regcred_pullcredential_stuck_pods",
+        "Pods from before a PullCredential that wait for want of its login; absent where its"
+        " rescue is Off, or the right to look is missing.",
+        ("pullcredential",),
+        ((x.name, x.stuck) for x in each if x.stuck is not None),
+    )
     clock = datetime.now(UTC)
     yield _labelled(
         GaugeMetricFamily,

@@ -194,7 +194,11 @@ class Term(Listener):
                 each.get("type") == "Ready" and each.get("status") == "True" for each in conditions
             )
             expires = offer.expires if offer else None
-            found.append(PullCredentialFigures(name, desired, ready, failed, expires, is_ready))
+            census = self._rescuer.census(name)
+            stuck = census.stuck if census and census.known else None
+            found.append(
+                PullCredentialFigures(name, desired, ready, failed, expires, is_ready, stuck)
+            )
         return tuple(found)
 
     def watches(self) -> dict[str, WatchFigures]:

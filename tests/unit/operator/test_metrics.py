@@ -47,6 +47,7 @@ def busy():
                 failed=1,
                 expires=datetime.now(UTC) + timedelta(hours=12),
                 is_ready=False,
+                stuck=3,
             ),
             PullCredentialFigures(
                 name="static", desired=2, ready=2, failed=0, expires=None, is_ready=True
@@ -109,6 +110,7 @@ def test_how_it_is():
         assert value("pullcredential_namespaces", pullcredential="asia", state=state) == count
     assert value("pullcredential_ready", pullcredential="asia") == 0
     assert value("pullcredential_ready", pullcredential="static") == 1
+    assert value("pullcredential_stuck_pods", pullcredential="asia") == 3
     assert 0 < 43200 - value("pullcredential_expiry_seconds", pullcredential="asia") < 600
     assert value("watch_restarts_total", resource="secrets", reason="gone") == 2
     assert value("watch_events_total", resource="secrets", type="ADDED") == 7

@@ -106,6 +106,9 @@ class Machine(RuleBasedStateMachine):
         for namespace in ("ns-1", "ns-2", "ns-3", "ns-4"):
             selected = {name for name, where in self.pairs if where == namespace}
             assert set(self.tallies.selected(namespace)) == selected
+            for name in ("pc-a", "pc-b", "pc-c"):
+                served = self.pairs.get((name, namespace)) is True
+                assert self.tallies.is_ready(name, namespace) == served
 
 
 TestMachine = Machine.TestCase
