@@ -42,7 +42,7 @@ class Census:
         left: those of them that are not to be evicted, by why.
         evicted: how many were, since the PullCredential asked for it.
         lacking: the right that is missing, ``Report`` or ``Evict``; empty for none.
-        trouble: what kept the last eviction from being done, a clause; empty for nothing.
+        trouble: what kept an eviction from being done, a clause; empty for nothing.
     """
 
     known: bool = False

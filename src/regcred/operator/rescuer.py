@@ -86,6 +86,7 @@ class _Count:
     stuck: int = 0
     namespaces: set[str] = field(default_factory=set)
     left: Counter[Left] = field(default_factory=Counter)
+    trouble: str = ""
 
 
 class Rescuer:
@@ -122,7 +123,8 @@ class Rescuer:
         self._barred: dict[str, float] = {}
         self._going: dict[str, tuple[str, float]] = {}
         self._next = 0.0
-        self._said = ""
+        # UID → why the Pod could not be evicted, so far.
+        self._said: dict[str, str] = {}
         self._trouble = Seldom("EvictionRefused")
         self._watch_trouble = Seldom("WatchTrouble")
 
@@ -191,11 +193,8 @@ class Rescuer:
         due = [each for each in ready if self._attempts.due(each.pod.uid) <= now]
         free = [each for each in due if not self._is_going(each.namespace, watch)]
         if not free:
-            return (
-                _BEHIND_SECONDS
-                if due
-                else self._until(min(self._attempts.due(each.pod.uid) for each in ready))
-            )
+            soonest = min(self._attempts.due(each.pod.uid) for each in ready)
+            return _BEHIND_SECONDS if due else max(0.0, soonest - now)
         await self._evict(free[0], [each.pod for each in ready])
         self._next = time.monotonic() + _GAP_SECONDS
         return 0.0
@@ -276,10 +275,12 @@ class Rescuer:
                     count.namespaces.add(namespace)
                     if why is not None:
                         count.left[why] += 1
+                    count.trouble = count.trouble or self._said.get(pod.uid, "")
                 evicting = tuple(self._evicting(lacking, asking, namespace))
                 if why is None and evicting:
                     ready.append(_Stuck(namespace, name, pod, evicting))
         self._attempts.keep(uids)
+        self._said = {uid: said for uid, said in self._said.items() if uid in uids}
         ready.sort(key=lambda each: (each.pod.created, each.namespace, each.name))
         return counts, ready
 
@@ -314,7 +315,7 @@ class Rescuer:
             count.left,
             self._evicted_by(name),
             self._lacking("Evict"),
-            self._said,
+            count.trouble,
         )
 
     def _lacking(self, right: str) -> str:
@@ -372,7 +373,6 @@ class Rescuer:
             self._refused(stuck, error)
             return
         now = time.monotonic()
-        self._said = ""
         self._barred.pop("Evict", None)
         self._attempts.evicted(pod, others, now)
         self._going[namespace] = name, now + _GOING_SECONDS
@@ -391,7 +391,7 @@ class Rescuer:
         asked = (error.retry_after if isinstance(error, APIError) else None) or 0.0
         chance = random.random()  # noqa: S311 - jitter, not a secret
         self._attempts.refused(stuck.pod.uid, now, chance=chance, asked=asked)
-        self._said = nsfailure.told(error)
+        self._said[stuck.pod.uid] = nsfailure.told(error)
         self._trouble.say(error, namespace=stuck.namespace, pod=stuck.name)
 
 
