@@ -179,7 +179,10 @@ class Rescuer:
         await self._arrange(asking)
         watch = self._watch
         if watch is None or not watch.is_synced:
-            self._publish({name: Census(lacking=self._lacking("Report")) for name in asking})
+            right = self._lacking("Report")
+            self._publish(
+                {name: Census(evicted=self._evicted_by(name), lacking=right) for name in asking}
+            )
             return self._until(*self._barred.values())
         self._barred.pop("Report", None)
         counts, ready = self._look(watch, asking)
