@@ -54,9 +54,16 @@ def world(operator, operator_world):
 
 
 def put(world, case, *, seed=0):
-    """Make it so, in any order."""
+    """Make it so, in any order; but what is missing goes first, since whoever reads it keeps it."""
+    missing = [each for each in case.sources.items() if each[1] == "missing"]
+    for each in missing:
+        operatorspecs.put_source(world, *each)
     steps = [
-        *((operatorspecs.put_source, world, *each) for each in case.sources.items()),
+        *(
+            (operatorspecs.put_source, world, *each)
+            for each in case.sources.items()
+            if each not in missing
+        ),
         *((operatorspecs.put_spec, world, *each) for each in case.specs.items()),
         *(
             (world.delete_pullcredential, name)

@@ -458,9 +458,13 @@ def test_a_finalizer_whose_answer_is_lost(no_operator, installation, operator_wo
     with FaultyProxy(installation.kubeconfig) as proxy:
         proxy.on(ours, Cut(after=True))
         proxy.on(in_namespaces, Delay(seconds=2), times=None)
+        # Else a status may come first, and then it is refused.
+        added = proxy.event()
+        proxy.on(lambda seen: seen.path.endswith("/status"), Delay(until=added))
         with installation.operator(kubeconfig=proxy.kubeconfig(tmp_path)) as operator:
             world.put_pullcredential("main")
             operator.wait_for("FinalizerNotWritten")
+            added.set()
             world.delete_pullcredential("main")
             world.await_state("it is gone", lambda: gone(world))
             assert world.logins() == {}
@@ -775,7 +779,9 @@ def test_a_cluster_without_the_crd(helm_program, tmp_path):
             line = operator.wait_for("WatchTrouble")
             assert "pullcredentials" in line["message"]
             waiting = (503, "waiting for pullcredentials\n")
-            await_condition("all else is synced", lambda: operator.get("/readyz") == waiting)
+            await_condition(
+                "all else is synced", lambda: operator.get("/readyz") == waiting, timeout=60
+            )
 
             def bring():
                 cluster.kubectl("create", "-f", str(CRD))
