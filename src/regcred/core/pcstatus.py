@@ -90,9 +90,8 @@ def build(
         last: the credential that serves while `source` is a failure.
         refresh: when the source is asked again.
     """
-    serving = source if isinstance(source, Fragment) else last
-    expires = serving.expires if serving else None
-    ready = _ready(pullcredential, tally, source, losses, expires is not None and expires <= now)
+    ends = expires(pullcredential, source, last, old)
+    ready = _ready(pullcredential, tally, source, losses, ends is not None and ends <= now)
     failures = sorted(tally.failures, key=lambda each: (each.namespace, each.reason))
     status: dict[str, Any] = {
         "observedGeneration": pullcredential.generation,
@@ -111,8 +110,26 @@ def build(
             for each in failures[:MAX_FAILURES]
         ],
     }
-    moments = {"expiresAt": expires, "refreshAt": refresh}
+    moments = {"expiresAt": ends, "refreshAt": refresh}
     return status | {key: _stamp(moment) for key, moment in moments.items() if moment}
+
+
+def expires(
+    pullcredential: PullCredential,
+    source: Fragment | SourceFailure | None,
+    last: Fragment | None,
+    old: Mapping[str, Any],
+) -> datetime | None:
+    """When the credential that serves ends; None where that is not known.
+
+    Args: as for `build`. While a source fails that this process has never read, what serves is what
+    an earlier one gave, and when that ends the status says.
+    """
+    serving = source if isinstance(source, Fragment) else last
+    if serving is not None:
+        return serving.expires
+    same = old.get("observedGeneration") == pullcredential.generation
+    return fields.instant(old.get("expiresAt")) if same else None
 
 
 def uninstalled(

@@ -31,6 +31,7 @@ from regcred.core.pcstatus import Failure, Tally
 from regcred.core.plan import plan
 from regcred.core.pullcredential import FINALIZER
 from regcred.core.statuswrite import Known
+from regcred.kube.resources import NAMESPACES
 from regcred.operator import finalizer, oplog
 from regcred.operator.carryout import Contended, Hands
 from regcred.operator.certainty import Certainty
@@ -147,8 +148,10 @@ class Term(Listener):
             try:
                 writers = [self._spawn(self._status.run()), self._spawn(self._events.run())]
                 self._spawn(self._wake_at(stopping))
-                self._begin()
-                await self._sources.settled(_SOURCES_SECONDS)
+                await self._begin()
+                settled = self._spawn(self._sources.settled(_SOURCES_SECONDS))
+                stop = self._spawn(_awaited(stopping))
+                await asyncio.wait({settled, stop}, return_when=asyncio.FIRST_COMPLETED)
                 self._waiting.clear()
                 self._look_at(self._world.names())
                 hurry = asyncio.get_running_loop().call_later(
@@ -175,7 +178,7 @@ class Term(Listener):
             is_ready = any(
                 each.get("type") == "Ready" and each.get("status") == "True" for each in conditions
             )
-            expires = offer.expires if offer else None
+            expires = pcstatus.expires(seen.object, self._sources.result(name), offer, seen.status)
             found.append(PullCredentialFigures(name, desired, ready, failed, expires, is_ready))
         return tuple(found)
 
@@ -213,17 +216,20 @@ class Term(Listener):
         self._touch(name)
         if pullcredential.spec is not None and FINALIZER not in pullcredential.finalizers:
             self._keep_finalizer(name, seen)
-            return  # The next change of it is that it has one.
+            self._look_at(concerned)  # What it gives the others follows when it has one.
+            return
         concerned.update(selected)
         if pullcredential.spec is not None and self._sources.result(name) is None:
             self._waiting.setdefault(name, set()).update(concerned)
         else:
             self._look_at(concerned)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         self._world.listener = self
-        for _, name in self._world.pullcredentials.view:
+        for _, name in list(self._world.pullcredentials.view):
             self.pullcredential_changed(name)
+            # Each goes through all namespaces, and the Lease has to be renewed meanwhile.
+            await asyncio.sleep(0)
 
     def _take_leave(self, name: str, seen: SeenPullCredential | None) -> None:
         """It is gone, or is to go as soon as what it gave is taken away."""
@@ -232,6 +238,7 @@ class Term(Listener):
         self._tallies.forget(name)
         everywhere = self._world.names()
         if seen is None:
+            self._status.touch(name)  # so that it is forgotten
             undo = self._undoing.pop(name, None)
             if undo is None or undo.left:
                 self._look_at(everywhere)  # It was taken away by force.
@@ -315,14 +322,17 @@ class Term(Listener):
                     return found
                 if revision != self._revision:
                     continue
-                if todo.actions:
-                    self._heat.wrote(namespace, revision)
                 failure = await self._carry_out(todo, namespace)
             except Contended:
+                self._heat.wrote(namespace, revision)
                 continue
-            except (NamespaceTerminating, NotFound):
+            except NamespaceTerminating:
                 self._gone(namespace)  # The watch is about to say so.
                 return "ok"
+            except NotFound as error:
+                return await self._missing(namespace, error)
+            if todo.actions and failure is None:  # what is refused has a back-off of its own
+                self._heat.wrote(namespace, revision)
             if failure is None and revision != self._revision:
                 # Whoever waits for a change to be everywhere is not to be told of the state before.
                 self.queue.add(namespace, urgent=False)
@@ -360,6 +370,19 @@ class Term(Listener):
         self._settle(namespace, outcome)
         self.queue.later(namespace, _UNCERTAIN_SECONDS)
         return "conflict"
+
+    async def _missing(self, namespace: str, error: NotFound) -> str:
+        """Something answered 404: the API server, or a proxy or webhook that has its own."""
+        try:
+            await self._client.get(NAMESPACES, namespace)
+        except NotFound:
+            self._gone(namespace)  # The watch is about to say so.
+            return "ok"
+        except RegcredError as other:
+            self._failed(namespace, nsfailure.describe(other, namespace), other)
+        else:
+            self._failed(namespace, nsfailure.describe(error, namespace), error)
+        return "failed"
 
     async def _carry_out(self, todo: Plan, namespace: str) -> Failure | None:
         """Do all that is to be done, or as much as can be; the first failure."""
@@ -469,10 +492,11 @@ class Term(Listener):
         """A namespace is as it should be by the offers of that revision."""
         if not self._undoing:
             return
-        for undo in self._undoing.values():
-            if undo.revision <= revision:
+        for name, undo in self._undoing.items():
+            if undo.revision <= revision and namespace in undo.left:
                 undo.left.discard(namespace)
                 undo.failures.pop(namespace, None)
+                self._touch(name)
         self._finish_undoing()
 
     def _finish_undoing(self) -> None:
@@ -485,11 +509,14 @@ class Term(Listener):
         """Put our finalizer on an object, or take it off one that is on its way out."""
         if name not in self._finalizing or self._finalizing[name].done():
             task = self._finalizing[name] = self._spawn(self._finalize(name, seen))
-            task.add_done_callback(lambda _: self._finalized(name, task))
+            task.add_done_callback(lambda _: self._finalized(name, seen.object.uid, task))
 
-    def _finalized(self, name: str, task: asyncio.Task[None]) -> None:
+    def _finalized(self, name: str, uid: str, task: asyncio.Task[None]) -> None:
         if self._finalizing.get(name) is task:
             del self._finalizing[name]
+        seen = self._world.pullcredentials.view.get(("", name))
+        if seen is not None and seen.object.uid != uid and self._world.listener is self:
+            self.pullcredential_changed(name)  # Another of that name came meanwhile.
 
     async def _finalize(self, name: str, seen: SeenPullCredential) -> None:
         failures = 0
@@ -582,3 +609,7 @@ class Term(Listener):
         await asyncio.wait(writers)
         await self._status.flush()
         await self._events.flush()
+
+
+async def _awaited(event: asyncio.Event) -> None:
+    await event.wait()

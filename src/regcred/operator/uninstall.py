@@ -103,17 +103,23 @@ async def uninstall(
 async def _undo(reading: Client, acting: Client, settings: Settings, undone: Undone) -> None:
     world = World(reading, settings.namespace, settings.secret)
     kinds = [world.namespaces, world.accounts, world.secrets, world.pullcredentials]
-    async with asyncio.TaskGroup() as group:
-        watches = [group.create_task(watch.run()) for watch in kinds]
-        try:
-            for watch in kinds:
-                await _first_list(watch)
-            await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
-            if not undone.failures:
-                await _release(world, acting, undone)
-        finally:
-            for task in watches:
-                task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            watches = [group.create_task(watch.run()) for watch in kinds]
+            try:
+                for watch in kinds:
+                    await _first_list(watch)
+                await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
+                if not undone.failures:
+                    await _release(world, acting, undone)
+            finally:
+                for task in watches:
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        for error in errors.exceptions:
+            if isinstance(error, RegcredError):
+                raise error from None  # a person is to read it
+        raise
 
 
 async def _first_list(watch: Watch[Any]) -> None:

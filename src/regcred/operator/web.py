@@ -90,7 +90,7 @@ class Web:
             why = _why(error)
             raise CannotListen(
                 f"cannot listen on {_joined(host, port)}: {why}",
-                hint='choose another with --metrics-address, or none with --metrics-address ""',
+                hint="choose another with --metrics-address, or none with --metrics-address none",
             ) from None
         self.address = _joined(*self._listener.sockets[0].getsockname()[:2])
         oplog.say("info", "Listening", f"serving metrics on {self.address}", address=self.address)
