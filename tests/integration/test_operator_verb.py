@@ -613,6 +613,27 @@ def test_uninstall(no_operator, installation, operator_world):
         operator.stop()
 
 
+def test_uninstall_under_another_name(no_operator, installation, operator_world):
+    """It must not let PullCredentials go whose logins are everywhere."""
+    world = operator_world()
+    with installation.operator() as operator:
+        world.put_pullcredential("main")
+        world.await_state("it is served", lambda: world.ready() == "3/3")
+        operator.stop()
+    before = world.snapshot()
+    admin = installation.cluster.kubeconfig
+    with installation.operator("--uninstall", "--secret-name=no", kubeconfig=admin) as uninstall:
+        assert uninstall.wait() == 1
+    assert any(f"--secret-name {installation.secret_name}" in line for line in uninstall.odd)
+    assert world.snapshot() == before
+
+
+def test_uninstall_where_there_is_no_namespace_of_it(installation):
+    with installation.operator("--uninstall", "--namespace=no-such") as uninstall:
+        assert uninstall.wait() == 0, uninstall.stderr
+    assert "nothing" in uninstall.stdout
+
+
 def test_deleted_before_and_after_uninstall(no_operator, installation, operator_world):
     world = operator_world()
     pristine = world.snapshot()

@@ -181,10 +181,17 @@ def _ready(
         where += f": {listed(names)}" if len(names) > 1 else ""
         return "False", "NamespacesFailed", f"{where}; {first.namespace}: {first.message}"
     if lacking:
-        return "False", "Progressing", f"{tally.ready} of {count} have the logins"
+        return "False", "Progressing", f"{tally.ready} of {count} {_have(tally.ready)} the logins"
     if not tally.desired:
         return "True", "NoNamespaceSelected", "it selects no namespace that there is"
-    return "True", "Ready", f"{count} have the logins"
+    said = f"{count} {_have(tally.desired)} the logins"
+    if isinstance(source, SourceFailure):
+        said += f" of before ({source.reason})"
+    return "True", "Ready", said
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def _minted(

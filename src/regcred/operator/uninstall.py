@@ -26,7 +26,7 @@ from regcred.core.plan import plan
 from regcred.core.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
-from regcred.kube.resources import PULLCREDENTIALS
+from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
 from regcred.operator import finalizer
 from regcred.operator.carryout import Contended, Hands
 from regcred.operator.world import World
@@ -52,12 +52,15 @@ class Undone:
         actions: how often what was, by reason: ``SecretDeleted``, ``Detached``.
         released: PullCredentials that have no finalizer of ours any more.
         failures: what could not be taken away.
+        others: names of Secrets that an operator has given under another ``--secret-name``. While
+            there are any, no PullCredential is released.
     """
 
     namespaces: int = 0
     actions: Counter[str] = field(default_factory=Counter)
     released: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 async def uninstall(
@@ -91,13 +94,23 @@ async def uninstall(
             on_leader=follows,
             on_trouble=troubled,
         )
-        async with Client(config, fence=lease.check if settings.lease else None) as acting:
+        elects = bool(settings.lease) and await _exists(client, settings.namespace)
+        async with Client(config, fence=lease.check if elects else None) as acting:
 
             async def work() -> None:
                 await _undo(client, acting, settings, undone)
 
-            await (lease.run(work) if settings.lease else work())
+            await (lease.run(work) if elects else work())
     return undone
+
+
+async def _exists(client: Client, namespace: str) -> bool:
+    """Whether there is that namespace; without it nobody can lead."""
+    try:
+        await client.get(NAMESPACES, namespace)
+    except NotFound:
+        return False
+    return True
 
 
 async def _undo(reading: Client, acting: Client, settings: Settings, undone: Undone) -> None:
@@ -110,7 +123,8 @@ async def _undo(reading: Client, acting: Client, settings: Settings, undone: Und
                 for watch in kinds:
                     await _first_list(watch)
                 await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
-                if not undone.failures:
+                undone.others = _other_names(world)
+                if not undone.failures and not undone.others:
                     await _release(world, acting, undone)
             finally:
                 for task in watches:
@@ -173,6 +187,12 @@ async def _one_namespace(world: World, hands: Hands, namespace: str, undone: Und
         undone.failures.append(failure)
     undone.namespaces += bool(done)
     undone.actions += done
+
+
+def _other_names(world: World) -> list[str]:
+    """Names of Secrets that an operator gave to ServiceAccounts, other than the one asked for."""
+    given = (each.attached.split(",") for each in world.accounts.view.values() if each.attached)
+    return sorted({name for names in given for name in names if name} - {world.secret})
 
 
 async def _release(world: World, client: Client, undone: Undone) -> None:

@@ -197,7 +197,7 @@ def parsed(address: str) -> tuple[str, int]:
     ):
         raise UsageError(
             f"{address!r} is no address to listen on",
-            hint='HOST:PORT, :PORT for all addresses, [IPv6]:PORT, or "" for none',
+            hint="HOST:PORT, :PORT for all addresses, [IPv6]:PORT, or none",
         )
     return inner, int(port)
 
