@@ -54,15 +54,18 @@ def world(operator, operator_world):
 
 
 def put(world, case, *, seed=0):
-    """Make it so, in any order; but what is missing goes first, since whoever reads it keeps it."""
-    missing = [each for each in case.sources.items() if each[1] == "missing"]
-    for each in missing:
+    """Make it so, in any order; but sources that give nothing come first.
+
+    Else what was there before them may be read, and is kept.
+    """
+    first = [each for each in case.sources.items() if each[1] not in operatorspecs.GOOD]
+    for each in first:
         operatorspecs.put_source(world, *each)
     steps = [
         *(
             (operatorspecs.put_source, world, *each)
             for each in case.sources.items()
-            if each not in missing
+            if each not in first
         ),
         *((operatorspecs.put_spec, world, *each) for each in case.specs.items()),
         *(
