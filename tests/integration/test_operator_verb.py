@@ -628,12 +628,6 @@ def test_uninstall_under_another_name(no_operator, installation, operator_world)
     assert world.snapshot() == before
 
 
-def test_uninstall_where_there_is_no_namespace_of_it(installation):
-    with installation.operator("--uninstall", "--namespace=no-such") as uninstall:
-        assert uninstall.wait() == 0, uninstall.stderr
-    assert "nothing" in uninstall.stdout
-
-
 def test_deleted_before_and_after_uninstall(no_operator, installation, operator_world):
     world = operator_world()
     pristine = world.snapshot()
