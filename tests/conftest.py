@@ -61,6 +61,7 @@ _GROUPS = {
     "integration/test_kubelet_reads": "kubelet",
     "e2e/test_image": "image",
     "e2e/test_why": "why",
+    "e2e/test_demo": "demo",
 }
 #: Tests of the fixture ``operator_image``.
 _WITH_IMAGE = ("tests/e2e/test_image", "tests/e2e/test_operator")

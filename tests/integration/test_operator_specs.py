@@ -54,9 +54,19 @@ def world(operator, operator_world):
 
 
 def put(world, case, *, seed=0):
-    """Make it so, in any order."""
+    """Make it so, in any order; but sources that give nothing come first.
+
+    Else what was there before them may be read, and is kept.
+    """
+    first = [each for each in case.sources.items() if each[1] not in operatorspecs.GOOD]
+    for each in first:
+        operatorspecs.put_source(world, *each)
     steps = [
-        *((operatorspecs.put_source, world, *each) for each in case.sources.items()),
+        *(
+            (operatorspecs.put_source, world, *each)
+            for each in case.sources.items()
+            if each not in first
+        ),
         *((operatorspecs.put_spec, world, *each) for each in case.specs.items()),
         *(
             (world.delete_pullcredential, name)

@@ -15,7 +15,7 @@ import yaml
 from cluster import Cluster
 from cluster.waiting import await_condition
 from regcred.core.pullcredential import FINALIZER
-from tests.support.faults import Cut, Delay, both, lists, writes
+from tests.support.faults import Answer, Cut, Delay, both, lists, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.operatorworld import (
     PASSWORD,
@@ -458,9 +458,13 @@ def test_a_finalizer_whose_answer_is_lost(no_operator, installation, operator_wo
     with FaultyProxy(installation.kubeconfig) as proxy:
         proxy.on(ours, Cut(after=True))
         proxy.on(in_namespaces, Delay(seconds=2), times=None)
+        # Else a status may come first, and then it is refused.
+        added = proxy.event()
+        proxy.on(lambda seen: seen.path.endswith("/status"), Delay(until=added))
         with installation.operator(kubeconfig=proxy.kubeconfig(tmp_path)) as operator:
             world.put_pullcredential("main")
             operator.wait_for("FinalizerNotWritten")
+            added.set()
             world.delete_pullcredential("main")
             world.await_state("it is gone", lambda: gone(world))
             assert world.logins() == {}
@@ -468,6 +472,39 @@ def test_a_finalizer_whose_answer_is_lost(no_operator, installation, operator_wo
         removal = proxy.wait(ours, count=2)[1]
         later = proxy.seen[proxy.seen.index(removal) :]
         assert not [seen.path for seen in later if in_namespaces(seen)]
+
+
+def test_replaced_without_its_finalizer_and_narrowed_at_once(operator, operator_world):
+    """As ``kubectl replace`` does, and Argo CD with ``Replace=true``."""
+    world = operator_world()
+    world.put_pullcredential("main")
+    world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+
+    def replace(obj):
+        del obj["metadata"]["finalizers"]
+        obj["spec"]["namespaces"]["include"] = [world.full("ns-0")]
+
+    world.change(f"{PULLCREDENTIALS}/{world.full('main')}", replace)
+    world.await_state("it is where it is wanted", lambda: world.logins().keys() == {"ns-0"})
+    world.await_state("and says so", lambda: world.ready() == "1/1")
+    assert FINALIZER in world.pullcredential("main")["metadata"]["finalizers"]
+
+
+def test_a_404_of_somebody_in_between(no_operator, installation, operator_world, tmp_path):
+    """The namespace is there all the same: it counts, it fails, and it is tried again."""
+    world = operator_world()
+    there = both(writes("secrets"), lambda seen: f"/namespaces/{world.full('ns-1')}/" in seen.path)
+    with FaultyProxy(installation.kubeconfig) as proxy:
+        proxy.on(there, Answer(404), times=None)
+        with installation.operator(kubeconfig=proxy.kubeconfig(tmp_path)) as operator:
+            world.put_pullcredential("main")
+            world.await_state("it is said", lambda: world.ready() == "NamespacesFailed")
+            status = world.pullcredential("main")["status"]
+            assert status["namespaces"]["desired"] == 3
+            assert [each["namespace"] for each in status["failures"]] == [world.full("ns-1")]
+            proxy.clear()
+            world.await_state("it is tried again", lambda: world.ready() == "3/3")
+            operator.stop()
 
 
 NARROWED = {
@@ -574,6 +611,21 @@ def test_uninstall(no_operator, installation, operator_world):
         world.await_state("it is served again", lambda: everywhere(world))
         world.await_state("it says so", lambda: world.ready() == "3/3")
         operator.stop()
+
+
+def test_uninstall_under_another_name(no_operator, installation, operator_world):
+    """It must not let PullCredentials go whose logins are everywhere."""
+    world = operator_world()
+    with installation.operator() as operator:
+        world.put_pullcredential("main")
+        world.await_state("it is served", lambda: world.ready() == "3/3")
+        operator.stop()
+    before = world.snapshot()
+    admin = installation.cluster.kubeconfig
+    with installation.operator("--uninstall", "--secret-name=no", kubeconfig=admin) as uninstall:
+        assert uninstall.wait() == 1
+    assert any(f"--secret-name {installation.secret_name}" in line for line in uninstall.odd)
+    assert world.snapshot() == before
 
 
 def test_deleted_before_and_after_uninstall(no_operator, installation, operator_world):
@@ -775,7 +827,9 @@ def test_a_cluster_without_the_crd(helm_program, tmp_path):
             line = operator.wait_for("WatchTrouble")
             assert "pullcredentials" in line["message"]
             waiting = (503, "waiting for pullcredentials\n")
-            await_condition("all else is synced", lambda: operator.get("/readyz") == waiting)
+            await_condition(
+                "all else is synced", lambda: operator.get("/readyz") == waiting, timeout=60
+            )
 
             def bring():
                 cluster.kubectl("create", "-f", str(CRD))

@@ -46,6 +46,7 @@ from tests.support.faults import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: aiohttp takes what we do on purpose for our mistakes.
@@ -286,20 +287,36 @@ class FaultyProxy:
             data=seen.body or None,
             headers=headers,
         ) as upstream:
-            answer = web.StreamResponse(
-                status=upstream.status,
-                headers={k: v for k, v in upstream.headers.items() if k.lower() not in _HOP_BY_HOP},
-            )
-            if any(isinstance(fault, Cut) for fault in faults):
-                # The whole answer, or the first event: the end of a watch is minutes away.
-                await (upstream.content.readany() if seen.is_watch else upstream.read())
-                transport.abort()
-                raise ConnectionResetError
-            await answer.prepare(request)
-            with contextlib.suppress(_Over):
-                await _Body(answer, seen, faults, transport).copy(upstream)
-            await answer.write_eof()
-            return answer
+            with _cut_short(upstream):
+                answer = web.StreamResponse(
+                    status=upstream.status,
+                    headers={
+                        k: v for k, v in upstream.headers.items() if k.lower() not in _HOP_BY_HOP
+                    },
+                )
+                if any(isinstance(fault, Cut) for fault in faults):
+                    # The whole answer, or the first event: the end of a watch is minutes away.
+                    await (upstream.content.readany() if seen.is_watch else upstream.read())
+                    transport.abort()
+                    raise ConnectionResetError
+                await answer.prepare(request)
+                with contextlib.suppress(_Over):
+                    await _Body(answer, seen, faults, transport).copy(upstream)
+                await answer.write_eof()
+                return answer
+
+
+@contextlib.contextmanager
+def _cut_short(upstream: aiohttp.ClientResponse) -> Iterator[None]:
+    """Have no good-bye where the block does not come to its end: that may outlive the loop."""
+    connection = upstream.connection
+    transport = connection.transport if connection is not None else None
+    try:
+        yield
+    except BaseException:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+        raise
 
 
 class _Over(Exception):

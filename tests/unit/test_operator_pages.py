@@ -15,7 +15,7 @@ from regcred.core.merging import CONFLICT, TOO_LARGE
 from regcred.core.plan import SECRET_NOT_OURS
 from regcred.core.pullcredential import FINALIZER
 from regcred.core.source import SourceReason
-from regcred.operator import term
+from regcred.operator import reconciler
 
 DOCS = CHECKOUT / "docs"
 OPERATOR_CODE = CHECKOUT / "src" / "regcred" / "operator"
@@ -71,7 +71,7 @@ def test_every_reason_of_a_failure_is_in_its_table():
     documented = {reason for cells in rows(OPERATOR, "failures") for reason in words(cells[0])}
     written = reasons(nsfailure, r'return "(\w+)"')
     written |= {reason for _, reason in nsfailure._WORDS} | {SECRET_NOT_OURS}
-    written |= reasons(term, r'Failure\(namespace, "(\w+)"')
+    written |= reasons(reconciler, r'Failure\(namespace, "(\w+)"')
     assert documented == written
 
 

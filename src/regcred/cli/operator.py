@@ -125,7 +125,7 @@ _SHORTEST_RESYNC = 1.0
     show_default=True,
     help="What is less important is not said.",
 )
-@option(
+@click.option(  # no setting, and so no variable: a start must not become the end by one
     "--uninstall",
     is_flag=True,
     help="Take away everything that the operator gave, in every namespace, and end.",
@@ -218,7 +218,7 @@ def _uninstall(config: Any, settings: Settings) -> None:
             )
             output.tell_hint(
                 f"kubectl scale deployment -l app.kubernetes.io/name=regcred "
-                f"-n {settings.namespace} --replicas=0"
+                f"-n {settings.namespace} --replicas=0, or end it where it runs outside of a Pod"
             )
 
     undone = asyncio.run(uninstall(config, settings, waits_for=waits_for))
@@ -234,11 +234,16 @@ def _report(undone: Undone, settings: Settings) -> None:
         )
     for name in undone.released:
         click.echo(f"pullcredential/{output.printable(name)} stays, and nothing acts on it")
-    if not undone.actions and not undone.released:
+    if not undone.actions and not undone.released and not undone.others:
         click.echo("there is nothing of the operator's to take away")
     for failure in undone.failures:
         output.error(f"{failure.namespace}: {failure.message}")
-    if undone.failures:
+    for name in undone.others:
+        output.error(f"an operator with another --secret-name gave ServiceAccounts {name}")
+        output.tell_hint(
+            f"regcred operator --uninstall --secret-name {name} -n {settings.namespace}"
+        )
+    if undone.failures or undone.others:
         raise click.exceptions.Exit(1)
 
 

@@ -22,7 +22,8 @@ from regcred.core.errors import (
 from regcred.core.pcstatus import Failure
 
 _RIGHTS = (
-    "the chart of this version has the rights that it needs: helm upgrade, or kubectl apply -k"
+    "the chart of this version has the rights that it needs: helm upgrade, or of a checkout "
+    "kubectl apply -k deploy"
 )
 #: What stands in a message, and the word for it; the first that fits.
 _WORDS = (

@@ -96,9 +96,8 @@ def build(
         refresh: when the source is asked again.
         census: the Pods that are stuck for want of it; None where nobody looks.
     """
-    serving = source if isinstance(source, Fragment) else last
-    expires = serving.expires if serving else None
-    ready = _ready(pullcredential, tally, source, losses, expires is not None and expires <= now)
+    ends = expires(pullcredential, source, last, old)
+    ready = _ready(pullcredential, tally, source, losses, ends is not None and ends <= now)
     failures = sorted(tally.failures, key=lambda each: (each.namespace, each.reason))
     conditions = [("Ready", ready), ("Minted", _minted(pullcredential, source, last))]
     rescue = {}
@@ -124,8 +123,26 @@ def build(
             for each in failures[:MAX_FAILURES]
         ],
     }
-    moments = {"expiresAt": expires, "refreshAt": refresh}
+    moments = {"expiresAt": ends, "refreshAt": refresh}
     return status | rescue | {key: _stamp(moment) for key, moment in moments.items() if moment}
+
+
+def expires(
+    pullcredential: PullCredential,
+    source: Fragment | SourceFailure | None,
+    last: Fragment | None,
+    old: Mapping[str, Any],
+) -> datetime | None:
+    """When the credential that serves ends; None where that is not known.
+
+    Args: as for `build`. While a source fails that this process has never read, what serves is what
+    an earlier one gave, and when that ends the status says.
+    """
+    serving = source if isinstance(source, Fragment) else last
+    if serving is not None:
+        return serving.expires
+    same = old.get("observedGeneration") == pullcredential.generation
+    return fields.instant(old.get("expiresAt")) if same else None
 
 
 def uninstalled(
@@ -177,10 +194,17 @@ def _ready(
         where += f": {listed(names)}" if len(names) > 1 else ""
         return "False", "NamespacesFailed", f"{where}; {first.namespace}: {first.message}"
     if lacking:
-        return "False", "Progressing", f"{tally.ready} of {count} have the logins"
+        return "False", "Progressing", f"{tally.ready} of {count} {_have(tally.ready)} the logins"
     if not tally.desired:
         return "True", "NoNamespaceSelected", "it selects no namespace that there is"
-    return "True", "Ready", f"{count} have the logins"
+    said = f"{count} {_have(tally.desired)} the logins"
+    if isinstance(source, SourceFailure):
+        said += f" of before ({source.reason})"
+    return "True", "Ready", said
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def _minted(

@@ -294,7 +294,8 @@ def throttled(facts: Facts, text: str) -> Cause:
     hint = "pull less, from a mirror, or by nodes that keep their images"
     if all(candidate.useless for candidate in facts.frozen.lookup.candidates):
         hint = "registries let those pull more who log in: regcred login"
-    return Cause(Reason.REGISTRY_THROTTLES, f"{text}{when}", (), hint)
+    said = text or "the registry takes no more requests for now"
+    return Cause(Reason.REGISTRY_THROTTLES, f"{said}{when}", (), hint)
 
 
 def _fails(login: Login) -> bool:

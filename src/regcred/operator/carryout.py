@@ -6,6 +6,7 @@ that the next decision knows better, and `Contended` says that one is due.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,15 @@ from regcred.core.actions import (
     PatchAccount,
     UpdateSecret,
 )
-from regcred.core.errors import AlreadyExists, Conflict, Invalid, NotFound, RegcredError
+from regcred.core.errors import (
+    AlreadyExists,
+    Conflict,
+    Invalid,
+    NamespaceTerminating,
+    NotFound,
+    NotLeader,
+    RegcredError,
+)
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
@@ -27,6 +36,10 @@ if TYPE_CHECKING:
     from regcred.core.observed import SeenSecret
     from regcred.kube.client import Client
     from regcred.operator.world import World
+
+
+#: Between tries to create what was deleted to be made anew.
+_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
 class Contended(RegcredError):
@@ -72,6 +85,20 @@ class Hands:
         body = action.body(self._world.secret, namespace, secret)
         if old is not None:
             await self._delete(old.uid, old.version, namespace)
+        # What was deleted may have held logins that nobody else has: then one refusal, such as of
+        # a quota that still counts it, is not the end.
+        for pause in _PAUSES if secret is not None else ():
+            try:
+                await self._post(body, namespace)
+            except (AlreadyExists, NamespaceTerminating, NotFound, NotLeader, Contended):
+                raise
+            except RegcredError:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._post(body, namespace)
+
+    async def _post(self, body: dict[str, Any], namespace: str) -> None:
         try:
             with _hushed(body["data"]):
                 made = await self._client.create(SECRETS, body, namespace)

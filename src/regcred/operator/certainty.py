@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from regcred.core.errors import NotFound
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 
 #: For so long the watch may be about to say what was read already.
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
+#: For so long an answer is good: a watch may have died, or may have caught up.
+_YES_SECONDS, _NO_SECONDS = 10.0, 2.0
 
 
 class Certainty:
-    """What is certain is so for one revision of the offers.
+    """What is certain is so for one revision of the offers, and a few seconds.
 
     Args:
         client: to read with.
@@ -34,7 +37,9 @@ class Certainty:
     def __init__(self, client: Client, world: World) -> None:
         self._client, self._world = client, world
         self._reading = asyncio.Lock()
-        self._sure_of = -1
+        self._answer = False
+        self._about = -1
+        self._until = 0.0
 
     async def of(self, revision: int) -> bool:
         """Whether the view is as new as can be; where it is not, everything is listed anew.
@@ -46,17 +51,22 @@ class Certainty:
             RegcredError: they cannot be read.
         """
         async with self._reading:  # one question for all namespaces that wait for the answer
-            if self._sure_of == revision:
+            if self._about != revision or time.monotonic() >= self._until:
+                self._answer = await self._compare()
+                seconds = _YES_SECONDS if self._answer else _NO_SECONDS
+                self._about, self._until = revision, time.monotonic() + seconds
+            return self._answer
+
+    async def _compare(self) -> bool:
+        there = await self._read()
+        for pause in _PAUSES:
+            if there == self._world.asked_for():
                 return True
-            there = await self._read()
-            for pause in (*_PAUSES, None):
-                if there == self._world.asked_for():
-                    self._sure_of = revision
-                    return True
-                if pause is not None:
-                    await asyncio.sleep(pause)
-            self._world.pullcredentials.relist()
-            return False
+            await asyncio.sleep(pause)
+        if there == self._world.asked_for():
+            return True
+        self._world.pullcredentials.relist()
+        return False
 
     async def _read(self) -> dict[str, tuple[str, int, bool]]:
         found = {}

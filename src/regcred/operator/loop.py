@@ -20,7 +20,7 @@ from regcred.operator.facts import Snapshot
 from regcred.operator.metrics import Metrics
 from regcred.operator.pace import Pace
 from regcred.operator.seldom import Seldom
-from regcred.operator.term import Term, Told
+from regcred.operator.term import Hooks, Term
 from regcred.operator.web import Web
 from regcred.operator.world import World
 
@@ -198,7 +198,7 @@ class Operator:
             world,
             self._settings.namespace,
             self._pace,
-            Told(self._metrics.reconciled, self._metrics.minted),
+            Hooks(self._metrics.reconciled, self._metrics.minted),
             by_admission=self._settings.admission_policies or self._settings.webhook is not None,
         )
         synced = asyncio.create_task(world.synced())

@@ -83,7 +83,7 @@ class Metrics:
 
         Args:
             pullcredential: its name.
-            outcome: ``ok`` or ``failed``.
+            outcome: ``ok``, or the reason of the failure.
         """
         self._reads[pullcredential, outcome] += 1
 

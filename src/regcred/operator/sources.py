@@ -8,6 +8,7 @@ away what it gave.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -175,9 +176,19 @@ class Sources:
         while (state := self._states.get(name)) is not None and state.stale:
             state.stale = False
             async with self._together:
-                result = await self._read(state.spec)
+                result = await self._safely(state.spec)
             if self._states.get(name) is state:
                 self._take(name, state, result)
+
+    async def _safely(self, spec: Spec) -> Fragment | SourceFailure:
+        try:
+            return await self._read(spec)
+        except Exception as error:
+            if os.environ.get("REGCRED_DEBUG"):
+                raise
+            # However odd one source is, the others are read.
+            said = f"this is a bug in regcred: {type(error).__name__}"
+            return SourceFailure(SourceReason.UNREADABLE, said)
 
     def _take(self, name: str, state: _State, result: Fragment | SourceFailure) -> None:
         before, state.result = state.result, result

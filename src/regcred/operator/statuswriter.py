@@ -149,8 +149,7 @@ class StatusWriter:
                 raise
             self._forget(name)
             return
-        finally:
-            self._due[name] = time.monotonic() + self._interval
+        self._due[name] = time.monotonic() + self._interval
         version = str(answer["metadata"]["resourceVersion"])
         self._own[name] = Known(name, known.uid, version, status), time.monotonic()
         self._on_change(known, status)
@@ -170,3 +169,4 @@ class StatusWriter:
     def _forget(self, name: str) -> None:
         self._own.pop(name, None)
         self._due.pop(name, None)
+        self._failures.pop(name, None)

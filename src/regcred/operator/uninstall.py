@@ -29,7 +29,7 @@ from regcred.core.plan import plan
 from regcred.core.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
-from regcred.kube.resources import PULLCREDENTIALS
+from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
 from regcred.operator import finalizer
 from regcred.operator.carryout import Contended, Hands
 from regcred.operator.world import World
@@ -60,6 +60,8 @@ class Undone:
         released: PullCredentials that have no finalizer of ours any more.
         failures: what could not be taken away.
         hopeless: it would be the same in every other namespace.
+        others: names of Secrets that an operator has given under another ``--secret-name``. While
+            there are any, no PullCredential is released.
     """
 
     namespaces: int = 0
@@ -67,6 +69,7 @@ class Undone:
     released: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     hopeless: bool = False
+    others: list[str] = field(default_factory=list)
 
 
 async def uninstall(
@@ -100,29 +103,46 @@ async def uninstall(
             on_leader=follows,
             on_trouble=troubled,
         )
-        async with Client(config, fence=lease.check if settings.lease else None) as acting:
+        elects = bool(settings.lease) and await _exists(client, settings.namespace)
+        async with Client(config, fence=lease.check if elects else None) as acting:
 
             async def work() -> None:
                 await _undo(client, acting, settings, undone)
 
-            await (lease.run(work) if settings.lease else work())
+            await (lease.run(work) if elects else work())
     return undone
+
+
+async def _exists(client: Client, namespace: str) -> bool:
+    """Whether there is that namespace; without it nobody can lead."""
+    try:
+        await client.get(NAMESPACES, namespace)
+    except NotFound:
+        return False
+    return True
 
 
 async def _undo(reading: Client, acting: Client, settings: Settings, undone: Undone) -> None:
     world = World(reading, settings.namespace, settings.secret)
     kinds = [world.namespaces, world.accounts, world.secrets, world.pullcredentials]
-    async with asyncio.TaskGroup() as group:
-        watches = [group.create_task(watch.run()) for watch in kinds]
-        try:
-            for watch in kinds:
-                await _first_list(watch)
-            await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
-            if not undone.failures:
-                await _release(world, acting, undone)
-        finally:
-            for task in watches:
-                task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            watches = [group.create_task(watch.run()) for watch in kinds]
+            try:
+                for watch in kinds:
+                    await _first_list(watch)
+                await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
+                undone.others = _other_names(world)
+                if not undone.failures and not undone.others:
+                    await _release(world, acting, undone)
+            finally:
+                for task in watches:
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        for error in errors.exceptions:
+            if isinstance(error, RegcredError):
+                raise error from None  # a person is to read it
+        raise
 
 
 async def _first_list(watch: Watch[Any]) -> None:
@@ -197,6 +217,12 @@ def _see_that_it_is_gone(world: World, namespace: str, account: str) -> None:
                 hint="kubectl delete mutatingadmissionpolicybindings "
                 "-l app.kubernetes.io/part-of=regcred",
             )
+
+
+def _other_names(world: World) -> list[str]:
+    """Names of Secrets that an operator gave to ServiceAccounts, other than the one asked for."""
+    given = (each.attached.split(",") for each in world.accounts.view.values() if each.attached)
+    return sorted({name for names in given for name in names if name} - {world.secret})
 
 
 async def _release(world: World, client: Client, undone: Undone) -> None:

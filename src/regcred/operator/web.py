@@ -77,7 +77,7 @@ class Web:
             said = why(error)
             raise CannotListen(
                 f"cannot listen on {joined(host, port)}: {said}",
-                hint='choose another with --metrics-address, or none with --metrics-address ""',
+                hint="choose another with --metrics-address, or none with --metrics-address none",
             ) from None
         self.address = joined(*self._listener.sockets[0].getsockname()[:2])
         oplog.say("info", "Listening", f"serving metrics on {self.address}", address=self.address)
@@ -131,7 +131,7 @@ def parsed(address: str) -> tuple[str, int]:
     ):
         raise UsageError(
             f"{address!r} is no address to listen on",
-            hint='HOST:PORT, :PORT for all addresses, [IPv6]:PORT, or "" for none',
+            hint="HOST:PORT, :PORT for all addresses, [IPv6]:PORT, or none",
         )
     return inner, int(port)
 

@@ -46,8 +46,8 @@ T = TypeVar("T")
 #: The API server puts it on every namespace, and keeps it so.
 _NAME_LABEL = "kubernetes.io/metadata.name"
 _NO_CRD = (
-    "the API server knows no pullcredentials: the CRD is missing, which the chart brings, and "
-    "kubectl apply -f pullcredentials.regcred.dev.yaml"
+    "the API server knows no pullcredentials: the CRD is missing, which the chart brings; "
+    "of a checkout kubectl apply -f charts/regcred/files/pullcredentials.regcred.dev.yaml"
 )
 #: Contents of Secrets that are remembered as hashes: as many as there are sets of logins.
 _CONTENTS = 256

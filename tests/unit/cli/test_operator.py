@@ -234,8 +234,21 @@ def test_uninstall_that_fails_somewhere(undone):
     assert besides == "error: team-a: why\n"
 
 
+def test_uninstall_under_another_name(undone):
+    code, said, besides = undone(Undone(others=["pull"]))
+    assert code == 1
+    assert said == ""
+    assert besides == (
+        "error: an operator with another --secret-name gave ServiceAccounts pull\n"
+        "hint: regcred operator --uninstall --secret-name pull -n regcred-system\n"
+    )
+
+
 def test_help_names_every_variable_by_its_flag():
     """``regcred --help`` says how a variable is called; nothing here has another name."""
     for parameter in operator.params:
         long = next(opt for opt in parameter.opts if opt.startswith("--"))
+        if long == "--uninstall":
+            assert parameter.envvar is None, "it is no setting"
+            continue
         assert parameter.envvar == "REGCRED_" + long[2:].replace("-", "_").upper()

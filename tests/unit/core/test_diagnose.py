@@ -1188,6 +1188,12 @@ PARTS = {
 }
 
 
+def test_a_registry_that_throttles_without_a_word():
+    wordless = stage(answers={None: Reason.OK}, text=said(Reason.REGISTRY_THROTTLES, ""))
+    (cause,) = diagnose(wordless).causes
+    assert cause.message.startswith("the registry takes no more requests for now")
+
+
 @given(st.fixed_dictionaries({}, optional=PARTS))
 def test_every_situation_has_a_cause_and_shows_no_password(parts):
     facts = stage(**parts)

@@ -28,6 +28,17 @@ def condition(status, kind="Ready"):
     return found["status"], found["reason"], found["message"]
 
 
+def test_a_login_that_has_ended_is_not_ready_after_a_restart_either():
+    """Its source fails, and who had read it last has told when it ends."""
+    old = status(source=given("ghcr.io", expires=NOW + HOUR))
+    later = NOW + 2 * HOUR
+    found = status(source=MISSING, old=old, now=later)
+    assert condition(found)[:2] == ("False", "Expired")
+    assert found["expiresAt"] == old["expiresAt"]
+    other = replace(pullcredential(), generation=2)
+    assert "expiresAt" not in status(other, source=MISSING, old=old, now=later)
+
+
 def test_all_is_well():
     ends = NOW + 3 * HOUR
     source = given("ghcr.io", "quay.io", expires=ends)

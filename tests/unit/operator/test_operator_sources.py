@@ -111,6 +111,18 @@ async def settle():
 
 
 @in_no_time
+async def test_a_bug_in_one_source_holds_up_no_other(desk, monkeypatch):
+    monkeypatch.delenv("REGCRED_DEBUG", raising=False)
+    desk.answers |= {"odd": [], "login": given("ghcr.io")}  # an empty list has no first answer
+    desk.put("odd", "odd")
+    desk.put()
+    await settle()
+    assert desk.sources.result("odd").reason == SourceReason.UNREADABLE
+    assert desk.sources.result("odd").message == "this is a bug in regcred: IndexError"
+    assert desk.sources.offer("ghcr") == given("ghcr.io")
+
+
+@in_no_time
 async def test_it_is_asked_once_and_again_when_its_secret_changes(desk):
     desk.answers["login"] = given("ghcr.io")
     desk.put()
