@@ -90,7 +90,7 @@ class Hands:
         for pause in _PAUSES if secret is not None else ():
             try:
                 await self._post(body, namespace)
-            except (AlreadyExists, NamespaceTerminating, NotFound, NotLeader, Contended):
+            except (NamespaceTerminating, NotFound, NotLeader, Contended):
                 raise
             except RegcredError:
                 await asyncio.sleep(pause)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regcred.operator.world import World
 
 #: For so long the watch may be about to say what was read already.
-_PAUSES = (0.05, 0.1, 0.2, 0.4)
+_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 #: For so long an answer is good: a watch may have died, or may have caught up.
 _YES_SECONDS, _NO_SECONDS = 10.0, 2.0
 
@@ -60,11 +60,9 @@ class Certainty:
     async def _compare(self) -> bool:
         there = await self._read()
         for pause in _PAUSES:
+            await asyncio.sleep(pause)
             if there == self._world.asked_for():
                 return True
-            await asyncio.sleep(pause)
-        if there == self._world.asked_for():
-            return True
         self._world.pullcredentials.relist()
         return False
 

@@ -132,12 +132,11 @@ class Term(Listener):
         async with self._tasks:
             try:
                 writers = [self._spawn(self._status.run()), self._spawn(self._events.run())]
-                self._spawn(self._wake_at(stopping))
+                stopped = self._spawn(self._wake_at(stopping))
                 await self._begin()
                 self._spawn(self._rescuer.run(stopping))
                 settled = self._spawn(self._sources.settled(_SOURCES_SECONDS))
-                stop = self._spawn(_awaited(stopping))
-                await asyncio.wait({settled, stop}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({settled, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 self._waiting.clear()
                 self._look_at(self._world.names())
                 hurry = asyncio.get_running_loop().call_later(
@@ -345,7 +344,3 @@ class Term(Listener):
         await asyncio.wait(writers)
         await self._status.flush()
         await self._events.flush()
-
-
-async def _awaited(event: asyncio.Event) -> None:
-    await event.wait()

@@ -26,7 +26,6 @@ from tests.support.operatorhistory import (
     rotate,
     undisturbed,
 )
-from tests.support.operatorworld import Installation
 from tests.support.outages import API_SERVER, ETCD, Outages
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
@@ -41,22 +40,14 @@ pytestmark = pytest.mark.timeout(1800 if SOAK else 400)
 
 
 @pytest.fixture(scope="module")
-def own_cluster(request):
+def cluster(request):
     with Cluster(progress=PytestProgress(request.config)) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
-def outages(own_cluster):
-    return Outages(own_cluster)
-
-
-@pytest.fixture(scope="module")
-def installation(own_cluster, helm_program, tmp_path_factory):
-    """The chart's rights on that cluster."""
-    installation = Installation(own_cluster, helm_program, tmp_path_factory.mktemp("helm"))
-    installation.install()
-    return installation
+def outages(cluster):
+    return Outages(cluster)
 
 
 @pytest.fixture
@@ -71,8 +62,7 @@ def test_the_api_server_is_killed_while_it_fans_out(operator, operator_world, ou
     calm = undisturbed(operator_world(MANY), [install])
     world = operator_world(MANY)
     install(world)
-    half = MANY // 3
-    operator.wait_until("a third is served", lambda: created(operator, world) >= half)
+    operator.wait_until("a third is served", lambda: created(operator, world) >= MANY // 3)
     outages.kill(API_SERVER)
     outages.start(API_SERVER)
     world.await_snapshot(calm["install"], timeout=CONVERGED)
@@ -127,7 +117,7 @@ def test_etcd_is_stopped(step, operator, operator_world, outages):
         with ThreadPoolExecutor(1) as pool:
             # The person who does it waits for an answer, too.
             done = pool.submit(again, lambda: step(world))
-            time.sleep(STOPPED)
+            time.sleep(STOPPED)  # how long etcd is stopped is what this is about
             outages.go_on(ETCD)
             done.result(120)
     finally:
@@ -154,7 +144,7 @@ def test_etcd_is_stopped_while_it_fans_out(operator, operator_world, outages):
     install(world)
     operator.wait_until("a third is served", lambda: created(operator, world) >= MANY // 3)
     outages.pause(ETCD)
-    time.sleep(STOPPED)
+    time.sleep(STOPPED)  # how long etcd is stopped is what this is about
     outages.go_on(ETCD)
     world.await_snapshot(calm["install"], timeout=CONVERGED)
     operator.stop()
