@@ -29,7 +29,7 @@ def pause(
     if status not in _RETRIED or tries >= len(_PAUSES):
         return None
     least = _PAUSES[tries] * (1 + _SPREAD * chance)
-    asked = _seconds(retry_after, now)
+    asked = seconds_of(retry_after, now)
     return least if asked is None else max(asked, _PAUSES[0] * chance)
 
 
@@ -46,7 +46,7 @@ def growing(failures: int, *, first: float, longest: float, chance: float) -> fl
     return most * (1 + chance) / 2
 
 
-def _seconds(retry_after: str, now: datetime) -> float | None:
+def seconds_of(retry_after: str, now: datetime) -> float | None:
     """What ``Retry-After`` says: a number, or a date."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():

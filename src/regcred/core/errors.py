@@ -13,6 +13,7 @@ The tree::
     │   ├── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
     │   ├── InvalidManifest         exit code 2: a manifest that cannot be read, or not changed
     │   └── InvalidPullCredential   its spec cannot be meant like this
+    ├── MintFailed                  a provider gave no credential
     ├── CredentialHelperFailed      a docker-credential-* helper or exec plugin failed
     ├── NotOurs                     the object belongs to somebody else
     ├── Unreachable                 exit code 3: cluster or registry not reachable
@@ -144,6 +145,24 @@ class InvalidPullCredential(InvalidInput):
 
 class CredentialHelperFailed(RegcredError):
     """A ``docker-credential-*`` helper or a kubeconfig exec plugin failed or printed rubbish."""
+
+
+class MintFailed(RegcredError):
+    """A provider gave no credential, or could not be asked for one.
+
+    Args:
+        reason: the word for it (`regcred.core.source.SourceReason`).
+        message: as for `RegcredError`; what the provider says about it, without any secret.
+        hint: as for `RegcredError`.
+        retry_after: seconds that the provider asks to be left alone for; None where it does not.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, hint: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class NotOurs(RegcredError):

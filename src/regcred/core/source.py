@@ -35,7 +35,17 @@ class SourceReason(StrEnum):
     UNREADABLE = "SourceUnreadable"
     #: A kind of source that this version does not know.
     UNSUPPORTED = "SourceNotSupported"
-    #: The provider did not give a credential.
+    #: The provider does not accept what the source shows itself with.
+    BAD_CREDENTIALS = "BadCredentials"
+    #: The provider knows it, and it may not do this.
+    NO_PERMISSION = "NoPermission"
+    #: Something that the provider has to be told is missing or wrong.
+    NOT_CONFIGURED = "NotConfigured"
+    #: The provider takes no more requests for now.
+    THROTTLED = "Throttled"
+    #: The provider does not answer, or has failed itself.
+    UNREACHABLE = "Unreachable"
+    #: The provider answers what its documentation does not know.
     MINT_FAILED = "MintFailed"
 
 

@@ -1,0 +1,62 @@
+"""What minters give, and when they are asked again.
+
+A minter obtains short-lived logins from a provider (`regcred.minters`). How long they live is what
+the provider says, never a guess: a refresh at two thirds of that leaves a third for a provider that
+is away, and jitter keeps those that were minted together from being minted together for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from regcred.core.credential import Credential
+
+#: When it is refreshed, as a share of its lifetime, and how far that is moved at most.
+_SHARE = 2 / 3
+_JITTER = 0.1
+#: A credential that ends sooner than this would not reach the last namespace alive.
+LEAST = timedelta(seconds=10)
+#: The shortest time between two refreshes, however short a life is.
+_LEAST_PAUSE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """What a provider gave.
+
+    Args:
+        credentials: a login for each of the registries that were asked for.
+        expires: when the first of them does, as the provider says; None where it never does, or
+            where nobody says.
+        handle: what the provider calls it, for revoking; empty for what cannot be revoked. No
+            secret.
+        warnings: what a person should know about it, a clause each: a key that lives for ever, a
+            clock that is wrong.
+    """
+
+    credentials: tuple[Credential, ...]
+    expires: datetime | None = None
+    handle: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def refresh_at(minted: datetime, expires: datetime, chance: float) -> datetime:
+    """When to mint again: at two thirds of the lifetime, give or take a tenth of that.
+
+    Args:
+        minted: when it was obtained, by the clock that counts here.
+        expires: when it ends.
+        chance: random, from 0 to 1.
+    """
+    share = _SHARE * (1 + _JITTER * (2 * chance - 1))
+    return minted + max((expires - minted) * share, _LEAST_PAUSE)
+
+
+def arrives(expires: datetime | None, now: datetime) -> bool:
+    """Whether a credential lives long enough to be written at all."""
+    return expires is None or expires - now >= LEAST
