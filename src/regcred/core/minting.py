@@ -7,11 +7,13 @@ is away, and jitter keeps those that were minted together from being minted toge
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from regcred.core.credential import Credential
@@ -21,6 +23,7 @@ _SHARE = 2 / 3
 _JITTER = 0.1
 #: A credential that ends sooner than this would not reach the last namespace alive.
 LEAST = timedelta(seconds=10)
+_LONG = timedelta.max
 #: The shortest time between two refreshes, however short a life is.
 _LEAST_PAUSE = timedelta(seconds=5)
 
@@ -60,3 +63,36 @@ def refresh_at(minted: datetime, expires: datetime, chance: float) -> datetime:
 def arrives(expires: datetime | None, now: datetime) -> bool:
     """Whether a credential lives long enough to be written at all."""
     return expires is None or expires - now >= LEAST
+
+
+def digest(salt: str, credentials: Iterable[Credential]) -> str:
+    """What tells the same logins from others, and nothing else about them.
+
+    It is written where tenants cannot write, so that what is found in a Secret of theirs is taken
+    for what was minted only if it is that. Tokens are long and random, so it may be read.
+
+    Args:
+        salt: the UID of the PullCredential.
+        credentials: in any order.
+    """
+    lines = sorted(
+        "\t".join((each.registry, each.username, each.password.reveal())) for each in credentials
+    )
+    text = "\n".join((salt, *lines))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def refresh_apart(
+    minted: datetime, expires: datetime, others: Iterable[datetime], chances: Iterable[float]
+) -> datetime:
+    """The one of some moments by `refresh_at` that is farthest from when others are refreshed.
+
+    Args:
+        minted: see `refresh_at`.
+        expires: see `refresh_at`.
+        others: when those are.
+        chances: random, from 0 to 1; at least one.
+    """
+    taken = list(others)
+    moments = [refresh_at(minted, expires, chance) for chance in chances]
+    return max(moments, key=lambda moment: min((abs(moment - t) for t in taken), default=_LONG))

@@ -29,6 +29,10 @@ SECRET_NAME = (
     "no Secret has such a name: lower-case letters, digits, '-' and '.', "  # noqa: S105
     "with a letter or digit at both ends"
 )
+ACCOUNT_NAME = (
+    "no ServiceAccount has such a name: lower-case letters, digits, '-' and '.', "
+    "with a letter or digit at both ends"
+)
 SECRET_KEY = "no Secret has such a key: letters, digits, '-', '_' and '.'"  # noqa: S105
 VALUES_MISSING = "values is required where operator is In or NotIn"
 VALUES_THERE = "values must be empty where operator is Exists or DoesNotExist"
@@ -102,6 +106,15 @@ class Reading:
             self.refuse(where, "Required value")
         elif not _SECRET_NAME.fullmatch(name):
             self.refuse(where, SECRET_NAME)
+        return name
+
+    def account_name(self, value: Any, where: str) -> str:
+        """The name of a ServiceAccount, which becomes a part of a URL."""
+        name = self.text(value, where)
+        if value is None:
+            self.refuse(where, "Required value")
+        elif not _SECRET_NAME.fullmatch(name):
+            self.refuse(where, ACCOUNT_NAME)
         return name
 
     def secret_key(self, value: Any, where: str) -> str:

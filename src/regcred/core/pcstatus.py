@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import fields, rescuestatus
+from regcred.core import fields, minting, rescuestatus
 from regcred.core.problem import listed
 from regcred.core.pullcredential import Rescue
 from regcred.core.source import Fragment, SourceFailure
@@ -124,7 +124,8 @@ def build(
         ],
     }
     moments = {"expiresAt": ends, "refreshAt": refresh}
-    return status | rescue | {key: _stamp(moment) for key, moment in moments.items() if moment}
+    status |= rescue | _minted_last(pullcredential, serving(source, last), old)
+    return status | {key: _stamp(moment) for key, moment in moments.items() if moment}
 
 
 def expires(
@@ -138,11 +139,32 @@ def expires(
     Args: as for `build`. While a source fails that this process has never read, what serves is what
     an earlier one gave, and when that ends the status says.
     """
-    serving = source if isinstance(source, Fragment) else last
-    if serving is not None:
-        return serving.expires
-    same = old.get("observedGeneration") == pullcredential.generation
-    return fields.instant(old.get("expiresAt")) if same else None
+    if (fragment := serving(source, last)) is not None:
+        return fragment.expires
+    return fields.instant(old.get("expiresAt")) if _is_current(pullcredential, old) else None
+
+
+def serving(source: Fragment | SourceFailure | None, last: Fragment | None) -> Fragment | None:
+    """What namespaces have, or are being given: of `build`'s arguments."""
+    return source if isinstance(source, Fragment) else last
+
+
+def _is_current(pullcredential: PullCredential, old: Mapping[str, Any]) -> bool:
+    return bool(old.get("observedGeneration") == pullcredential.generation)
+
+
+def _minted_last(
+    pullcredential: PullCredential, fragment: Fragment | None, old: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the next leader needs in order not to mint again (`regcred.core.minting.digest`)."""
+    if fragment is None:
+        there = old.get("minted") if _is_current(pullcredential, old) else None
+        return {"minted": there} if there else {}
+    if fragment.minted is None or fragment.expires is None:
+        return {}  # a password that lasts may be short, and its hash a way to it
+    said = {"digest": minting.digest(pullcredential.uid, fragment.credentials.values())}
+    said |= {"handle": fragment.handle} if fragment.handle else {}
+    return {"minted": said | {"mintedAt": _stamp(fragment.minted)}}
 
 
 def uninstalled(
@@ -221,6 +243,7 @@ def _minted(
         return "False", source.reason, f"{_with_hint(source)}{stays}"
     one = "registry" if len(source.credentials) == 1 else "registries"
     odd = f"; left out: {listed(source.left_out)}" if source.left_out else ""
+    odd += "".join(f"; {each}" for each in source.warnings)
     return "True", "Minted", f"{len(source.credentials):,} {one}{odd}"
 
 

@@ -29,6 +29,18 @@ FINALIZER = "regcred.dev/undo"
 
 #: Sources that keep their credential in a Secret of the operator's own namespace.
 STATIC_KINDS = ("basic", "dockerConfig", "googleServiceAccount")
+#: Sources that ask a provider (`regcred.minters`).
+MINTED_KINDS = (
+    "ecr",
+    "googleArtifactRegistry",
+    "acr",
+    "githubApp",
+    "gitlab",
+    "harbor",
+    "quay",
+    "dockerHub",
+    "exec",
+)
 
 _YOUNGEST = datetime.max.replace(tzinfo=UTC)
 
@@ -75,7 +87,7 @@ class SourceSpec:
     Args:
         kind: the one key under ``source``.
         settings: what stands there, as it was read.
-        secret: of a static kind.
+        secret: that it reads; a static kind always has one.
     """
 
     kind: str
@@ -238,13 +250,18 @@ def _spec(reading: Reading, spec: Mapping[str, Any]) -> Spec:
 def _source(reading: Reading, source: Mapping[str, Any]) -> SourceSpec:
     kinds = [kind for kind, settings in source.items() if settings is not None]
     if len(kinds) != 1:
-        said = ", ".join(STATIC_KINDS)
+        said = ", ".join((*STATIC_KINDS, *MINTED_KINDS))
         reading.refuse("spec.source", f"source must have exactly one of {said}")
         return SourceSpec("")
     kind = kinds[0]
     where = f"spec.source.{kind}"
     settings = reading.mapping(source[kind], where)
-    if kind not in STATIC_KINDS:
+    if (identity := reading.mapping(settings.get("identity"), f"{where}.identity")) and (
+        kind in MINTED_KINDS
+    ):
+        account = identity.get("serviceAccount")
+        reading.account_name(account, f"{where}.identity.serviceAccount")
+    if kind not in STATIC_KINDS and (kind not in MINTED_KINDS or settings.get("secretRef") is None):
         return SourceSpec(kind, settings)
     ref = reading.mapping(settings.get("secretRef"), f"{where}.secretRef")
     name = reading.secret_name(ref.get("name"), f"{where}.secretRef.name")

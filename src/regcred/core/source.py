@@ -7,7 +7,7 @@ value: it goes into the object's condition, and the credential that was there be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,13 @@ class SourceFailure:
         reason: the word for it.
         message: what is wrong, and with which object; never what a Secret holds.
         hint: what mends it.
+        retry_after: seconds that the provider asks to be left alone for; None where it does not.
     """
 
     reason: SourceReason
     message: str
     hint: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,19 @@ class Fragment:
         credentials: what the registry is (`claim.identity`) → its credential.
         expires: when the first of them does; None where none says.
         left_out: what the source has besides and no image could use, a clause each.
+        warnings: what a person should know about them, a clause each.
+        minted: when they were; None for those of a static source.
+        refresh: when they are to be minted again; None for never.
+        handle: what the provider calls them (`regcred.core.minting.Minted`).
     """
 
     credentials: Mapping[str, Credential]
     expires: datetime | None = None
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    minted: datetime | None = None
+    refresh: datetime | None = None
+    handle: str = ""
 
 
 def fragment(

@@ -98,6 +98,10 @@ class Web:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End its connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None

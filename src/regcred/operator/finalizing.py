@@ -13,8 +13,9 @@ from regcred.core.pullcredential import FINALIZER
 from regcred.operator import finalizer, oplog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
+    from regcred.core.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.operator.world import SeenPullCredential, World
 
@@ -30,6 +31,7 @@ class Finalizing:
         spawn: runs a task.
         is_left: whether something that it gave is still to be taken away.
         on_replaced: told when another object of the name came while one was worked at.
+        before_end: what else is to be done for one before it goes; does not fail.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class Finalizing:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         is_left: Callable[[str], bool],
         on_replaced: Callable[[str], None],
+        before_end: Callable[[PullCredential], Awaitable[None]],
     ) -> None:
         self._client, self._view = client, world.pullcredentials.view
         self._spawn, self._is_left, self._on_replaced = spawn, is_left, on_replaced
+        self._before_end = before_end
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def keep(self, name: str, seen: SeenPullCredential) -> None:
@@ -61,6 +65,8 @@ class Finalizing:
 
     async def _keep(self, name: str, seen: SeenPullCredential) -> None:
         failures = 0
+        if seen.object.deleting:
+            await self._before_end(seen.object)
         while True:
             pullcredential = seen.object
             change = finalizer.remove if pullcredential.deleting else finalizer.add

@@ -25,10 +25,10 @@ from regcred.operator import oplog
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from regcred.core.pullcredential import PullCredential, Spec
+    from regcred.core.pullcredential import PullCredential
 
-    #: Asks a source once; a failure is a value.
-    Read = Callable[[Spec], Awaitable[Fragment | SourceFailure]]
+    #: Asks the source of a PullCredential, whose spec is known, once; a failure is a value.
+    Read = Callable[[PullCredential], Awaitable[Fragment | SourceFailure]]
 
     from regcred.kube.client import Client
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 _TOGETHER = 8
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+#: With those that a provider may count as an attack.
+_LOCKED_OUT_PAUSE = 600.0
+#: No provider may ask to be left alone for longer.
+_MOST_ASKED = 3600.0
 _LOOK_AT_CLOCK = 600.0
 #: Reasons that a person mends in the Secret, whose change tells; the others may pass by themselves.
 _WAIT_FOR_CHANGE = frozenset(
@@ -46,6 +50,10 @@ _WAIT_FOR_CHANGE = frozenset(
         SourceReason.UNSUPPORTED,
     }
 )
+#: Reasons that a person mends at the provider, of which nothing tells.
+_MAY_LOCK_OUT = frozenset(
+    {SourceReason.BAD_CREDENTIALS, SourceReason.NO_PERMISSION, SourceReason.NOT_CONFIGURED}
+)
 
 
 @dataclass(slots=True)
@@ -53,7 +61,7 @@ class _State:
     """One PullCredential's source.
 
     Args:
-        spec: which.
+        object: whose, with a spec.
         result: of the last time that it was asked; None before the first.
         last: what it gave last.
         failures: in a row.
@@ -64,7 +72,7 @@ class _State:
         alarm: rings at `refresh`, or when the credential ends.
     """
 
-    spec: Spec
+    object: PullCredential
     result: Fragment | SourceFailure | None = None
     last: Fragment | None = None
     failures: int = 0
@@ -104,18 +112,18 @@ class Sources:
 
     def put(self, pullcredential: PullCredential) -> None:
         """There is a PullCredential, or another spec of it; its source is asked if it has to be."""
-        name, spec = pullcredential.name, pullcredential.spec
-        if spec is None:
+        name = pullcredential.name
+        if pullcredential.spec is None:
             return  # what it gave before may be wanted again when it has been put right
         state = self._states.get(name)
         if state is None:
-            state = self._states[name] = _State(spec)
-        elif (state.spec.source, state.spec.registries) != (spec.source, spec.registries):
+            state = self._states[name] = _State(pullcredential)
+        elif _asked(state.object) != _asked(pullcredential):
             # Of another source, what was given by the last one is no offer any more.
             self._silence(state)
-            state = self._states[name] = _State(spec, asking=state.asking)
+            state = self._states[name] = _State(pullcredential, asking=state.asking)
         else:
-            state.spec = spec
+            state.object = pullcredential
             return
         self._ask(name, state)
 
@@ -130,7 +138,8 @@ class Sources:
     def secret_changed(self, secret: str) -> None:
         """A Secret of the operator's namespace has changed."""
         for name, state in self._states.items():
-            ref = state.spec.source.secret
+            spec = state.object.spec
+            ref = spec.source.secret if spec is not None else None
             if ref is not None and ref.name == secret:
                 state.stale = True
                 self._ask(name, state)
@@ -144,6 +153,10 @@ class Sources:
         """What came out of it at the last try; None before the first."""
         state = self._states.get(name)
         return None if state is None else state.result
+
+    def refreshes(self) -> list[datetime]:
+        """When which ever of them are asked again."""
+        return [each.refresh for each in self._states.values() if each.refresh is not None]
 
     def refresh(self, name: str) -> datetime | None:
         """When it is asked again."""
@@ -176,13 +189,13 @@ class Sources:
         while (state := self._states.get(name)) is not None and state.stale:
             state.stale = False
             async with self._together:
-                result = await self._safely(state.spec)
+                result = await self._safely(state.object)
             if self._states.get(name) is state:
                 self._take(name, state, result)
 
-    async def _safely(self, spec: Spec) -> Fragment | SourceFailure:
+    async def _safely(self, pullcredential: PullCredential) -> Fragment | SourceFailure:
         try:
-            return await self._read(spec)
+            return await self._read(pullcredential)
         except Exception as error:
             if os.environ.get("REGCRED_DEBUG"):
                 raise
@@ -209,7 +222,7 @@ class Sources:
             if differs or isinstance(before, SourceFailure):
                 said = f"it gives logins for {listed(sorted(result.credentials))}"
                 oplog.say("info", "SourceRead", said, pullCredential=name)
-            state.last, state.ended = result, False
+            state.last, state.ended, state.refresh = result, False, result.refresh
         self._set_alarm(name, state)
         self._on_result(name, differs)
 
@@ -250,6 +263,12 @@ def same_logins(one: Fragment, two: Fragment) -> bool:
     return one.credentials == two.credentials and one.expires == two.expires
 
 
+def _asked(pullcredential: PullCredential) -> tuple[object, ...]:
+    """What another source would differ in."""
+    spec = pullcredential.spec
+    return () if spec is None else (pullcredential.uid, spec.source, spec.registries)
+
+
 def static(client: Client, namespace: str) -> Read:
     """Reads the Secrets of static sources.
 
@@ -258,7 +277,9 @@ def static(client: Client, namespace: str) -> Read:
         namespace: the operator's own.
     """
 
-    async def read(spec: Spec) -> Fragment | SourceFailure:
+    async def read(pullcredential: PullCredential) -> Fragment | SourceFailure:
+        spec = pullcredential.spec
+        assert spec is not None  # noqa: S101 - see Read
         ref = spec.source.secret
         if ref is None:
             return staticsource.read(spec, None, namespace)
@@ -277,4 +298,6 @@ def _pause(failure: SourceFailure, failures: int) -> float | None:
     if failure.reason in _WAIT_FOR_CHANGE:
         return None
     chance = random.random()  # noqa: S311 - jitter, not a secret
-    return growing(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, chance=chance)
+    longest = _LOCKED_OUT_PAUSE if failure.reason in _MAY_LOCK_OUT else _LONGEST_PAUSE
+    pause = growing(failures, first=_FIRST_PAUSE, longest=longest, chance=chance)
+    return max(pause, min(failure.retry_after or 0.0, _MOST_ASKED))

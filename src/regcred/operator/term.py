@@ -8,6 +8,7 @@ looks (tallies, what sources gave) can be lost at any time: the next term builds
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import pcstatus
 from regcred.core.pullcredential import FINALIZER
 from regcred.core.statuswrite import Known
+from regcred.minters.web import Web
 from regcred.operator.events import EventRecorder
 from regcred.operator.facts import PullCredentialFigures
 from regcred.operator.finalizing import Finalizing
+from regcred.operator.minting import Minting
 from regcred.operator.offers import Offers
 from regcred.operator.queue import Queue
 from regcred.operator.reconciler import Reconciler
 from regcred.operator.rescuer import Rescuer
+from regcred.operator.revoking import Revoking
 from regcred.operator.sources import Sources, static
 from regcred.operator.statuswriter import StatusWriter
 from regcred.operator.tally import Tallies
@@ -52,10 +56,12 @@ class Hooks:
     Args:
         reconciled: seconds that a look at a namespace took, and ``ok``, ``failed`` or ``conflict``.
         read: whose source was asked, and ``ok`` or the reason of the failure.
+        minted: seconds that a minter of a kind took.
     """
 
     reconciled: Callable[[float, str], None] = lambda _seconds, _outcome: None
     read: Callable[[str, str], None] = lambda _name, _outcome: None
+    minted: Callable[[str, float], None] = lambda _kind, _seconds: None
 
 
 class Term(Listener):
@@ -96,12 +102,28 @@ class Term(Listener):
             spawn=self._spawn,
             is_left=self._undoing.is_left,
             on_replaced=self.pullcredential_changed,
+            before_end=lambda pullcredential: self._revoking.last(pullcredential),
+        )
+        self._web = Web(os.environ)
+        self._minting = Minting(
+            client,
+            world,
+            namespace,
+            self._web,
+            refreshes=lambda: self._sources.refreshes(),
+            minted=self._told.minted,
         )
         self._sources = Sources(
-            static(client, namespace),
+            self._minting.reading(static(client, namespace)),
             on_result=self._source_read,
             spawn=self._spawn,
             on_read=self._told.read,
+        )
+        self._revoking = Revoking(
+            self._minting.revoke,
+            given=self._sources.offer,
+            is_everywhere=self._is_everywhere,
+            spawn=self._spawn,
         )
         self._offers = Offers(world, self._sources.offer)
         self._reconciler = Reconciler(
@@ -150,6 +172,7 @@ class Term(Listener):
             finally:
                 self._world.listener = Listener()
                 await self._sources.close()
+                await self._web.close()
                 for task in self._running:
                     task.cancel()
 
@@ -228,6 +251,7 @@ class Term(Listener):
     def _take_leave(self, name: str, seen: SeenPullCredential | None) -> None:
         """It is gone, or is to go as soon as what it gave is taken away."""
         self._sources.forget(name)
+        self._revoking.forget(name)
         self._waiting.pop(name, None)
         self._tallies.forget(name)
         everywhere = self._world.names()
@@ -248,6 +272,7 @@ class Term(Listener):
         self._touch(name)
         concerned = self._waiting.pop(name, set())
         if differs:
+            self._revoking.gave(name)
             self._offers.forget()
             self._tallies.lack(name)
             seen = self._world.pullcredentials.view.get(("", name))
@@ -279,6 +304,16 @@ class Term(Listener):
             if seen is not None and FINALIZER in seen.object.finalizers:
                 self._finalizing.keep(name, seen)
 
+    def _consider_revoking(self, name: str) -> None:
+        seen = self._world.pullcredentials.view.get(("", name))
+        if seen is not None and not seen.object.deleting:
+            self._revoking.consider(seen.object)
+
+    def _is_everywhere(self, name: str) -> bool:
+        """Whether each namespace that one selects has what it gave last."""
+        desired, ready, _ = self._tallies.figures(name)
+        return desired == ready and not self._tallies.losses(name)
+
     def _has_login(self, name: str, namespace: str) -> bool:
         """Whether a namespace has what a PullCredential gives, and that has not expired."""
         offer = self._sources.offer(name)
@@ -290,6 +325,7 @@ class Term(Listener):
 
     def _touch(self, name: str) -> None:
         """Its status may be another."""
+        self._consider_revoking(name)
         if self._held_back is not None:
             seen = self._world.pullcredentials.view.get(("", name))
             if seen is not None and not seen.object.deleting:

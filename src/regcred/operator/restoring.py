@@ -1,0 +1,102 @@
+"""Logins that an earlier leader minted and that are still good, read back from where they went.
+
+They are in the Secrets of the namespaces, into which tenants can write. So what is found there
+counts only if it has the digest that the PullCredential's status notes, where they cannot.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from regcred.core import claim, fields, minting
+from regcred.core.dockerconfig import parse_dockerconfigjson
+from regcred.core.errors import InvalidDockerConfig, RegcredError
+from regcred.core.pullsecret import PullSecret
+from regcred.core.secret import DATA_KEY
+from regcred.core.source import Fragment
+from regcred.kube.resources import SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from regcred.core.pullcredential import PullCredential
+    from regcred.kube.client import Client
+    from regcred.operator.world import World
+
+#: Secrets that are read before it is minted after all.
+_TRIES = 3
+
+
+async def restore(
+    client: Client, world: World, pullcredential: PullCredential, now: datetime
+) -> Fragment | None:
+    """What a PullCredential gave last, to be refreshed when it was to be; None for nothing good.
+
+    Args:
+        client: to read Secrets with.
+        world: where they are, and which status it has.
+        pullcredential: whose.
+        now: the time of day, with a zone.
+    """
+    seen = world.pullcredentials.view.get(("", pullcredential.name))
+    status = seen.status if seen is not None else {}
+    noted = fields.mapping(status.get("minted"))
+    expires = fields.instant(status.get("expiresAt"))
+    minted = fields.instant(noted.get("mintedAt"))
+    if (
+        status.get("observedGeneration") != pullcredential.generation
+        or expires is None
+        or minted is None
+        or not minting.arrives(expires, now)
+    ):
+        return None
+    for namespace in islice(_holders(world, pullcredential.name), _TRIES):
+        try:
+            secret = await client.get(SECRETS, world.secret, namespace)
+        except RegcredError:
+            continue
+        found = _logins(secret, _owned(world, namespace, pullcredential.name))
+        if found is not None and minting.digest(
+            pullcredential.uid, found.credentials.values()
+        ) == fields.text(noted.get("digest")):
+            return Fragment(
+                found.credentials,
+                expires,
+                minted=minted,
+                refresh=fields.instant(status.get("refreshAt")) or now,
+                handle=fields.text(noted.get("handle")),
+            )
+    return None
+
+
+def _holders(world: World, name: str) -> Iterator[str]:
+    """Namespaces whose Secret has logins of it."""
+    for namespace, _ in list(world.secrets.view):
+        if _owned(world, namespace, name):
+            yield namespace
+
+
+def _owned(world: World, namespace: str, name: str) -> frozenset[str]:
+    """The registries in a namespace's Secret whose login came from it."""
+    observed = world.observe(namespace)
+    secret = observed.secret if observed is not None else None
+    if secret is None or not secret.is_ours:
+        return frozenset()
+    return frozenset(key for key, owner in secret.owner_names().items() if owner == name)
+
+
+def _logins(secret: Mapping[str, Any], wanted: frozenset[str]) -> Fragment | None:
+    read = PullSecret.from_object(secret)
+    try:
+        config = parse_dockerconfigjson((read.data or {}).get(DATA_KEY, b""), source=read.source)
+    except InvalidDockerConfig:
+        return None
+    found = {
+        identity: entry.credential
+        for entry in config.values()
+        if not entry.useless and (identity := claim.identity(entry.registry)) in wanted
+    }
+    return Fragment({key: value for key, value in found.items() if key is not None})
