@@ -23,6 +23,7 @@ from tests.support.operating import given as gives
 from tests.support.pullcredentials import (
     MINIMAL,
     REFUSED_BY_CORE,
+    REFUSED_MINTED,
     REFUSED_REGISTRIES,
     REFUSED_SPECS,
     TAKEN_REGISTRIES,
@@ -178,6 +179,11 @@ def test_refused_in_the_words_of_the_core(objects, spec, field, why):
     # What does not fit the schema is not looked at by rules, and gets a second reason for that.
     others = {words for _, words in found if not words.startswith("some validation rules were not")}
     assert others == {why}
+
+
+@pytest.mark.parametrize(("spec", "field", "why"), REFUSED_MINTED)
+def test_a_source_that_no_minter_would_take(objects, spec, field, why):
+    assert (field, why) in objects.refusals(spec)
 
 
 def test_all_that_is_wrong_is_told_at_once(objects):

@@ -3,6 +3,9 @@ API server, which has to use the same words.
 """
 
 from regcred.core import claim, pcspec
+from regcred.core.pullcredential import MINTED_KINDS, STATIC_KINDS
+
+ONE_SOURCE = f"source must have exactly one of {', '.join((*STATIC_KINDS, *MINTED_KINDS))}"
 
 TAKEN_REGISTRIES = [
     "ghcr.io",
@@ -101,6 +104,13 @@ def _namespaces(**selector):
     return {**MINIMAL, "namespaces": selector}
 
 
+def _minted(kind, **settings):
+    return {**MINIMAL, "source": {kind: settings}}
+
+
+_REF = {"name": "login"}
+_ACCOUNT = {"serviceAccount": "puller"}
+
 #: spec, field, words
 REFUSED_SPECS = [
     *(
@@ -110,12 +120,12 @@ REFUSED_SPECS = [
     (
         {**MINIMAL, "source": {}},
         "spec.source",
-        "source must have exactly one of basic, dockerConfig, googleServiceAccount",
+        ONE_SOURCE,
     ),
     (
         {**MINIMAL, "source": BASIC | {"dockerConfig": {"secretRef": {"name": "login"}}}},
         "spec.source",
-        "source must have exactly one of basic, dockerConfig, googleServiceAccount",
+        ONE_SOURCE,
     ),
     (
         {"source": BASIC, "namespaces": {}},
@@ -152,6 +162,26 @@ REFUSED_SPECS = [
         _source("dockerConfig", key=".."),
         "spec.source.dockerConfig.secretRef.key",
         pcspec.SECRET_KEY,
+    ),
+    (
+        _minted("ecr", secretRef={"name": "a/b"}),
+        "spec.source.ecr.secretRef.name",
+        pcspec.SECRET_NAME,
+    ),
+    (
+        _minted("gitlab", project="a/b", secretRef={"name": "login", "key": "a b"}),
+        "spec.source.gitlab.secretRef.key",
+        pcspec.SECRET_KEY,
+    ),
+    (
+        _minted("ecr", roleArn="arn:x", identity={"serviceAccount": "../x"}),
+        "spec.source.ecr.identity.serviceAccount",
+        pcspec.ACCOUNT_NAME,
+    ),
+    (
+        _minted("quay", robot="a+b", identity={}),
+        "spec.source.quay.identity.serviceAccount",
+        "Required value",
     ),
     *(
         (_namespaces(include=["a", glob]), "spec.namespaces.include[1]", pcspec.NAMESPACE_GLOB)
@@ -204,6 +234,103 @@ REFUSED_SPECS = [
     (_namespaces(matchLabels=["a"]), "spec.namespaces.matchLabels", "must be of type object"),
 ]
 
+#: The least and the most of each kind that mints.
+MINTED_SPECS = [
+    _minted("ecr"),
+    _minted("ecr", region="eu-west-1", roleArn="arn:aws:iam::1:role/x", secretRef=_REF),
+    _minted("ecr", roleArn="arn:aws:iam::1:role/x", identity=_ACCOUNT),
+    _minted("googleArtifactRegistry"),
+    _minted(
+        "googleArtifactRegistry",
+        impersonate="a@b.iam.gserviceaccount.com",
+        identity={**_ACCOUNT, "audience": "//iam.googleapis.com/projects/1/x"},
+    ),
+    _minted("googleArtifactRegistry", secretRef=_REF),
+    _minted("acr"),
+    _minted("acr", tenantId="t", clientId="c", cloud="AzureChina", secretRef=_REF),
+    _minted("acr", tenantId="t", clientId="c", identity=_ACCOUNT),
+    _minted("githubApp", appId=1, secretRef=_REF),
+    _minted(
+        "githubApp",
+        appId=1,
+        installationId=2,
+        repositories=["a"],
+        secretRef=_REF,
+        url="https://ghe.example.com/api/v3",
+    ),
+    _minted("gitlab", project="team/app", secretRef=_REF),
+    _minted("gitlab", group="7", days=30, secretRef=_REF, url="https://gitlab.example.com"),
+    _minted("harbor", url="https://harbor.example.com", projects=["a"], secretRef=_REF),
+    _minted("harbor", url="http://127.0.0.1:80", projects=["a"], days=3, secretRef=_REF),
+    _minted("quay", robot="team+puller", secretRef=_REF),
+    _minted("quay", robot="team+puller", identity=_ACCOUNT, url="https://quay.example.com"),
+    _minted("dockerHub", username="team", secretRef=_REF),
+    _minted("dockerHub", username="team", secretRef=_REF, expiresAt="2027-01-01T00:00:00Z"),
+    _minted("exec", command="docker-credential-x", protocol="CredentialHelper"),
+    _minted(
+        "exec",
+        command="ecr-credential-provider",
+        protocol="CredentialProvider",
+        args=["--verbose"],
+        env=[{"name": "A", "value": ""}],
+        passEnv=["AWS_REGION"],
+        apiVersion="credentialprovider.kubelet.k8s.io/v1beta1",
+        image="registry.example.com/app",
+        timeoutSeconds=5,
+    ),
+]
+
+#: What a minter would refuse, and the API server does before it is asked: spec, field, words.
+REFUSED_MINTED = [
+    (
+        _minted("ecr", secretRef=_REF, roleArn="arn:x", identity=_ACCOUNT),
+        "spec.source.ecr",
+        "secretRef and identity exclude each other",
+    ),
+    (
+        _minted("ecr", identity=_ACCOUNT),
+        "spec.source.ecr",
+        "identity needs roleArn: the role that trusts it",
+    ),
+    (
+        _minted("googleArtifactRegistry", identity=_ACCOUNT),
+        "spec.source.googleArtifactRegistry",
+        "identity needs audience: the provider of the workload identity pool",
+    ),
+    (
+        _minted("acr", secretRef=_REF),
+        "spec.source.acr",
+        "secretRef and identity need tenantId and clientId",
+    ),
+    (_minted("githubApp", appId=1), "spec.source.githubApp.secretRef", "Required value"),
+    (
+        _minted("gitlab", secretRef=_REF),
+        "spec.source.gitlab",
+        "exactly one of project and group is required",
+    ),
+    *(
+        (
+            _minted("harbor", url=url, projects=["a"], secretRef=_REF),
+            "spec.source.harbor.url",
+            "it has to be a URL that begins with https://, without a user, ? and #",
+        )
+        for url in ("http://harbor.example.com", "https://u@harbor.example.com", "https://a?b", "a")
+    ),
+    (
+        _minted("quay", robot="a+b"),
+        "spec.source.quay",
+        "exactly one of secretRef and identity is required",
+    ),
+    *(
+        (
+            _minted("exec", command=command, protocol="CredentialHelper"),
+            "spec.source.exec.command",
+            "it has to be the name of a program, without a folder",
+        )
+        for command in ("/bin/sh", "..", "a b")
+    ),
+]
+
 TAKEN_SPECS = [
     MINIMAL,
     *({**MINIMAL, "registries": [text]} for text in TAKEN_REGISTRIES),
@@ -220,6 +347,7 @@ TAKEN_SPECS = [
             {"key": "e", "operator": "DoesNotExist", "values": []},
         ]
     ),
+    *MINTED_SPECS,
     *({**MINIMAL, "serviceAccounts": {"include": [g]}} for g in ("*", "ci.*", "*.a-*b")),
     *({**MINIMAL, "attach": attach} for attach in ("ServiceAccount", "Pod", "None")),
     *({**MINIMAL, "rescue": rescue} for rescue in ("Off", "Report", "Evict")),

@@ -256,12 +256,12 @@ def _source(reading: Reading, source: Mapping[str, Any]) -> SourceSpec:
     kind = kinds[0]
     where = f"spec.source.{kind}"
     settings = reading.mapping(source[kind], where)
-    if (identity := reading.mapping(settings.get("identity"), f"{where}.identity")) and (
-        kind in MINTED_KINDS
-    ):
+    mints = kind in MINTED_KINDS
+    if mints and settings.get("identity") is not None:
+        identity = reading.mapping(settings["identity"], f"{where}.identity")
         account = identity.get("serviceAccount")
         reading.account_name(account, f"{where}.identity.serviceAccount")
-    if kind not in STATIC_KINDS and (kind not in MINTED_KINDS or settings.get("secretRef") is None):
+    if kind not in STATIC_KINDS and not (mints and settings.get("secretRef") is not None):
         return SourceSpec(kind, settings)
     ref = reading.mapping(settings.get("secretRef"), f"{where}.secretRef")
     name = reading.secret_name(ref.get("name"), f"{where}.secretRef.name")

@@ -78,8 +78,8 @@ class Desk:
         self.tasks.add(task)
         return task
 
-    async def give(self, spec):
-        secret = spec.source.secret.name
+    async def give(self, pullcredential):
+        secret = pullcredential.spec.source.secret.name
         self.asked.append((secret, asyncio.get_running_loop().time()))
         answer = self.answers.get(secret, MISSING)
         if self.held is not None:
@@ -379,28 +379,29 @@ class Api:
 
 
 class TestStatic:
-    spec = pullcredential().spec
+    object = pullcredential()
 
     async def test_reads_the_secret(self):
         data = {"username": "cHVsbGVy", "password": "aHVudGVyMg=="}
         secret = {"metadata": {"name": "login", "namespace": "ops"}, "data": data}
-        found = await static(Api(secret), "ops")(self.spec)
+        found = await static(Api(secret), "ops")(self.object)
         assert same_logins(found, given("ghcr.io"))
 
     async def test_none(self):
-        found = await static(Api(NotFound("it is not there", status=404)), "ops")(self.spec)
+        found = await static(Api(NotFound("it is not there", status=404)), "ops")(self.object)
         assert found.reason == SourceReason.MISSING
         assert "Secret ops/login does not exist" in found.message
 
     async def test_unreachable(self):
         error = ClusterUnreachable("nobody answers", hint="wait")
-        found = await static(Api(error), "ops")(self.spec)
+        found = await static(Api(error), "ops")(self.object)
         assert found.reason == SourceReason.UNREADABLE
         assert "nobody answers" in found.message
 
     async def test_of_a_kind_that_a_later_version_knows(self):
-        spec = replace(self.spec, source=replace(self.spec.source, kind="ecr", secret=None))
-        found = await static(Api(AssertionError()), "ops")(spec)
+        source = replace(self.object.spec.source, kind="ecr", secret=None)
+        later = replace(self.object, spec=replace(self.object.spec, source=source))
+        found = await static(Api(AssertionError()), "ops")(later)
         assert found.reason == SourceReason.UNSUPPORTED
 
 
