@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regcred import child
+from regcred.core import helperlogin
 from regcred.core.clientconfig import ClientConfig, parse_client_config
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 #: Seconds for one call: a keychain may ask its owner first.
 TIMEOUT = 60.0
 
-_NOT_FOUND = "credentials not found in native keychain"
-_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's word, no secret
 _MAX_BYTES = 16 * 1024 * 1024
 #: No login, and no list of servers, is larger.
 _MAX_ANSWER = 1024 * 1024
@@ -171,23 +170,19 @@ class _Helpers:
         document = self._run(helper, "get", server)
         if document is None:
             return None
-        fields = {"username": "", "secret": ""}
-        for member in document.members():
-            for name in fields:
-                if member.is_named(name) and member.kind == "a string":
-                    fields[name] = member.string
-        if fields["username"] == _TOKEN_USER and self._identity_tokens and fields["secret"]:
-            return Credential(registry, "", Password(fields["secret"]))
-        if fields["username"] == _TOKEN_USER:
+        username, secret = helperlogin.login(document)
+        if username == helperlogin.TOKEN_USER and self._identity_tokens and secret:
+            return Credential(registry, "", secret)
+        if username == helperlogin.TOKEN_USER:
             raise UselessDockerConfig(
                 f"docker's login for {display(registry)} is an identity token "
                 f"(docker-credential-{helper}), which kubelet cannot use",
                 hint=f"log in with a user name and a password or access token: regcred login "
                 f"{_in_command(registry)} -u NAME --password-stdin",
             )
-        if not fields["username"] or not fields["secret"]:
+        if not username or not secret:
             return None
-        return Credential(registry, fields["username"], Password(fields["secret"]))
+        return Credential(registry, username, secret)
 
     def list_servers(self, helper: str) -> list[str]:
         """The servers that the helper has logins for."""
@@ -225,7 +220,7 @@ class _Helpers:
                 f"{doing} printed more than 1 MiB and was ended", hint=f"try it: {by_hand}"
             ) from None
         if answer.code:
-            if answer.stdout.decode("utf-8", "replace").strip() == _NOT_FOUND:
+            if helperlogin.is_not_found(answer.stdout):
                 return None
             said = one_line(answer.stderr.decode("utf-8", "replace"), hide=_user_in(stdin))
             said = said or "it said nothing on stderr"

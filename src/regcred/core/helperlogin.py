@@ -24,8 +24,8 @@ def is_not_found(stdout: bytes) -> bool:
     return stdout.decode("utf-8", "replace").strip() == _NOT_FOUND
 
 
-def login(document: Member) -> tuple[str, Password] | None:
-    """Username and secret; None where one of them is missing.
+def login(document: Member) -> tuple[str, Password]:
+    """Username and secret, each empty where it is missing.
 
     Args:
         document: an object, as `regcred.core.gojsonread.read` gives it.
@@ -35,6 +35,4 @@ def login(document: Member) -> tuple[str, Password] | None:
         for name in fields:
             if member.is_named(name) and member.kind == "a string":
                 fields[name] = member.string
-    if not fields["username"] or not fields["secret"]:
-        return None
     return fields["username"], Password(fields["secret"])
