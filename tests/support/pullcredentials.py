@@ -3,7 +3,7 @@ API server, which has to use the same words.
 """
 
 from regcred.core import claim, pcspec
-from regcred.core.pullcredential import MINTED_KINDS, STATIC_KINDS
+from regcred.core.sourcekinds import MINTED_KINDS, STATIC_KINDS
 
 ONE_SOURCE = f"source must have exactly one of {', '.join((*STATIC_KINDS, *MINTED_KINDS))}"
 

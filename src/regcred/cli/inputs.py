@@ -15,6 +15,7 @@ from regcred.core.errors import InvalidInput, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from regcred.cli.minted import Source
     from regcred.core.registrykey import RegistryKey
 
 _REGISTRY_FORM = "HOST[:PORT][/PATH], e.g. registry.example.com:5000/team"
@@ -168,6 +169,35 @@ def from_docker_config(
     config = credhelper.load_client_config(path or None, os.environ)
     patience = credhelper.TIMEOUT if timeout is None else timeout
     return credhelper.resolve(config, list(registries), timeout=patience)
+
+
+def minted_source(
+    kind: str | None, settings: tuple[str, ...], files: tuple[str, ...]
+) -> Source | None:
+    """The source that ``--from`` names, with its flags; None for none.
+
+    Raises:
+        UsageError: the flags are there without it.
+    """
+    if kind is None:
+        if settings or files:
+            option = "--set" if settings else "--secret-file"
+            raise UsageError(f"{option} is nothing without --from SOURCE")
+        return None
+    from regcred.cli.minted import Source
+
+    return Source(kind, settings, files)
+
+
+def from_minter(source: Source, registries: Sequence[str]) -> list[Credential]:
+    """The credentials for `registries` from a provider.
+
+    Raises:
+        RegcredError: see `regcred.cli.minted.credentials`.
+    """
+    from regcred.cli import minted
+
+    return minted.credentials(source, registries)
 
 
 def choose_source(**given: object) -> str:

@@ -29,6 +29,7 @@ from regcred.kube import config as kubeconfigs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from regcred.cli.minted import Source
     from regcred.core.registrykey import RegistryKey
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
@@ -101,6 +102,9 @@ def login(
     password_stdin: bool,
     gcp_key: str | None,
     from_docker_config: str | None,
+    source: str | None,
+    settings: tuple[str, ...],
+    secret_files: tuple[str, ...],
     serviceaccounts: tuple[str, ...],
     name: str,
     adopt: bool,
@@ -124,6 +128,7 @@ def login(
     regcred login asia.gcr.io --gcp-key key.json -n team-a
     regcred login ghcr.io -u me --password-stdin -n team-a -n team-b < token
     regcred login registry.example.com --from-docker-config --restart
+    regcred login 1234.dkr.ecr.eu-west-1.amazonaws.com --from ecr -n team-a
     """
     names.check_name(name, "Secret")
     if not registries:
@@ -138,6 +143,7 @@ def login(
         password_stdin=password_stdin,
         gcp_key=gcp_key,
         from_docker_config=from_docker_config,
+        minted=inputs.minted_source(source, settings, secret_files),
         timeout=timeout,
     )
     plan = Plan(
@@ -177,11 +183,16 @@ def _credentials(
     password_stdin: bool,
     gcp_key: str | None,
     from_docker_config: str | None,
+    minted: Source | None,
     timeout: float,
 ) -> list[Credential]:
     registries = [key.text for key in keys]
     flags = any((username, password, password_stdin)) or None
-    inputs.choose_source(username=flags, gcp_key=gcp_key, from_docker_config=from_docker_config)
+    inputs.choose_source(
+        username=flags, gcp_key=gcp_key, from_docker_config=from_docker_config, **{"from": minted}
+    )
+    if minted is not None:
+        return inputs.from_minter(minted, registries)
     if gcp_key is not None:
         return inputs.from_gcp_key(gcp_key, registries)
     if from_docker_config is not None:

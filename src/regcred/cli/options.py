@@ -10,6 +10,7 @@ import click
 
 from regcred.core.errors import UsageError
 from regcred.core.names import check_namespace
+from regcred.core.sourcekinds import MINTED_KINDS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -160,6 +161,27 @@ def source_options(command: F) -> F:
             "--gcp-key",
             metavar="FILE",
             help="A Google service account key: user _json_key, the file as password.",
+        ),
+        option(
+            "--secret-file",
+            "secret_files",
+            metavar="KEY=FILE",
+            multiple=True,
+            help="With --from: what a PullCredential's Secret holds; - is standard input.",
+        ),
+        option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="With --from: a setting of the source, as in a PullCredential.",
+        ),
+        option(
+            "--from",
+            "source",
+            metavar="SOURCE",
+            type=click.Choice(MINTED_KINDS),
+            help=f"Ask a provider for a short-lived login: {', '.join(MINTED_KINDS)}.",
         ),
         option("--password-stdin", is_flag=True, help="Read the password from standard input."),
     ):

@@ -95,6 +95,9 @@ def secret(
     registries: tuple[str, ...],
     gcp_key: str | None,
     from_docker_config: str | None,
+    source: str | None,
+    settings: tuple[str, ...],
+    secret_files: tuple[str, ...],
     files: tuple[str, ...],
     append_hash: bool,
     save_config: bool,
@@ -121,8 +124,12 @@ def secret(
     if namespace is not None:
         names.check_namespace(namespace)
     flags = any((docker_username, docker_password, password_stdin)) or None
-    source = inputs.choose_source(
-        from_file=files or None, gcp_key=gcp_key, from_docker_config=from_docker_config
+    minted = inputs.minted_source(source, settings, secret_files)
+    chosen_source = inputs.choose_source(
+        from_file=files or None,
+        gcp_key=gcp_key,
+        from_docker_config=from_docker_config,
+        **{"from": minted},
     )
     chosen = split_names(registries, '--registry "$REGISTRY"')
     if chosen and docker_server != _DOCKER_HUB:
@@ -130,14 +137,14 @@ def secret(
             "--docker-server and --registry exclude each other",
             hint="name all of them with --registry",
         )
-    if source == "from_file":
+    if chosen_source == "from_file":
         if flags:
             output.warning("--from-file is given: the --docker-… and --password flags are ignored")
         data = _read_files(files)
-    elif source == "from_docker_config":
+    elif chosen_source == "from_docker_config":
         assert from_docker_config is not None  # noqa: S101 - choose_source says so
         data = _config(inputs.from_docker_config(from_docker_config, chosen))
-    elif source == "gcp_key":
+    elif chosen_source == "gcp_key":
         assert gcp_key is not None  # noqa: S101 - choose_source says so
         servers = chosen or [docker_server]
         if servers == [_DOCKER_HUB]:
@@ -146,6 +153,8 @@ def secret(
                 hint="add --docker-server=asia.gcr.io, or the registry you pull from",
             )
         data = _config(inputs.from_gcp_key(gcp_key, servers))
+    elif minted is not None:
+        data = _config(inputs.from_minter(minted, chosen or [docker_server]))
     else:
         username, password = _flags(docker_server, docker_username, docker_password, password_stdin)
         servers = chosen or [docker_server]

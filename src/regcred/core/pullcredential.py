@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import fields
 from regcred.core.errors import InvalidPullCredential
 from regcred.core.pcspec import Reading
+from regcred.core.sourcekinds import MINTED_KINDS, STATIC_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,21 +27,6 @@ VERSION = "v1alpha1"
 KIND = "PullCredential"
 PLURAL = "pullcredentials"
 FINALIZER = "regcred.dev/undo"
-
-#: Sources that keep their credential in a Secret of the operator's own namespace.
-STATIC_KINDS = ("basic", "dockerConfig", "googleServiceAccount")
-#: Sources that ask a provider (`regcred.minters`).
-MINTED_KINDS = (
-    "ecr",
-    "googleArtifactRegistry",
-    "acr",
-    "githubApp",
-    "gitlab",
-    "harbor",
-    "quay",
-    "dockerHub",
-    "exec",
-)
 
 _YOUNGEST = datetime.max.replace(tzinfo=UTC)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Secrets(Protocol):
     """Reads Secrets."""
 
-    async def __call__(self, name: str) -> Mapping[str, bytes]:
+    async def __call__(self, name: str, /) -> Mapping[str, bytes]:
         """The data of a Secret.
 
         Raises:
@@ -32,7 +32,7 @@ class Secrets(Protocol):
 class Identities(Protocol):
     """Makes tokens of ServiceAccounts of the operator's namespace (TokenRequest)."""
 
-    async def __call__(self, account: str, audience: str) -> Password:
+    async def __call__(self, account: str, audience: str, /) -> Password:
         """A token that lasts for ten minutes at least.
 
         Raises:

@@ -18,9 +18,9 @@ from regcred import minters
 from regcred.core import minting, nsfailure
 from regcred.core.credential import Password
 from regcred.core.errors import Forbidden, MintFailed, NotFound, RegcredError
-from regcred.core.pullcredential import MINTED_KINDS
 from regcred.core.pullsecret import PullSecret
 from regcred.core.source import Fragment, SourceFailure, SourceReason, fragment
+from regcred.core.sourcekinds import MINTED_KINDS
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 from regcred.minters.desk import Desk
 from regcred.operator.restoring import restore

@@ -1,0 +1,151 @@
+"""``--from KIND``: logins that a provider gives, by the same minters as the operator's.
+
+Settings are those of a PullCredential's source (``--set appId=1``), and what stands in a Secret
+there comes from files here (``--secret-file private-key.pem=app.pem``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from regcred import minters
+from regcred.cli import inputs, output
+from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
+from regcred.core.source import SourceFailure, SourceReason, fragment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from regcred.core.credential import Credential, Password
+    from regcred.core.minting import Minted
+
+_NUMBERS = frozenset({"appId", "installationId", "days", "timeoutSeconds"})
+_LISTS = frozenset({"repositories", "projects", "args", "passEnv"})
+_REF = "--secret-file"
+
+
+class Source(NamedTuple):
+    """What the flags say.
+
+    Args:
+        kind: of the source.
+        settings: ``KEY=VALUE`` each.
+        files: ``KEY=FILE`` each; ``-`` is standard input.
+    """
+
+    kind: str
+    settings: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
+    """Mint a login for each of `registries`.
+
+    Raises:
+        UsageError: a flag cannot be meant.
+        InvalidInput: a file cannot be read, or what is given is no login.
+        MintFailed: the provider gives none.
+        Unreachable: it does not answer.
+    """
+    if not registries:
+        raise UsageError("--from needs the registries that a login is wanted for")
+    settings = _settings(source.settings)
+    data = _files(source.files)
+    if data:
+        settings["secretRef"] = {"name": _REF}
+    try:
+        minted = asyncio.run(_mint(source.kind, settings, data, tuple(registries)))
+    except MintFailed as error:
+        if error.reason == SourceReason.UNREACHABLE:
+            raise Unreachable(error.message, hint=error.hint) from None
+        raise
+    found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
+    if isinstance(found, SourceFailure):
+        raise InvalidInput(found.message, hint=found.hint)
+    for said in minted.warnings:
+        output.warning(said)
+    if minted.expires is not None:
+        output.note(
+            f"this login ends at {minted.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC; "
+            "a PullCredential has the operator renew it"
+        )
+    return list(minted.credentials)
+
+
+async def _mint(
+    kind: str, settings: Mapping[str, Any], data: Mapping[str, bytes], registries: tuple[str, ...]
+) -> Minted:
+    from regcred.minters.desk import Desk
+    from regcred.minters.web import Web
+
+    async def secret(_: str) -> Mapping[str, bytes]:
+        return data
+
+    async def identity(_account: str, _audience: str) -> Password:
+        _refuse_identity()
+
+    async with Web(os.environ) as web:
+        desk = Desk(
+            registries,
+            f"regcred-login-{secrets.token_hex(4)}",
+            web,
+            secret,
+            identity,
+            lambda: datetime.now(UTC),
+            os.environ,
+        )
+        return await minters.load(kind).mint(settings, desk)
+
+
+def _refuse_identity() -> NoReturn:
+    raise MintFailed(
+        SourceReason.NOT_CONFIGURED,
+        "identity is the operator's: a token of a ServiceAccount beside it",
+        hint="without identity it is asked as what runs here is known to the provider",
+    )
+
+
+def _settings(given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {text!r} is not KEY=VALUE", hint="e.g. --set appId=12345")
+        if key in found:
+            raise UsageError(f"--set {key} is given twice", hint="lists take commas: a,b")
+        found[key] = _value(key, value)
+    return found
+
+
+def _value(key: str, value: str) -> Any:
+    if key in _LISTS:
+        return [each for each in value.split(",") if each]
+    if key == "env":
+        pairs = (each.partition("=") for each in value.split(","))
+        return [{"name": name, "value": content} for name, _, content in pairs]
+    if key in _NUMBERS:
+        if not (value.isascii() and value.isdigit()):
+            raise UsageError(f"--set {key} takes a number, and not {value!r}")
+        return int(value[:18])
+    return value
+
+
+def _files(given: Sequence[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for text in given:
+        key, equals, path = text.partition("=")
+        if not key or not equals or not path:
+            raise UsageError(
+                f"{_REF} {text!r} is not KEY=FILE", hint=f"e.g. {_REF} private-key.pem=app.pem"
+            )
+        if key in found:
+            raise UsageError(f"{_REF} {key} is given twice")
+        if path == "-":
+            found[key] = inputs.read_password_stdin().reveal().encode("utf-8", "surrogateescape")
+        else:
+            found[key] = inputs.read_file(path, "secret")
+    return found
