@@ -236,8 +236,8 @@ def test_defaults_are_those_of_the_core(created):
 
 
 def test_a_later_versions_source_is_no_source(objects):
-    status, answer = objects.create({**MINIMAL, "source": {"ecr": {}}}, dry_run=True)
-    assert (status, "spec.source.ecr" in answer["message"]) == (400, True)
+    status, answer = objects.create({**MINIMAL, "source": {"nexus": {}}}, dry_run=True)
+    assert (status, "spec.source.nexus" in answer["message"]) == (400, True)
 
 
 def test_the_largest_object_is_within_the_budget_of_its_rules(objects):
