@@ -1,9 +1,12 @@
 """Real children: how they are fed, bounded and ended."""
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,9 @@ from regcred import child
 ENV = {"PATH": os.environ["PATH"]}
 
 
-def ask(program, stdin=b"", *, timeout=60, most=2**20):
+def ask(program, stdin=b"", *, timeout=60, most=2**20, stop=None):
     command = [sys.executable, "-c", f"import os, signal, sys, time\n{program}"]
-    return child.ask(command, stdin, env=ENV, timeout=timeout, most=most)
+    return child.ask(command, stdin, env=ENV, timeout=timeout, most=most, stop=stop)
 
 
 def is_gone(pid):
@@ -66,6 +69,58 @@ def test_exactly_the_limit_is_not_too_much():
 
 def test_a_signal_is_told_by_the_code():
     assert ask("os.kill(os.getpid(), 9)").code == -9
+
+
+@pytest.fixture
+def stop():
+    """A pipe: what is read, and what is closed when nobody waits any more."""
+    reading, writing = os.pipe()
+    ends = {"reading": reading, "writing": writing}
+    yield ends
+    for end in ends.values():
+        os.close(end)
+
+
+def test_with_a_stop_a_program_ends_as_without(stop):
+    answer = ask("print(sys.stdin.read()); sys.exit(3)", b"abc", stop=stop["reading"])
+    assert (answer.code, answer.stdout) == (3, b"abc\n")
+    closed = ask("os.close(1); os.close(2); time.sleep(0.2)", stop=stop["reading"])
+    assert closed.code == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        ask("os.close(1); os.close(2); time.sleep(600)", timeout=1, stop=stop["reading"])
+
+
+@pytest.mark.parametrize("outputs", ["", "os.close(1); os.close(2)"])
+def test_a_program_that_nobody_waits_for_is_ended_with_what_it_started(tmp_path, stop, outputs):
+    pipe = tmp_path / "pids"
+    os.mkfifo(pipe)
+    program = f"""
+import subprocess
+away = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **away)
+{outputs}
+with open({str(pipe)!r}, "w") as file: file.write(f"{{os.getpid()}} {{other.pid}}")
+time.sleep(600)
+"""
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(ask, program, stop=stop["reading"])
+        pids = [int(pid) for pid in pipe.read_text().split()]
+        os.close(stop.pop("writing"))
+        with pytest.raises(child.Stopped):
+            running.result()
+    own, other = pids
+    assert is_gone(own)
+    wait_for_end(other)
+
+
+def wait_for_end(pid):
+    """Until an orphan is gone, or waits for nothing but to be reaped by whoever adopted it."""
+    with contextlib.suppress(OSError):
+        process = os.pidfd_open(pid)
+        try:
+            assert select.select([process], [], [], 60)[0]
+        finally:
+            os.close(process)
 
 
 def test_ctrl_c_leaves_no_child(tmp_path):
