@@ -1,7 +1,6 @@
 """Installation tokens of a GitHub App, for ghcr.io and the registry of GitHub Enterprise Server.
 
-A JSON Web Token that the App's key signs is exchanged for a token that lasts for an hour and may
-read packages and nothing else. It needs no revoking: nobody but the token itself could.
+What the App's key signs is exchanged for a token that lasts for an hour and may read packages.
 
 GitHub documents its registries for personal access tokens (classic) and the ``GITHUB_TOKEN`` of
 Actions, and has said that it does not support tokens of Apps there. People find that the login
@@ -198,7 +197,7 @@ class _GitHub:
 
     def _no_entry(self, answer: Answer) -> MintFailed:
         """What it means that the App is not let in at all."""
-        said = one_line(answer.text("message"))
+        said = one_line(answer.text("message")).removesuffix(".")
         if answer.status == 401:
             clock = [f"set the clock right: {each}" for each in clock_warning(answer)]
             anew = "generate a new one in the App's settings, and put it into the Secret"

@@ -7,6 +7,7 @@ https://openid.net/specs/openid-connect-discovery-1_0.html
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,12 @@ _KEYS = "/openid/v1/jwks"
 
 class BadToken(Exception):
     """A JSON Web Token that is not accepted; says why."""
+
+
+@functools.cache
+def a_key(name: str) -> rsa.RSAPrivateKey:
+    """A key of 2048 bits, the same for the same name in this process: making one takes long."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def encode(data: bytes) -> str:
@@ -65,6 +72,15 @@ def header(token: str) -> dict[str, Any]:
     return found
 
 
+def payload(token: str) -> dict[str, Any]:
+    """The claims of a token, of which nothing is verified.
+
+    Raises:
+        BadToken: it is none.
+    """
+    return header(token.partition(".")[2])
+
+
 def verify(token: str, key: rsa.RSAPublicKey) -> dict[str, Any]:
     """The claims of a token; who uses them looks at them.
 
@@ -97,7 +113,7 @@ class Issuer:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = a_key("issuer")
         self.url = ""
         self.tokens: list[str] = []
         self.app = web.Application()

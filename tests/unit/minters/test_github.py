@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from regcred.core.credential import HIDDEN
 from regcred.core.source import SourceReason
 from regcred.minters import github
 from tests.support.providers.desk import failure
 from tests.support.providers.github import GitHub, Installation
+from tests.support.providers.oidc import a_key
 from tests.support.providers.serving import Clock
 
 BAD, NO_PERMISSION = SourceReason.BAD_CREDENTIALS, SourceReason.NO_PERMISSION
@@ -29,9 +30,9 @@ def pem(key, password=None):
     ).decode()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def private():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return a_key("github")
 
 
 @pytest.fixture
@@ -59,14 +60,20 @@ async def counter(private, clock, served, desk):
     return await desk(KEY, "ghcr.io", secrets=secrets, now=clock), settings
 
 
-async def fails(counter, reason, **changed):
+@pytest.fixture
+def fails(counter, served):
     """How minting fails with settings changed; None takes one away."""
-    there, settings = counter
-    settings = {k: v for k, v in (settings | changed).items() if v is not None}
-    hidden = [(await there.secret("github-app")).get("private-key.pem", b"").decode()]
-    error = await failure(github.mint(settings, there), hides=hidden)
-    assert error.reason == reason
-    return error
+
+    async def fail(reason, there=counter[0], **changed):
+        settings = {k: v for k, v in (counter[1] | changed).items() if v is not None}
+        hidden = [(await there.secret("github-app"))["private-key.pem"].decode(), "ghs_t0ken"]
+        error = await failure(github.mint(settings, there), hides=hidden)
+        for request in served.requests:
+            assert request.headers["authorization"].removeprefix("Bearer ") not in str(error)
+        assert error.reason == reason
+        return error
+
+    return fail
 
 
 async def test_a_token_that_may_only_read_packages(counter, app, clock):
@@ -119,36 +126,36 @@ async def test_the_installation_of_the_registries_owner_is_found(counter, app, s
     assert len([each for each in served.requests if each.method == "GET"]) == 2
 
 
-async def test_several_installations_and_no_way_to_choose(counter, app):
+async def test_several_installations_and_no_way_to_choose(fails, app):
     app.installations = {1: Installation("ours"), 2: Installation("theirs")}
-    error = await fails(counter, NOT_CONFIGURED, installationId=None)
+    error = await fails(NOT_CONFIGURED, installationId=None)
     assert error.message == f"App {APP} has 2 installations: ours (1), theirs (2)"
     assert "installationId" in error.hint
 
 
-async def test_no_installation_at_all(counter, app):
+async def test_no_installation_at_all(fails, app):
     app.installations.clear()
-    error = await fails(counter, NOT_CONFIGURED, installationId=None)
+    error = await fails(NOT_CONFIGURED, installationId=None)
     assert error.message == f"App {APP} is not installed anywhere"
-    error = await fails(counter, NOT_CONFIGURED)
+    error = await fails(NOT_CONFIGURED)
     assert f"has no installation {NUMBER}" in error.message
 
 
-async def test_another_apps_key(counter, desk, clock):
-    other = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+async def test_another_apps_key(fails, desk, clock):
+    other = pem(a_key("other"))
     there = await desk(KEY, secrets={"github-app": {"private-key.pem": other}}, now=clock)
-    error = await fails((there, counter[1]), BAD)
+    error = await fails(BAD, there)
     assert f"does not accept the private key of App {APP}: A JSON web token" in error.message
     assert "generate a new one" in error.hint
-    await fails((there, counter[1]), BAD, installationId=None)
+    await fails(BAD, there, installationId=None)
 
 
 @pytest.mark.parametrize("minutes", [-30, 30])
-async def test_a_clock_that_is_wrong_is_the_cause(counter, private, desk, minutes):
+async def test_a_clock_that_is_wrong_is_the_cause(fails, private, desk, minutes):
     ours = Clock()
     ours.forward(timedelta(minutes=minutes))
     there = await desk(KEY, secrets={"github-app": {"private-key.pem": pem(private)}}, now=ours)
-    error = await fails((there, counter[1]), BAD)
+    error = await fails(BAD, there)
     where = "ahead of" if minutes < 0 else "behind"
     assert error.hint.startswith("set the clock right: the clock of 127.0.0.1:")
     assert where in error.hint
@@ -161,28 +168,28 @@ async def test_a_clock_that_is_a_little_wrong_is_told(counter, private, desk, cl
     assert any("ahead of" in each for each in (await github.mint(counter[1], there)).warnings)
 
 
-async def test_an_unknown_app(counter):
-    error = await fails(counter, NOT_CONFIGURED, appId=99)
+async def test_an_unknown_app(fails):
+    error = await fails(NOT_CONFIGURED, appId=99)
     assert "has no App 99" in error.message
-    await fails(counter, NOT_CONFIGURED, appId=99, installationId=None)
+    await fails(NOT_CONFIGURED, appId=99, installationId=None)
 
 
-async def test_a_suspended_installation(counter, app):
+async def test_a_suspended_installation(fails, app):
     app.installations[NUMBER].suspended = True
-    error = await fails(counter, NO_PERMISSION)
+    error = await fails(NO_PERMISSION)
     assert f"installation {NUMBER} of App {APP} is suspended" in error.message
 
 
-async def test_an_app_without_the_permission(counter, app):
+async def test_an_app_without_the_permission(fails, app):
     app.installations[NUMBER].permissions = {"contents": "read"}
-    error = await fails(counter, NO_PERMISSION)
+    error = await fails(NO_PERMISSION)
     assert "Packages: Read-only" in error.hint
 
 
-async def test_repositories_that_it_has_not(counter):
-    error = await fails(counter, NOT_CONFIGURED, repositories=["app", "secret"])
+async def test_repositories_that_it_has_not(fails):
+    error = await fails(NOT_CONFIGURED, repositories=["app", "secret"])
     assert "Repository access" in error.hint
-    error = await fails(counter, NOT_CONFIGURED, repositories=["acme/app"])
+    error = await fails(NOT_CONFIGURED, repositories=["acme/app"])
     assert "'acme/app'" in error.message
 
 
@@ -195,17 +202,17 @@ async def test_repositories_that_it_has_not(counter):
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, "", 1),
     ],
 )
-async def test_throttled(counter, served, status, headers, message, seconds):
+async def test_throttled(fails, served, status, headers, message, seconds):
     served.instead(status, {"message": message}, headers=headers)
-    error = await fails(counter, THROTTLED)
+    error = await fails(THROTTLED)
     assert error.retry_after == seconds
 
 
-async def test_throttled_until_the_limit_is_reset(counter, served, clock):
+async def test_throttled_until_the_limit_is_reset(fails, served, clock):
     reset = str(int(clock().timestamp()) + 900)
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
     served.instead(403, {"message": "API rate limit exceeded"}, headers=headers)
-    error = await fails(counter, THROTTLED)
+    error = await fails(THROTTLED)
     assert 800 < error.retry_after <= 900
 
 
@@ -225,10 +232,10 @@ async def test_throttled_until_the_limit_is_reset(counter, served, clock):
         (200, ["x"], MINT_FAILED),
     ],
 )
-async def test_answers_of_others(counter, served, installation, status, body, reason):
+async def test_answers_of_others(fails, served, installation, status, body, reason):
     headers = {"Location": "https://example.com/"} if status == 302 else {}
     served.instead(status, body, headers=headers)
-    await fails(counter, reason, installationId=installation)
+    await fails(reason, installationId=installation)
 
 
 @pytest.mark.parametrize(
@@ -243,21 +250,21 @@ async def test_answers_of_others(counter, served, installation, status, body, re
         {"expires_at": 1e400},
     ],
 )
-async def test_a_token_that_is_none(counter, served, lacks):
+async def test_a_token_that_is_none(fails, served, lacks):
     whole = {
         "token": "ghs_t0ken",
         "expires_at": "2030-01-01T00:00:00Z",
         "permissions": {"packages": "read"},
     }
     served.instead(201, whole | lacks)
-    await fails(counter, MINT_FAILED)
+    await fails(MINT_FAILED)
 
 
-async def test_a_token_with_other_permissions(counter, served):
+async def test_a_token_with_other_permissions(fails, served):
     served.instead(
         201, {"token": "ghs_t0ken", "expires_at": "2030-01-01T00:00:00Z", "permissions": {}}
     )
-    await fails(counter, NO_PERMISSION)
+    await fails(NO_PERMISSION)
 
 
 async def test_what_ends_in_the_past_is_told_as_it_is(counter, served, clock):
@@ -272,10 +279,10 @@ async def test_what_ends_in_the_past_is_told_as_it_is(counter, served, clock):
     assert (await github.mint(counter[1], counter[0])).expires < clock()
 
 
-async def test_nobody_is_there(counter, served, unreachable):
+async def test_nobody_is_there(fails, served, unreachable):
     served.hang_up()
-    await fails(counter, UNREACHABLE)
-    error = await fails(counter, UNREACHABLE, url=f"http://{unreachable}")
+    await fails(UNREACHABLE)
+    error = await fails(UNREACHABLE, url=f"http://{unreachable}")
     assert unreachable in error.message
 
 
@@ -300,11 +307,11 @@ async def test_nobody_is_there(counter, served, unreachable):
         {"url": "github.example.com"},
     ],
 )
-async def test_settings_that_cannot_be_meant(counter, changed):
-    await fails(counter, NOT_CONFIGURED, **changed)
+async def test_settings_that_cannot_be_meant(fails, changed):
+    await fails(NOT_CONFIGURED, **changed)
 
 
-async def test_keys_that_are_none(counter, private, desk, clock):
+async def test_keys_that_are_none(fails, private, desk, clock):
     made = {
         "it is no private key in PEM form": "s3cr3t-canary",
         "it is encrypted": pem(private, b"passphrase"),
@@ -312,5 +319,5 @@ async def test_keys_that_are_none(counter, private, desk, clock):
     }
     for why, text in made.items():
         there = await desk(KEY, secrets={"github-app": {"private-key.pem": text}}, now=clock)
-        error = await fails((there, counter[1]), NOT_CONFIGURED)
+        error = await fails(NOT_CONFIGURED, there)
         assert error.message == f"the private key of App {APP} cannot be used: {why}"
