@@ -1,8 +1,6 @@
 """Real children: how they are fed, bounded and ended."""
 
-import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from regcred import child
+from tests.support.processes import is_gone, wait_for_end
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -19,14 +18,6 @@ ENV = {"PATH": os.environ["PATH"]}
 def ask(program, stdin=b"", *, timeout=60, most=2**20, stop=None):
     command = [sys.executable, "-c", f"import os, signal, sys, time\n{program}"]
     return child.ask(command, stdin, env=ENV, timeout=timeout, most=most, stop=stop)
-
-
-def is_gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def test_both_sides_may_say_much():
@@ -111,16 +102,6 @@ time.sleep(600)
     own, other = pids
     assert is_gone(own)
     wait_for_end(other)
-
-
-def wait_for_end(pid):
-    """Until an orphan is gone, or waits for nothing but to be reaped by whoever adopted it."""
-    with contextlib.suppress(OSError):
-        process = os.pidfd_open(pid)
-        try:
-            assert select.select([process], [], [], 60)[0]
-        finally:
-            os.close(process)
 
 
 def test_ctrl_c_leaves_no_child(tmp_path):
