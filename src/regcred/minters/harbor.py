@@ -131,7 +131,7 @@ async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
 async def _harbor(settings: Mapping[str, Any], desk: Desk) -> _Harbor:
     text(settings, "url")
     url = base_url(settings, "url", "")
-    projects = texts(settings, "projects")
+    projects = tuple(dict.fromkeys(texts(settings, "projects")))
     if not projects:
         raise refuse("projects is required: those that may be pulled from")
     reference = mapping(settings, "secretRef")

@@ -76,6 +76,12 @@ async def test_several_projects_take_one_of_the_system(provider, settings, as_us
     assert minted.expires > clock() + timedelta(days=29)
 
 
+async def test_one_project_that_is_named_twice_is_one(provider, settings, as_user):
+    settings["projects"] = ["team", "team"]
+    await harbor.mint(settings, await as_user())
+    assert provider.robots[0].permissions == grants("team")
+
+
 async def test_what_is_in_use_stays_until_it_is_revoked(provider, settings, as_user):
     desk = await as_user()
     first, second = [await harbor.mint(settings, desk) for _ in range(2)]
