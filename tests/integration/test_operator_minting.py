@@ -1,0 +1,342 @@
+"""Sources that mint, on a real API server and with the rights of the chart: minted once, refreshed
+by their real expiry, taken back when nobody needs them; and what a provider that fails comes to.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from cluster.waiting import await_condition
+from tests.support.faults import Answer, both, writes
+from tests.support.faultyproxy import FaultyProxy
+from tests.support.operatorworld import REGISTRY
+from tests.support.providers import github as githubs
+from tests.support.providers.gitlab import AccessToken, GitLab
+from tests.support.providers.oidc import a_key
+from tests.support.providers.serving import Clock, serve
+
+APP, NUMBER = 12345, 678
+ACCESS = "glpat-of-the-test-0123456789"
+
+
+def encoded(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+class Hub:
+    """GitHub, and what became of it in a world.
+
+    Args:
+        world: whose PullCredential ``main`` has it for a source.
+        served: where it is.
+        github: what it knows.
+        key: of the App, in PEM.
+    """
+
+    def __init__(self, world, served, github, key):
+        self.world, self.served, self.github, self.key = world, served, github, key
+
+    def put(self, **fields):
+        source = {
+            "appId": APP,
+            "installationId": NUMBER,
+            "url": self.served.url,
+            "secretRef": {"name": self.world.full("app")},
+        }
+        self.world.put_pullcredential("main", source={"githubApp": source}, **fields)
+
+    def touch(self):
+        """Have the operator ask again, by a change of the Secret that tells GitHub nothing."""
+        extra = {"touched": encoded(datetime.now(UTC).isoformat())}
+        self.world.put_source_data("app", {"private-key.pem": encoded(self.key)} | extra)
+
+    def tokens(self):
+        """The passwords that are in the namespaces' Secrets."""
+        return {login[REGISTRY][1] for login in self.world.logins().values() if REGISTRY in login}
+
+    def accepted(self):
+        """Whether each namespace has a login, and one that is good now."""
+        logins = self.world.logins()
+        return len(logins) == len(self.world.namespaces) and all(
+            self.github.accepts(*each[REGISTRY]) for each in logins.values()
+        )
+
+
+@pytest.fixture
+def hub(operator_world):
+    key = a_key("github")
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+    world = operator_world(namespaces=3)
+    github = githubs.GitHub(APP, key.public_key(), Clock())
+    github.installations[NUMBER] = githubs.Installation("Acme")
+    world.put_source_data("app", {"private-key.pem": encoded(pem)})
+    with serve(github.app) as served:
+        yield Hub(world, served, github, pem)
+
+
+@pytest.fixture
+def lifetime(monkeypatch):
+    """Set how long tokens of GitHub live, which is an hour."""
+    return lambda **given: monkeypatch.setattr(githubs, "LIFETIME", timedelta(**given))
+
+
+def condition(world, kind, name="main"):
+    status = (world.pullcredential(name) or {}).get("status") or {}
+    found = {each["type"]: each for each in status.get("conditions", ())}
+    return found.get(kind, {"status": "", "reason": "", "message": ""})
+
+
+def moment(text):
+    return datetime.fromisoformat(text)
+
+
+def test_one_token_for_all_namespaces(installation, hub):
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        assert hub.accepted()
+        assert len(hub.github.issued) == len(hub.tokens()) == 1
+        status = hub.world.pullcredential("main")["status"]
+        (issued,) = hub.github.issued.values()
+        assert moment(status["expiresAt"]) == issued.expires
+        minted, refresh = moment(status["minted"]["mintedAt"]), moment(status["refreshAt"])
+        share = (refresh - minted) / (issued.expires - minted)
+        assert 2 / 3 * 0.89 < share < 2 / 3 * 1.11
+        operator.stop()
+    (token,) = hub.github.issued
+    said = operator.stderr + operator.stdout + repr(hub.world.pullcredential("main"))
+    for secret in (token, encoded(token), hub.key.splitlines()[1]):
+        assert secret not in said
+
+
+def test_it_is_refreshed_while_it_is_good(installation, hub, lifetime):
+    lifetime(seconds=30)
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+
+        def third():
+            assert hub.accepted(), "a namespace has a token that has ended"
+            return len(hub.github.issued) >= 3 and len(hub.tokens()) == 1
+
+        await_condition("the third token is everywhere", third, timeout=120)
+        operator.stop()
+
+
+def test_a_new_leader_asks_nobody(installation, hub):
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        operator.stop()
+    before, versions = hub.tokens(), hub.world.versions()
+    with installation.operator() as operator:
+        operator.wait_for("SourceRead")
+        hub.world.await_state("it is there", lambda: hub.world.ready() == "3/3")
+        hub.world.add_namespaces(["new"], {})
+        hub.world.await_state("the new one has it", lambda: hub.world.ready() == "4/4")
+        operator.stop()
+    assert len(hub.github.issued) == 1
+    assert hub.tokens() == before
+    assert versions.items() <= hub.world.versions().items()
+
+
+def test_what_tenants_write_is_not_taken_for_minted(installation, hub):
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        operator.stop()
+    forged = hub.world.logins()["ns-0"][REGISTRY][1]
+    for name in ("ns-0", "ns-1", "ns-2"):
+        path = f"{hub.world.path(name)}/secrets/{installation.secret_name}"
+
+        def forge(obj):
+            text = base64.b64decode(obj["data"][".dockerconfigjson"]).decode()
+            text = text.replace(forged, "forged").replace(
+                encoded(f"x-access-token:{forged}"), encoded("x-access-token:forged")
+            )
+            obj["data"][".dockerconfigjson"] = encoded(text)
+
+        hub.world.change(path, forge)
+    assert hub.tokens() == {"forged"}
+    with installation.operator() as operator:
+        hub.world.await_state(
+            "what was minted is there again", lambda: hub.world.ready() == "3/3" and hub.accepted()
+        )
+        operator.stop()
+    assert len(hub.github.issued) == 2
+
+
+def test_a_provider_that_is_away_takes_nothing_away(installation, hub):
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        before = hub.tokens()
+        hub.served.hang_up()
+        hub.touch()
+        hub.world.await_state(
+            "it is said", lambda: condition(hub.world, "Minted")["reason"] == "Unreachable"
+        )
+        assert "what it gave before stays" in condition(hub.world, "Minted")["message"]
+        assert hub.world.ready() == "3/3"
+        assert hub.tokens() == before
+        hub.served.heal()
+        hub.world.await_state(
+            "it is minted again", lambda: condition(hub.world, "Minted")["status"] == "True"
+        )
+        hub.world.await_state(
+            "and everywhere", lambda: hub.tokens() != before and len(hub.tokens()) == 1
+        )
+        operator.stop()
+
+
+def test_a_provider_that_is_away_for_too_long(installation, hub, lifetime):
+    lifetime(seconds=15)
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        hub.served.hang_up()
+        hub.world.await_state(
+            "it has ended",
+            lambda: hub.world.ready() == "Unreachable" or hub.world.ready() == "Expired",
+        )
+        assert condition(hub.world, "Minted")["reason"] == "Unreachable"
+        assert hub.served.host in condition(hub.world, "Minted")["message"]
+        lifetime(hours=1)
+        hub.served.heal()
+        hub.world.await_state("it is good again", lambda: hub.world.ready() == "3/3")
+        assert hub.accepted()
+        operator.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        (lambda hub: hub.github.installations.clear(), "NotConfigured", str(NUMBER)),
+        (
+            lambda hub: setattr(hub.github.installations[NUMBER], "suspended", True),
+            "NoPermission",
+            "suspended",
+        ),
+        (
+            lambda hub: hub.served.instead(429, {"message": "slow down"}),
+            "Throttled",
+            "takes no more requests",
+        ),
+        (lambda hub: hub.world.delete_source("app"), "NotConfigured", "does not exist"),
+        (
+            lambda hub: hub.world.put_source_data("app", {"private-key.pem": encoded("no key")}),
+            "NotConfigured",
+            "private key of App",
+        ),
+    ],
+    ids=["no installation", "suspended", "throttled", "no secret", "no key"],
+)
+def test_why_there_is_none(installation, hub, fault, reason, words):
+    fault(hub)
+    with installation.operator() as operator:
+        hub.put()
+        hub.world.await_state("it is said", lambda: hub.world.ready() == reason)
+        minted = condition(hub.world, "Minted")
+        assert (minted["status"], minted["reason"]) == ("False", reason)
+        assert words in minted["message"]
+        assert hub.world.logins() == {}
+        operator.stop()
+
+
+# What is taken back
+
+
+@pytest.fixture
+def gitlab(operator_world):
+    clock = Clock()
+    found = GitLab(clock, {"projects/team/app": 7}, {ACCESS: AccessToken()})
+    found.world = operator_world(namespaces=3)
+    found.world.put_source_data("access", {"token": encoded(ACCESS)})
+    with serve(found.app()) as served:
+        found.served = served
+        source = {
+            "project": "team/app",
+            "url": served.url,
+            "secretRef": {"name": found.world.full("access")},
+        }
+        found.put = lambda: found.world.put_pullcredential("main", source={"gitlab": source})
+        found.touch = lambda: found.world.put_source_data(
+            "access", {"token": encoded(ACCESS), "x": encoded(datetime.now(UTC).isoformat())}
+        )
+        yield found
+
+
+def names_in_use(gitlab):
+    return {login[REGISTRY][0] for login in gitlab.world.logins().values()}
+
+
+def test_the_old_one_goes_when_the_last_has_the_new(installation, gitlab, tmp_path):
+    world = gitlab.world
+    last = both(writes("secrets"), lambda seen: f"/namespaces/{world.full('ns-1')}/" in seen.path)
+    with (
+        FaultyProxy(installation.kubeconfig) as proxy,
+        installation.operator(kubeconfig=proxy.kubeconfig(tmp_path)) as operator,
+    ):
+        gitlab.put()
+        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        (first,) = gitlab.deploy_tokens
+        theirs = gitlab.make("projects/team/app", "theirs", ["read_registry"], None)
+        proxy.on(last, Answer(500), times=None)
+        gitlab.touch()
+        world.await_state("two have the new one", lambda: len(names_in_use(gitlab)) == 2)
+        world.await_state("it is said", lambda: world.ready() == "NamespacesFailed")
+        assert first in gitlab.deploy_tokens
+        proxy.clear()
+        world.await_state("the old one is gone", lambda: first not in gitlab.deploy_tokens)
+        world.await_state("it says so", lambda: world.ready() == "3/3")
+        (second,) = (each for each in gitlab.deploy_tokens if each is not theirs)
+        assert names_in_use(gitlab) == {second.username}
+        operator.stop()
+
+
+def test_what_a_crash_left_behind_goes(installation, gitlab):
+    world = gitlab.world
+    with installation.operator() as operator:
+        gitlab.put()
+        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        operator.stop()
+    (mine,) = gitlab.deploy_tokens
+    gitlab.make("projects/team/app", mine.name, ["read_registry"], mine.expires)
+    with installation.operator() as operator:
+        world.await_state("one is left", lambda: gitlab.deploy_tokens == [mine])
+        assert names_in_use(gitlab) == {mine.username}
+        operator.stop()
+
+
+def test_the_last_one_goes_with_the_object(installation, gitlab):
+    world = gitlab.world
+    with installation.operator() as operator:
+        gitlab.put()
+        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        world.delete_pullcredential("main")
+        world.await_state("it is gone", lambda: world.pullcredential("main") is None)
+        assert gitlab.deploy_tokens == []
+        assert world.logins() == {}
+        operator.stop()
+
+
+def test_an_object_goes_though_nothing_can_be_taken_back(installation, gitlab):
+    world = gitlab.world
+    with installation.operator() as operator:
+        gitlab.put()
+        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        world.delete_source("access")
+        world.delete_pullcredential("main")
+        world.await_state("it is gone", lambda: world.pullcredential("main") is None)
+        line = operator.wait_for("NotRevoked")
+        assert "ends by itself" in line["message"]
+        assert world.logins() == {}
+        operator.stop()
