@@ -276,6 +276,7 @@ MINTED_SPECS = [
         passEnv=["AWS_REGION"],
         apiVersion="credentialprovider.kubelet.k8s.io/v1beta1",
         image="registry.example.com/app",
+        defaultCacheDuration="1h30m",
         timeoutSeconds=5,
     ),
 ]

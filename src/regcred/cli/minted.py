@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _NUMBERS = frozenset({"appId", "installationId", "days", "timeoutSeconds"})
 _LISTS = frozenset({"repositories", "projects", "args", "passEnv"})
 _REF = "--secret-file"
+#: Whoever runs this may run any program, and with any variable.
+_OWN = {"REGCRED_EXEC_PATH": os.environ.get("PATH", os.defpath), "REGCRED_EXEC_ENV": "*"}
 
 
 class Source(NamedTuple):
@@ -96,7 +98,7 @@ async def _mint(
             secret,
             identity,
             lambda: datetime.now(UTC),
-            os.environ,
+            _OWN | os.environ,
         )
         return await minters.load(kind).mint(settings, desk)
 
