@@ -169,12 +169,19 @@ def serve(app: web.Application, pair: KeyPair | None = None) -> Iterator[Served]
         served.port = runner.addresses[0][1]
         return runner
 
+    async def stop(runner: web.AppRunner) -> None:
+        # Who keeps a connection for later does not say good-bye by TLS, and would be waited for.
+        for each in runner.server.connections if runner.server else ():
+            if each.transport is not None:
+                each.transport.abort()
+        await runner.cleanup()
+
     try:
         runner = run(start())
         try:
             yield served
         finally:
-            run(runner.cleanup())
+            run(stop(runner))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_SECONDS)
