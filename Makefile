@@ -13,8 +13,10 @@ RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
-# Tests of the operator that take their counts of faults and examples from `make soak`, too.
-SOAKED := tests/integration/faults tests/integration/test_operator_specs.py
+# Tests on a cluster that take their counts of faults and examples from `make soak`, too; those that
+# leave the most behind come last.
+SOAKED := $(addprefix tests/integration/,faults test_operator_specs.py test_admission_webhook.py \
+	test_admission_policies.py)
 
 # Containers like to set it; then each program that a test starts would be compiled anew.
 unexport PYTHONDONTWRITEBYTECODE

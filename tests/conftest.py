@@ -53,8 +53,10 @@ _GROUPS = {
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
+    "integration/test_gitops": "pullcredentials",
     "integration/test_chart_rights": "pullcredentials",
     "integration/test_chart.py": "chart",
+    "e2e/test_admission": "pullcredentials",
     "e2e/test_operator": "pullcredentials",
     "integration/test_real_manifests": "manifests",
     "integration/test_keyring_kubelet": "kubelet",
@@ -64,7 +66,7 @@ _GROUPS = {
     "e2e/test_demo": "demo",
 }
 #: Tests of the fixture ``operator_image``.
-_WITH_IMAGE = ("tests/e2e/test_image", "tests/e2e/test_operator")
+_WITH_IMAGE = ("tests/e2e/test_admission", "tests/e2e/test_image", "tests/e2e/test_operator")
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
 _shared = pytest.StashKey[Cluster]()
@@ -193,6 +195,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             registries=True,
             helm="helm_program" in used,
             kustomize="kustomize_program" in used,
+            gitops="gitops_program" in used,
             progress=PytestProgress(config),
         )
         if "operator_image" in used and not _worker(config):

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from cluster.waiting import await_condition
 from regcred.core import admission, marks
 from regcred.core.pullcredential import FINALIZER, parse
-from tests.support import selecting
-from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
+from tests.support import etcd, selecting
+from tests.support.admissionworld import ADMISSION, SOURCE, Crowd, Shown, checks
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 from tests.support.patching import apply
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 #: PullCredentials that act together, and objects that each set of them is shown.
 SETS, OBJECTS = (200, 40) if SOAK else (25, 15)
+#: Namespaces that are made at once.
+MANY = 10_000 if SOAK else 200
 EVERYWHERE = {"registries": ["registry.example.com"], "source": SOURCE, "namespaces": {}}
 CONTAINERS = [{"name": "app", "image": "registry.example.com/app"}]
 
@@ -68,6 +70,15 @@ def places(cluster, installed):
     yield {name: {**own, "kubernetes.io/metadata.name": name} for name, own in labels.items()}
     for name in labels:
         cluster.api.delete_namespace(name)
+
+
+@pytest.fixture(scope="module")
+def longest(cluster):
+    """A namespace with the longest name that there can be, which meets a glob again and again."""
+    name = f"p{secrets.token_hex(3)}".ljust(63, "a")
+    cluster.create_namespace(name)
+    yield name
+    cluster.api.delete_namespace(name)
 
 
 @pytest.fixture(scope="module")
@@ -245,27 +256,37 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
     assert set(checks(cluster, policies)) == {"no_error"}
 
 
-def test_the_largest_that_the_crd_takes_is_evaluated(cluster, policies, places, shown, show):
-    """CEL has a budget: a PullCredential over it would select nothing, and nobody would hear."""
+@pytest.mark.parametrize("worst", ["stars", "pieces"])
+def test_the_largest_that_the_crd_takes_is_evaluated(
+    cluster, policies, longest, show, shown, worst
+):
+    """CEL has a budget: a PullCredential over it would select nothing, and nobody would hear.
+
+    Each glob is as long as it may be, and would have one that tries again try for ever: only its
+    end does not fit. The names are as long as they may be, too.
+    """
     before = checks(cluster, policies)
-    place = min(places)
-    stars = [f"{'a*' * 30}{n:02}x" for n in range(63)]
-    accounts = [f"{'a*.' * 60}{n:02}*" for n in range(63)]
+    stars, dotted = ("*" * 61, "*." * 125) if worst == "stars" else ("*a" * 30 + "*", "*a." * 83)
+    spaces = [f"{stars}{n:02}" for n in range(63)]
+    accounts = [f"{dotted[:250]}{n:02}*" for n in range(63)]
+    assert {*map(len, spaces)} == {63}
+    assert max(map(len, accounts)) >= 252
     rules = [
         {"key": f"absent-{n}", "operator": "NotIn", "values": [f"{v:063}" for v in range(64)]}
         for n in range(16)
     ]
     largest = EVERYWHERE | {
         "namespaces": {
-            "include": [*stars, f"{place[:3]}*"],
-            "exclude": stars,
+            "include": [*spaces, f"{longest[:3]}*"],
+            "exclude": [f"{stars[1:]}x{n:02}" for n in range(64)],
             "matchExpressions": rules,
         },
         "serviceAccounts": {"include": [*accounts, "a.*.z"]},
     }
     show(largest)
-    name = f"a.{'a' * 200}.z"
-    (status, found), (_, unmeant) = shown.ask([account(place, name), account(place, "a.z")])
+    name = f"{'a.' * 126}z"
+    assert len(name) == 253
+    (status, found), (_, unmeant) = shown.ask([account(longest, name), account(longest, "a.z")])
     assert status == 201, found
     assert names_in(found)
     assert not names_in(unmeant)
@@ -460,3 +481,84 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
                 del binding["metadata"][field]
             where = f"{ADMISSION}/mutatingadmissionpolicybindings"
             assert cluster.api.request("POST", where, binding)[0] == 201
+
+
+# Many at once
+
+
+@pytest.fixture
+def crowd(cluster):
+    return Crowd(cluster)
+
+
+@pytest.fixture
+def many(crowd):
+    """Names of namespaces that a test makes, with a label by which they are selected."""
+    label = f"many-{secrets.token_hex(4)}"
+    names = [f"{label}-{n}" for n in range(MANY)]
+    yield names, {"regcred-test": label}
+    gone = [[("DELETE", f"/api/v1/namespaces/{name}", None)] for name in names]
+    crowd.send(gone, lambda status, _: status)
+
+
+def crowded(place, labels):
+    """Requests for a namespace with these labels, and at once for what is to be in it."""
+    body = {"metadata": {"name": place, "labels": labels}}
+    early = pod(place, "app", [{"name": "theirs"}])
+    early[2]["metadata"]["name"] = "early"
+    return [
+        ("POST", "/api/v1/namespaces", body),
+        account(place, "app"),
+        early,  # its own list, so that it gets nothing by its ServiceAccount
+        pod(place),
+    ]
+
+
+def too_early(status, content):
+    """Whether a Pod was refused for want of the ServiceAccount default, after some patience."""
+    return status == 403 and "error looking up service account" in content["message"]
+
+
+def briefly(status, obj):
+    """Of an answer, what is looked at."""
+    return status, obj["kind"], names_in(obj) if status == 201 else obj["message"]
+
+
+def slipped(answers, secret):
+    """Answers of `crowded` without the entry, or that are none."""
+    wanted = [
+        (201, "Namespace", []),
+        (201, "ServiceAccount", [secret]),
+        (201, "Pod", ["theirs", secret]),
+        (201, "Pod", [secret]),
+    ]
+    return [
+        each for chain in answers for each, one in zip(chain, wanted, strict=True) if each != one
+    ]
+
+
+def touched(cluster, names, secret):
+    """ServiceAccounts default that did not have entry and mark by the request that made them."""
+    path = "/api/v1/serviceaccounts?fieldSelector=metadata.name%3Ddefault"
+    status, content = cluster.api.request("GET", path)
+    assert status == 200, content
+    there = {each["metadata"]["namespace"]: each for each in json.loads(content)["items"]}
+    written = etcd.writes(cluster, "serviceaccounts")
+
+    def found(name):
+        marked = marks.read_names(there[name], marks.ATTACHED_BY_OPERATOR)
+        return names_in(there[name]), marked, written[f"{name}/default"]
+
+    return [name for name in names if found(name) != ([secret], {secret}, 1)]
+
+
+@pytest.mark.timeout(3600 if SOAK else 300)
+def test_many_new_namespaces_need_nobody(cluster, installed, policies, shown, show, crowd, many):
+    """No operator runs, and no request for a ServiceAccount is sent but the one that makes it."""
+    names, labels = many
+    everyone = {"namespaces": {"matchLabels": labels}, "serviceAccounts": {"include": ["*"]}}
+    show(EVERYWHERE | everyone)
+    answers = crowd.send([crowded(name, labels) for name in names], briefly, again=too_early)
+    assert not slipped(answers, installed.secret_name)
+    assert not touched(cluster, names, installed.secret_name)
+    assert set(checks(cluster, policies)) == {"no_error"}

@@ -1,29 +1,48 @@
 """The admission webhook, asked by a real API server that has no admission policies for it."""
 
 import base64
-import http.client
 import json
 import os
+import re
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cluster import Cluster
 from cluster.waiting import await_condition
 from regcred.core import admission
+from regcred.core.errors import RegcredError
 from regcred.core.pullcredential import parse
+from regcred.kube.client import Client
+from regcred.kube.config import load
 from regcred.operator import certificates
-from tests.integration.test_admission_policies import account, names_in, outcome, pod, requests
+from regcred.operator.identity import Identity
+from tests.integration.test_admission_policies import (
+    MANY,
+    account,
+    briefly,
+    crowded,
+    names_in,
+    outcome,
+    pod,
+    requests,
+    slipped,
+    too_early,
+    touched,
+)
+from tests.integration.test_operator_rescue import await_figures
 from tests.support import selecting
-from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE, Shown
-from tests.support.operatorworld import Installation
+from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE, Crowd, Shown
+from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 from tests.support.patching import apply
 from tests.support.release import CHART, helm
+from tests.support.strandedpods import Strander
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 #: PullCredentials that act together, and objects that each set of them is shown.
@@ -80,13 +99,25 @@ class Webhooks:
 
     def send_to(self, address, failure="Ignore"):
         """Have the API server ask here: this machine has no way to the address of a Service."""
+
+        def change(webhook):
+            webhook["failurePolicy"] = failure
+            webhook["timeoutSeconds"] = 10
+            webhook["clientConfig"].pop("service", None)
+            webhook["clientConfig"]["url"] = f"https://{address}/mutate"
+
+        self._change(change)
+
+    def trust(self, pem):
+        """As whoever brings certificates does."""
+        bundle = base64.b64encode(pem).decode()
+        self._change(lambda webhook: webhook["clientConfig"].update(caBundle=bundle))
+
+    def _change(self, change):
         while True:
             found = self.configuration()
             for each in found["webhooks"]:
-                each["failurePolicy"] = failure
-                each["timeoutSeconds"] = 10
-                each["clientConfig"].pop("service", None)
-                each["clientConfig"]["url"] = f"https://{address}/mutate"
+                change(each)
             status, content = self.cluster.api.request("PUT", self.path, found)
             if status != 409:
                 assert status == 200, content
@@ -97,20 +128,47 @@ class Webhooks:
 def webhooks(old, helm_program, tmp_path_factory):
     """The chart chooses the webhook by itself."""
     webhooks = Webhooks(old, helm_program, tmp_path_factory.mktemp("helm"))
-    webhooks.installed.install(**{"admission.mode": "Auto"})
+    webhooks.installed.install(**{"admission.mode": "Auto", "rescue.rights": "Evict"})
     yield webhooks
     webhooks.installed.uninstall()
 
 
+@pytest.fixture
+def world(webhooks):
+    """Namespaces and PullCredentials whose source gives something."""
+    world = OperatorWorld(webhooks.installed)
+    world.put_source("login", "puller", PASSWORD)
+    yield world
+    world.remove()
+
+
 def ready(operator):
     """Status and text of /readyz."""
-    connection = http.client.HTTPConnection(operator.address, timeout=30)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode().strip()
-    finally:
-        connection.close()
+    status, text = operator.get("/readyz")
+    return status, text.strip()
+
+
+def metric(operator, name):
+    """The sum of all that a metric of the operator counts, which may be given with labels."""
+    return counted(operator.get("/metrics")[1], name)
+
+
+def fail_open(cluster):
+    """How often the API server has let something in without an answer of a webhook of ours."""
+    status, content = cluster.api.request("GET", "/metrics")
+    assert status == 200, content
+    name = 'apiserver_admission_webhook_fail_open_count{name="[a-z]*.regcred.dev"'
+    return counted(content.decode(), name)
+
+
+def counted(page, name):
+    found = re.findall(rf"^{name}.* (\S+)$", page, re.MULTILINE)
+    return sum(map(float, found))
+
+
+def pem_of(bundles):
+    """What `Webhooks.trust` takes, of what `Webhooks.bundles` gives."""
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in bundles[0])
 
 
 def await_ready(operator):
@@ -344,6 +402,52 @@ def test_undo_sticks(old, webhooks, serving, wanted):
         assert names_in(json.loads(content)) == ["theirs"]
 
 
+@pytest.mark.parametrize("attach", ["ServiceAccount", "Pod"])
+def test_what_slipped_by_is_reported_and_mended(old, webhooks, world, attach):
+    secret, pods = webhooks.secret, Strander(world)
+    patched = 'regcred_api_requests_total{code="200",resource="serviceaccounts",verb="patch"}'
+
+    def started(operator):
+        webhooks.send_to(operator.wait_for("WebhookListening")["address"], "Ignore")
+        await_ready(operator)
+
+    with webhooks.operator() as operator:
+        started(operator)
+        world.put_pullcredential("main", attach=attach, rescue="Report")
+        world.await_state("it is seen", lambda: world.ready() == "0/0")
+        world.add_namespaces(["early"], {})
+        pods.make("early", "web")
+        assert pods.lists("early", "web") == [[secret]]
+        world.await_state("Ready", lambda: world.ready() == "1/1")
+        # Nothing is left to do for the operator, and so it counts nothing.
+        assert metric(operator, patched) == 0
+        assert not operator.said("Attached")
+        operator.stop()
+    passed = fail_open(old)
+    world.add_namespaces(["late"], {})
+    pods.make("late", "web")
+    assert fail_open(old) > passed
+    assert pods.lists("late", "web") == [[]]
+    pods.strand("late", "web")
+    before = pods.uids("late", "web")
+    with webhooks.operator() as operator:
+        started(operator)
+        await_figures(world, 1, 0, reason="PodsStuck")
+        world.await_state("Ready", lambda: world.ready() == "2/2")
+        # What did not pass by admission is there for all to see where a ServiceAccount is mended.
+        mended = [world.full("late")] if attach == "ServiceAccount" else []
+        assert [line["namespace"] for line in operator.said("Attached")] == mended
+        assert metric(operator, patched) == len(mended)
+        assert pods.uids("late", "web") == before
+        world.put_pullcredential("main", attach=attach, rescue="Evict")
+        await_figures(world, 0, 1, reason="NothingStuck")
+        world.await_state("another is there", lambda: len(pods.uids("late", "web")) == 1)
+        operator.stop()
+    assert not pods.uids("late", "web") & before
+    assert pods.lists("late", "web") == [[secret]]
+    assert (world.lists()["late"] == [secret]) is (attach == "ServiceAccount")
+
+
 def test_while_it_is_down_ignore_lets_in_and_the_operator_repairs(old, webhooks, wanted):
     _, namespace = wanted
     with webhooks.operator() as operator:
@@ -366,7 +470,135 @@ def test_while_it_is_down_ignore_lets_in_and_the_operator_repairs(old, webhooks,
         )
 
 
+@pytest.mark.timeout(3600 if SOAK else 300)
+def test_many_new_namespaces(old, webhooks, world):
+    """It hears of a namespace, and of its labels, a moment after the API server made it."""
+    secret, names = webhooks.secret, [f"many-{n}" for n in range(MANY)]
+    crowd, places = Crowd(old), [world.full(name) for name in names]
+    with webhooks.operator() as operator:
+        webhooks.send_to(operator.wait_for("WebhookListening")["address"], "Ignore")
+        await_ready(operator)
+        world.put_pullcredential("main", serviceAccounts={"include": ["*"]})
+        world.await_state("it is seen", lambda: world.ready() == "0/0")
+        passed = fail_open(old)
+        try:
+            answers = crowd.send(
+                [crowded(each, world.label) for each in places], briefly, again=too_early
+            )
+            assert not slipped(answers, secret)
+            assert not touched(old, places, secret)
+            assert fail_open(old) == passed
+            world.await_state("Ready", lambda: world.ready() == f"{MANY}/{MANY}", timeout=600)
+            assert not operator.said("Attached")
+            assert metric(operator, 'regcred_admission_reviews_total{outcome="undecided"') == 0
+            operator.stop()
+        finally:
+            gone = [[("DELETE", f"/api/v1/namespaces/{each}", None)] for each in places]
+            crowd.send(gone, lambda status, _: status)
+
+
 # Its certificate
+
+
+@pytest.fixture
+def files(webhooks, tmp_path):
+    """Write a certificate as cert-manager's would be there; the API server trusts them all."""
+    bundles, trusted = webhooks.bundles(), []
+
+    def write(made):
+        (tmp_path / "tls.crt").write_bytes(made.pem)
+        (tmp_path / "tls.key").write_bytes(made.key)
+        trusted.append(made.pem)
+        webhooks.trust(b"".join(trusted))
+        return f"--webhook-cert-dir={tmp_path}"
+
+    yield write
+    webhooks.trust(pem_of(bundles))
+
+
+def test_one_that_has_expired_is_told_of_and_may_be_replaced(old, webhooks, wanted, files):
+    _, namespace = wanted
+    now, end = datetime.now(UTC), "regcred_webhook_certificate_expiry_seconds"
+    names = ["127.0.0.1"]
+    folder = files(certificates.make(names, "old", now - certificates.LIFETIME - timedelta(days=1)))
+    with webhooks.operator(folder) as operator:
+        address = operator.wait_for("WebhookListening")["address"]
+        said = operator.wait_for("WebhookTrouble")["message"]
+        assert "tls.crt" in said
+        assert "expired at" in said
+        assert said.endswith("cert-manager writes them: kubectl get certificate -A")
+        operator.wait_for("Synced")
+        assert ready(operator) == (503, "waiting for webhook certificate")
+        assert -90_000 < metric(operator, end) < -86_000
+        # The API server does not take it.
+        webhooks.send_to(address, "Fail")
+        method, path, body = account(namespace(), "app")
+
+        def refused():
+            status, content = old.api.request(method, f"{path}?dryRun=All", body)
+            return status == 500 and b"certificate has expired" in content
+
+        await_condition("the API server refuses the certificate", refused, timeout=60)
+        # What is let in without it, the operator puts right.
+        webhooks.send_to(address, "Ignore")
+
+        def let_in():
+            return old.api.request(method, f"{path}?dryRun=All", body)[0] == 201
+
+        await_condition("objects are let in", let_in, timeout=60)
+        assert names_in(create(old, (method, path, body))) == []
+        await_condition(
+            "the operator attaches it",
+            lambda: (
+                names_in(json.loads(old.api.request("GET", f"{path}/app")[1])) == [webhooks.secret]
+            ),
+            timeout=60,
+        )
+        # Somebody mends what renews it.
+        files(certificates.make(names, "new", now))
+        operator.wait_for("CertificateRenewed")
+        await_ready(operator)
+        assert metric(operator, end) > 86_400
+        webhooks.send_to(address, "Fail")
+        await_seen(old, webhooks, namespace())
+        webhooks.send_to(address)
+        operator.stop()
+
+
+async def test_its_own_that_expired_in_its_sleep_is_replaced(webhooks):
+    """First of all it is shown: nobody takes the one that is known."""
+    kubeconfig, asleep = webhooks.installed.kubeconfig, timedelta(days=31)
+    now, owner = datetime.now(UTC), f"asleep-{secrets.token_hex(4)}"
+
+    def published():
+        return [
+            [each for each in bundle if owner in each.subject.rfc4514_string()]
+            for bundle in webhooks.bundles()
+        ]
+
+    before = webhooks.bundles()
+    async with Client(load(kubeconfig=str(kubeconfig), env={})) as client:
+        try:
+            identity = Identity(["x"], owner, configuration=webhooks.secret, folder=None)
+            await identity.keep(client, now)
+            assert {len(each) for each in published()} == {1}
+            first, shown = published(), identity.context
+            await identity.keep(client, now + asleep)
+            assert identity.context is not shown
+            assert {len(each) for each in published()} == {1}
+            for old, (new,) in zip(first, published(), strict=True):
+                assert new not in old
+                assert new.not_valid_after_utc > now + asleep
+        finally:
+            webhooks.trust(pem_of(before))
+        # So it is where the API server cannot be told.
+        untold = Identity(["x"], owner, configuration="no-such", folder=None)
+        shown = untold.context
+        for late, same in ((timedelta(days=29), True), (asleep, False)):
+            with pytest.raises(RegcredError):
+                await untold.keep(client, now + late)
+            assert (untold.context is shown) is same
+            assert not untold.is_known
 
 
 def test_every_replica_is_trusted_also_a_standby(old, webhooks, wanted):

@@ -8,9 +8,8 @@ import os
 import re
 import secrets
 import shlex
-import urllib.request
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,6 +29,10 @@ from regcred.core.errors import (
 from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.kube.resources import DEPLOYMENTS, EVENTS, NAMESPACES, SECRETS, SERVICEACCOUNTS
+from tests.support import etcd
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def client_of(kubeconfig: Path) -> Client:
@@ -197,17 +200,7 @@ def event(name: str, namespace: str) -> dict:
 
 def forget_before(cluster, revision: str) -> None:
     """Compact the cluster's etcd."""
-    mark = f"--data-dir={cluster.folder.etcd}".encode()
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        arguments = process.read_bytes().split(b"\0")
-        if mark in arguments:
-            break
-    else:
-        raise AssertionError("etcd does not run")
-    url = next(a.partition(b"=")[2] for a in arguments if a.startswith(b"--listen-client-urls="))
-    body = json.dumps({"revision": revision, "physical": True}).encode()
-    with urllib.request.urlopen(f"{url.decode()}/v3/kv/compaction", body) as answer:  # noqa: S310
-        assert answer.status == 200
+    etcd.ask(cluster, "kv/compaction", {"revision": revision, "physical": True})
 
 
 class TestOtherWriters:

@@ -85,6 +85,8 @@ def objects(cluster):
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
 
     def ready():
+        if cluster.api.request("GET", API)[0] != 200:  # which says so in words, and not in JSON
+            return False
         return objects.create(MINIMAL, dry_run=True)[0] == 201 and objects.refusals({})
 
     await_condition("the API server serves PullCredentials", ready, timeout=60)
@@ -216,6 +218,50 @@ def test_the_crd_refuses_nothing_that_the_core_takes(objects, texts):
     found = objects.refusals({**MINIMAL, "registries": texts})
     refused = {int(re.findall(r"\d+", field)[-1]) for field, _ in found}
     assert {texts[i]: refusal(texts[i]) for i in refused if not refusal(texts[i])} == {}
+
+
+#: No name of a namespace or of a ServiceAccount; many of them mean something to an expression.
+HOSTILE = [
+    *(f"a{each}b" for each in "|+?^$()[]{}\\/,;:'\"`%&#@!~<>=_ "),
+    "(a*)*", "(?i)a", "(a|a)*b", "[a-z]*", "a{1,1000}", "a**{9}", "^a$", ".*", "a.+", "\\a", "\\pL",
+    "a\n", "\na", "a\nb", "a\r", "a\tb", "a\x00", "a\x00b", "\x7f", "a\x1b[31m",
+    "é", "\u0430", "ａ", "a\u200b", "a\u202eb", "a\u2028", "\ufeffa", "\U0001d51e", "A*", "İ",
+    "-*", "*-", "*.", ".*.", "a..b", "a.-b", "*..*", "", " ", "*\n",
+]  # fmt: skip
+_GLOBS = {
+    "spec.namespaces.include": (lambda globs: {"namespaces": {"include": globs}}, 63),
+    "spec.namespaces.exclude": (lambda globs: {"namespaces": {"exclude": globs}}, 63),
+    "spec.serviceAccounts.include": (lambda globs: {"serviceAccounts": {"include": globs}}, 253),
+}
+
+
+@pytest.mark.parametrize("field", _GLOBS)
+def test_hostile_globs_are_refused(objects, field):
+    """By the core as well; what is in the grammar, however odd, is taken."""
+    of, longest = _GLOBS[field]
+
+    def refusals(*globs):
+        return {place for place, _ in objects.refusals(MINIMAL | of(list(globs)))}
+
+    hostile = [*HOSTILE, *(() if field.startswith("spec.service") else ("a.b", "*.*"))]
+    for glob in hostile:
+        assert refusals(glob) == {f"{field}[0]"}, glob
+        assert parse({"spec": MINIMAL | of([glob])}).problem is not None, glob
+    for glob in ("*" * longest, "*a" * (longest // 2), "a" * longest, "*" * (longest - 1) + "a"):
+        assert not refusals(glob)
+        assert refusals(f"{glob}aa"), glob
+        assert refusals(f"*{glob}*"), glob
+    assert not refusals(*(f"{n}*" for n in range(64)))
+    assert refusals(*(f"{n}*" for n in range(65)))
+    assert refusals("*", "*")
+
+
+@pytest.mark.parametrize("text", [f"a{each}.example.com" for each in "?#@[ {}|^`\\\n\x00*é\u202e"])
+def test_hostile_registries_are_refused_or_understood_by_nobody(objects, text):
+    """They are patterns of kubelet's, and no expression of the API server is made of them."""
+    found = objects.refusals({**MINIMAL, "registries": [text]})
+    assert bool(refusal(text)) is (text != "a*.example.com")
+    assert found <= {("spec.registries[0]", refusal(text))}
 
 
 def test_what_the_core_alone_refuses(objects):

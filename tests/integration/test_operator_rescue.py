@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from datetime import datetime
 
 import pytest
@@ -38,6 +39,23 @@ def installed(cluster, helm_program, tmp_path_factory):
     yield install
     for each in made.values():
         each.uninstall()
+
+
+@pytest.fixture
+def admitted_world(cluster, helm_program, tmp_path):
+    """A world with these rights, where the API server gives Pods the Secret, and Pods for it."""
+    installation = Installation(cluster, helm_program, tmp_path)
+    try:
+        installation.install(**{"rescue.rights": "Evict", "admission.mode": "Policy"})
+        world = OperatorWorld(installation)
+        try:
+            world.put_source("login", "puller", PASSWORD)
+            world.add_namespaces(["ns-0"], {})
+            yield world, Strander(world)
+        finally:
+            world.remove()
+    finally:
+        installation.uninstall()
 
 
 @pytest.fixture
@@ -332,3 +350,42 @@ def test_a_budget_is_asked_again_later(rescue_world, tmp_path):
             assert first == second
             operator.stop()
     assert not pods.uids("ns-0", "web") & before
+
+
+# Last: what is left of the policies acts for a moment after they are taken away.
+
+
+def test_where_admission_alone_gives_it(admitted_world):
+    """ServiceAccounts stay as they are, so that nothing else helps a successor."""
+    world, pods = admitted_world
+    installation = world.installation
+    secret = installation.secret_name
+    pods.make("ns-0", "web", "Deployment", replicas=2)
+    pods.strand("ns-0", "web")
+    before = pods.uids("ns-0", "web")
+    assert pods.lists("ns-0", "web") == [[], []]
+    world.put_pullcredential("main", attach="Pod", rescue="Evict")
+    # One that has not been told of the policies leaves them alone.
+    with installation.operator("--no-leader-elect") as operator:
+        await_figures(world, 2, 0, reason="PodsLeft")
+        message = condition(world)[2]
+        assert "2 whose successor would be without the Secret as well" in message
+        operator.stop()
+    assert pods.uids("ns-0", "web") == before
+    world.await_state("the policies act", lambda: _admitted(world) == [{"name": secret}])
+    with installation.operator("--no-leader-elect", "--admission-policies") as operator:
+        await_figures(world, 0, 2, reason="NothingStuck")
+        world.await_state("others are there", lambda: len(pods.uids("ns-0", "web")) == 2)
+        operator.stop()
+    assert not pods.uids("ns-0", "web") & before
+    assert pods.lists("ns-0", "web") == [[secret], [secret]]
+    assert world.lists() == {"ns-0": []}
+
+
+def _admitted(world):
+    """The list of a Pod as it would be let in now."""
+    body = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "app", "image": IMAGE}]}}
+    path = f"{world.path('ns-0')}/pods?dryRun=All"
+    status, content = world.installation.cluster.api.request("POST", path, body)
+    assert status == 201, content
+    return json.loads(content)["spec"].get("imagePullSecrets", [])

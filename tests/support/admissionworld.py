@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
@@ -21,7 +21,7 @@ from cluster.waiting import await_condition
 from regcred.core.pullcredential import FINALIZER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cluster import Cluster
 
@@ -33,6 +33,70 @@ _TOGETHER = 16
 
 #: Method, path and body.
 Request = tuple[str, str, Any]
+#: Status and content.
+Answer = tuple[int, dict[str, Any]]
+T = TypeVar("T")
+
+
+class Crowd:
+    """An admin with many hands.
+
+    Args:
+        cluster: where.
+        together: how many requests are under way at a time.
+    """
+
+    def __init__(self, cluster: Cluster, together: int = 64) -> None:
+        self._server, self._together = cluster.server, together
+        pki = cluster.folder.pki
+        self._tls = ssl.create_default_context(cafile=str(cluster.ca_file))
+        self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+
+    def send(
+        self,
+        chains: Sequence[Sequence[Request]],
+        keep: Callable[[int, dict[str, Any]], T],
+        *,
+        query: str = "",
+        again: Callable[[int, dict[str, Any]], bool] = lambda _status, _content: False,
+    ) -> list[list[T]]:
+        """What is kept of the answers.
+
+        Args:
+            chains: of requests, each sent at once after the one before it is answered.
+            keep: given status and content.
+            query: for all of them, with its question mark.
+            again: likewise given them; whether to send the request once more, as controllers do.
+        """
+        return asyncio.run(self._send(chains, keep, query, again))
+
+    async def _send(
+        self,
+        chains: Sequence[Sequence[Request]],
+        keep: Callable[[int, dict[str, Any]], T],
+        query: str,
+        again: Callable[[int, dict[str, Any]], bool],
+    ) -> list[list[T]]:
+        kept: list[list[T]] = [[] for _ in chains]
+        left = iter(zip(chains, kept, strict=True))
+
+        async def work(session: aiohttp.ClientSession) -> None:
+            for chain, into in left:
+                for request in chain:
+                    while again(*(answer := await self._ask(session, request, query))):
+                        pass
+                    into.append(keep(*answer))
+
+        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+            for _ in range(self._together):
+                group.create_task(work(session))
+        return kept
+
+    async def _ask(self, session: aiohttp.ClientSession, request: Request, query: str) -> Answer:
+        method, path, body = request
+        url = f"{self._server}{path}{query}"
+        async with session.request(method, url, json=body, ssl=self._tls) as answer:
+            return answer.status, await answer.json()
 
 
 class Shown:
@@ -49,9 +113,7 @@ class Shown:
         self._witness = f"/api/v1/namespaces/{namespace}/serviceaccounts?dryRun=All"
         self._turn = 0
         self._made: list[str] = []
-        pki = cluster.folder.pki
-        self._tls = ssl.create_default_context(cafile=str(cluster.ca_file))
-        self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        self._crowd = Crowd(cluster, _TOGETHER)
 
     def start(self) -> None:
         """Install the witness; returns when it acts."""
@@ -145,24 +207,14 @@ class Shown:
                 self._cluster.api.request("PUT", path, obj)
         self._made.clear()
 
-    def ask(self, requests: Sequence[Request]) -> list[tuple[int, dict[str, Any]]]:
+    def ask(self, requests: Sequence[Request]) -> list[Answer]:
         """Status and answer of each request, which are sent some at a time, and not kept."""
-        return asyncio.run(self._ask(requests))
+        chains = [[each] for each in requests]
 
-    async def _ask(self, requests: Sequence[Request]) -> list[tuple[int, dict[str, Any]]]:
-        answers: list[tuple[int, dict[str, Any]]] = [(0, {})] * len(requests)
-        left = iter(enumerate(requests))
+        def both(status: int, content: dict[str, Any]) -> Answer:
+            return status, content
 
-        async def work(session: aiohttp.ClientSession) -> None:
-            for number, (method, path, body) in left:
-                url = f"{self._cluster.server}{path}?dryRun=All"
-                async with session.request(method, url, json=body, ssl=self._tls) as answer:
-                    answers[number] = answer.status, await answer.json()
-
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
-            for _ in range(_TOGETHER):
-                group.create_task(work(session))
-        return answers
+        return [answer for (answer,) in self._crowd.send(chains, both, query="?dryRun=All")]
 
     def _seen(self) -> bool:
         body = {"metadata": {"name": self.prefix}}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 IMAGE = f"{REGISTRY}/team/app:1"
 _REFUSED = "failed to pull and unpack image: failed to authorize: 401 Unauthorized"
 _STARTED = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-_GROUPS = {"ReplicaSet": "apps", "StatefulSet": "apps", "Job": "batch"}
+_GROUPS = {"ReplicaSet": "apps", "Deployment": "apps", "StatefulSet": "apps", "Job": "batch"}
 
 
 class Strander:
@@ -39,7 +39,7 @@ class Strander:
         Args:
             namespace: as the world calls it.
             name: of the object.
-            kind: of it: ``ReplicaSet``, ``StatefulSet``, ``Job`` or ``Pod``.
+            kind: of it: ``ReplicaSet``, ``Deployment``, ``StatefulSet``, ``Job`` or ``Pod``.
             replicas: how many Pods.
             spec: more for the spec of the Pods.
         """

@@ -18,11 +18,12 @@ def matches(glob: str, text: str) -> bool:
     *middle, last = middle
     if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
         return False
-    rest = text[len(first) : len(text) - len(last)]
+    place, end = len(first), len(text) - len(last)
     for piece in middle:
-        _, found, rest = rest.partition(piece) if piece else ("", "*", rest)
-        if not found:
+        place = text.find(piece, place, end)
+        if place < 0:
             return False
+        place += len(piece)
     return True
 
 

@@ -39,11 +39,13 @@ class Certificate:
         pem: the certificate.
         key: its private key, PEM.
         renew: when the next one is to be made.
+        expires: when nobody takes it any more.
     """
 
     pem: bytes
     key: bytes = field(repr=False)
     renew: datetime
+    expires: datetime
 
 
 def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
@@ -96,6 +98,7 @@ def make(names: Sequence[str], owner: str, now: datetime) -> Certificate:
             serialization.NoEncryption(),
         ),
         now + LIFETIME * 2 / 3,
+        now + LIFETIME,
     )
 
 
@@ -123,6 +126,16 @@ def merged(bundle: bytes, own: Sequence[bytes], now: datetime) -> bytes:
     if len(wanted) == len(there) and all(each in there for each in wanted):
         return bundle
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in wanted)
+
+
+def validity(pem: bytes) -> tuple[datetime, datetime]:
+    """From when to when a certificate is good; of several the first, which is the server's own.
+
+    Raises:
+        ValueError: it is none.
+    """
+    first, *_ = x509.load_pem_x509_certificates(pem)
+    return first.not_valid_before_utc, first.not_valid_after_utc
 
 
 def context(pem: bytes, key: bytes) -> ssl.SSLContext:

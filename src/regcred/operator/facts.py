@@ -58,7 +58,8 @@ class Snapshot:
         leading: it acts.
         synced: all its views are complete.
         waiting_for: what it is not ready without: kinds whose first list is still to come, and
-            ``webhook certificate`` until the API server has been told of it.
+            ``webhook certificate`` until the API server has been told of it, and once that has
+            expired.
         queue_depth: namespaces that wait to be looked at.
         queue_age: seconds that the oldest of them has waited.
         concurrency: how many namespaces may be worked at, at the same time.
@@ -66,6 +67,7 @@ class Snapshot:
         pullcredentials: each in numbers.
         watches: likewise, by the plural of their kind; ``sources`` are the Secrets of the
             operator's own namespace.
+        certificate_expires: when the webhook's certificate does; None where there is no webhook.
     """
 
     leading: bool
@@ -77,3 +79,4 @@ class Snapshot:
     namespaces: int
     pullcredentials: tuple[PullCredentialFigures, ...]
     watches: Mapping[str, WatchFigures]
+    certificate_expires: datetime | None = None

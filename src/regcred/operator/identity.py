@@ -2,7 +2,8 @@
 
 The certificate is made here, renewed, and written into the ``caBundle`` of one
 MutatingWebhookConfiguration, beside those of the other replicas; or it is somebody else's
-(cert-manager's) affair, and read from a folder again when it has changed.
+(cert-manager's) affair, and read from a folder again when it has changed. Then nobody but the
+operator sees that it was not renewed in time, so it says so.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ _LOOK_SECONDS = 30.0
 _RETRY_SECONDS = 2.0
 #: An API server uses what stands in the configuration within that.
 _SPREAD_SECONDS = 2.0
+#: Of the lifetime of somebody else's: by then it should have been renewed. cert-manager does that
+#: when a third is left, https://cert-manager.io/docs/usage/certificate/#issuance-triggers.
+_LATE = 0.1
+_TIME = "%Y-%m-%d %H:%M UTC"
+_WRITER = "cert-manager writes them: kubectl get certificate -A"
 
 
 class Identity:
@@ -45,7 +51,7 @@ class Identity:
 
     Attributes:
         context: for a new connection.
-        is_known: whether the API server has been told whom to trust.
+        expires: when the certificate does.
 
     Raises:
         RegcredError: what is in the folder is no certificate.
@@ -58,12 +64,18 @@ class Identity:
         self._configuration, self._folder = configuration, folder
         self._read = b""
         self._trouble = Seldom("WebhookTrouble")
-        self.is_known = False
+        self._late: datetime | None = None
+        self._is_told = False
         self._serving: Certificate | None = None
         if folder is None:
             self._show(certificates.make(names, owner, datetime.now(UTC)))
         else:
             self._load(folder)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the API server has been told whom to trust, and may do so still."""
+        return self._is_told and datetime.now(UTC) < self.expires
 
     async def run(self, client: Client) -> NoReturn:
         """Keep it fresh and known, until cancelled."""
@@ -84,23 +96,32 @@ class Identity:
         """
         if self._folder is not None:
             self._load(self._folder)
+            self._look_at_its_end(self._folder, now)
         else:
             await self._keep_own(client, now)
-        self.is_known = True
+        self._is_told = True
 
     async def _keep_own(self, client: Client, now: datetime) -> None:
         assert self._serving is not None  # noqa: S101 - see __init__
+        if self._serving.expires <= now:
+            # As after the sleep of a machine: nobody takes it, so there is nothing to wait for.
+            self._is_told = False
+            self._renew(certificates.make(self._names, self._owner, now))
         if self._serving.renew > now:
             await self._publish(client, [self._serving], now)
             return
         # Known first, shown after: whoever calls in between meets the one that they know.
         coming = certificates.make(self._names, self._owner, now)
         await self._publish(client, [self._serving, coming], now)
-        self._show(coming)
+        self._renew(coming)
+
+    def _renew(self, certificate: Certificate) -> None:
+        self._show(certificate)
         oplog.say("info", "CertificateRenewed", "of the webhook")
 
     def _show(self, certificate: Certificate) -> None:
         self.context = certificates.context(certificate.pem, certificate.key)
+        self.expires = certificate.expires
         self._serving = certificate
 
     def _load(self, folder: Path) -> None:
@@ -108,17 +129,33 @@ class Identity:
             pem, key = ((folder / name).read_bytes() for name in ("tls.crt", "tls.key"))
             if pem + key == self._read:
                 return
-            self.context = certificates.context(pem, key)
+            context, good = certificates.context(pem, key), certificates.validity(pem)
+        except (ssl.SSLError, ValueError):
+            raise _unusable(folder, "they are no certificate with its key") from None
         except OSError as error:
-            no = "they are no certificate with its key"
-            said = no if isinstance(error, ssl.SSLError) else error.strerror
-            raise RegcredError(
-                f"cannot use tls.crt and tls.key in {folder}: {said}",
-                hint="cert-manager writes them: kubectl get certificate -A",
-            ) from None
+            raise _unusable(folder, error.strerror) from None
         if self._read:
             oplog.say("info", "CertificateRenewed", "of the webhook, by the files")
-        self._read = pem + key
+        self.context, self._read = context, pem + key
+        self._begins, self.expires = good
+
+    def _look_at_its_end(self, folder: Path, now: datetime) -> None:
+        """Say that nobody has renewed the certificate in time.
+
+        Raises:
+            RegcredError: it has expired.
+        """
+        if self.expires <= now:
+            raise RegcredError(
+                f"tls.crt in {folder} expired at {self.expires:{_TIME}}, and the API server takes "
+                "no answer of the webhook",
+                hint=_WRITER,
+            )
+        late = self.expires - now < (self.expires - self._begins) * _LATE
+        if late and self._late != self.expires:
+            self._late = self.expires
+            said = f"tls.crt in {folder} expires at {self.expires:{_TIME}}, and is not renewed"
+            oplog.say("warning", "WebhookTrouble", f"{said}; {_WRITER}")
 
     async def _publish(self, client: Client, own: list[Certificate], now: datetime) -> None:
         """Have certificates in the bundle of each webhook of our configuration."""
@@ -136,6 +173,10 @@ class Identity:
                 return
             await guarded.pause(attempt)  # Another replica was faster.
             attempt += 1
+
+
+def _unusable(folder: Path, why: str | None) -> RegcredError:
+    return RegcredError(f"cannot use tls.crt and tls.key in {folder}: {why}", hint=_WRITER)
 
 
 def _additions(found: dict[str, Any], own: list[bytes], now: datetime) -> jsonpatch.Patch:

@@ -144,6 +144,7 @@ class Operator:
             len(world.namespaces.view) if world else 0,
             term.figures() if term else (),
             (world.figures() if world else {}) | (term.watches() if term else {}),
+            self._webhook.expires if self._webhook else None,
         )
 
     def _make_lease(self, client: Client) -> Lease:

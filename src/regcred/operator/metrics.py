@@ -206,6 +206,15 @@ def _of_operator(now: Snapshot) -> Iterator[Metric]:
     }
     for name, (meaning, value) in figures.items():
         yield GaugeMetricFamily(name, meaning, float(value))
+    ends = now.certificate_expires
+    yield _labelled(
+        GaugeMetricFamily,
+        "regcred_webhook_certificate_expiry_seconds",
+        "Seconds until the certificate that the webhook shows expires, below 0 once it has; absent"
+        " where there is no webhook.",
+        (),
+        [] if ends is None else [((ends - datetime.now(UTC)).total_seconds(),)],
+    )
 
 
 def _of_pullcredentials(now: Snapshot) -> Iterator[Metric]:

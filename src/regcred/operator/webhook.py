@@ -25,6 +25,7 @@ from regcred.operator.web import CannotListen, joined, listening, parsed, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from aiohttp.web_request import BaseRequest
@@ -101,8 +102,13 @@ class Webhook:
 
     @property
     def is_known(self) -> bool:
-        """Whether the API server has been told whom to trust."""
+        """Whether the API server has been told whom to trust, and the certificate is good."""
         return self._identity is not None and self._identity.is_known
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the certificate that it shows does; None before there is one."""
+        return self._identity.expires if self._identity else None
 
     async def __aenter__(self) -> Self:
         host, port = self._where

@@ -27,6 +27,14 @@ def test_many_stars_take_no_time():
     assert not matches("a*" * 60 + "b*a", "a" * 253)
 
 
+def test_a_thousand_times_as_many_take_no_time_either():
+    stars, text = "*a" * 250_000, "ab" * 250_000
+    assert matches(stars + "*", text)
+    assert matches("*" * 500_000, text)
+    assert not matches(stars + "*c*", text)
+    assert not matches(stars + "*a*", text)
+
+
 def test_one_of_several_will_do():
     assert any_matches(("x", "a*"), "ab")
     assert not any_matches((), "ab")

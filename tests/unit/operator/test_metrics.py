@@ -59,6 +59,7 @@ def busy():
             ),
             "sources": WatchFigures(restarts={}, events={}, objects=0, open=False),
         },
+        certificate_expires=datetime.now(UTC) - timedelta(hours=1),
     )
 
 
@@ -112,6 +113,7 @@ def test_how_it_is():
     assert value("pullcredential_ready", pullcredential="static") == 1
     assert value("pullcredential_stuck_pods", pullcredential="asia") == 3
     assert 0 < 43200 - value("pullcredential_expiry_seconds", pullcredential="asia") < 600
+    assert 0 <= -3600 - value("webhook_certificate_expiry_seconds") < 600
     assert value("watch_restarts_total", resource="secrets", reason="gone") == 2
     assert value("watch_events_total", resource="secrets", type="ADDED") == 7
     assert value("watch_objects", resource="secrets") == 5
@@ -159,6 +161,7 @@ def test_a_new_operator_has_its_numbers_too():
     assert found[("regcred_synced",)] == 0
     assert found[("regcred_reconcile_duration_seconds_count", ("outcome", "ok"))] == 0
     assert not any("pullcredential" in dict(labels) for _, *labels in found)
+    assert ("regcred_webhook_certificate_expiry_seconds",) not in found
 
 
 def test_what_is_gone_is_no_longer_told():

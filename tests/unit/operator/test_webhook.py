@@ -469,13 +469,48 @@ async def test_a_certificate_that_is_old_is_replaced(log):
     assert [line["reason"] for line in log()] == ["CertificateRenewed"] * 2
 
 
-async def test_files_are_read_again_when_they_change(tmp_path, log):
-    def write(made):
-        (tmp_path / "tls.crt").write_bytes(made.pem)
-        (tmp_path / "tls.key").write_bytes(made.key)
+def write(folder, made):
+    (folder / "tls.crt").write_bytes(made.pem)
+    (folder / "tls.key").write_bytes(made.key)
 
+
+async def test_files_that_nobody_renews_are_told_of(tmp_path, log):
+    now = datetime.now(UTC)
+    write(tmp_path, certificates.make([SERVICE], "a", now - certificates.LIFETIME * 0.85))
+    identity = Identity([SERVICE], "a", configuration="", folder=tmp_path)
+    assert not identity.is_known
+    await identity.keep(None, now)
+    assert identity.is_known
+    assert log() == []
+    late = now + certificates.LIFETIME * 0.06
+    for _ in range(3):
+        await identity.keep(None, late)
+    (line,) = log()
+    assert (line["level"], line["reason"]) == ("warning", "WebhookTrouble")
+    for said in (f"{tmp_path} expires at", "is not renewed", "kubectl get certificate -A"):
+        assert said in line["message"]
+    write(tmp_path, certificates.make([SERVICE], "a", late))
+    await identity.keep(None, late)
+    assert [line["reason"] for line in log()[1:]] == ["CertificateRenewed"]
+
+
+async def test_files_that_have_expired_are_not_good_for_anything(tmp_path):
+    now = datetime.now(UTC)
+    write(tmp_path, certificates.make([SERVICE], "a", now - certificates.LIFETIME))
+    identity = Identity([SERVICE], "a", configuration="", folder=tmp_path)
+    with pytest.raises(RegcredError) as caught:
+        await identity.keep(None, now)
+    assert f"{tmp_path} expired at {now:%Y-%m-%d %H:%M} UTC" in caught.value.message
+    assert caught.value.hint == "cert-manager writes them: kubectl get certificate -A"
+    assert not identity.is_known
+    write(tmp_path, certificates.make([SERVICE], "a", now))
+    await identity.keep(None, now)
+    assert identity.is_known
+
+
+async def test_files_are_read_again_when_they_change(tmp_path, log):
     one, two = (certificates.make([SERVICE], "a", datetime.now(UTC)) for _ in range(2))
-    write(one)
+    write(tmp_path, one)
     identity = Identity([SERVICE], "a", configuration="", folder=tmp_path)
     first = identity.context
     await identity.keep(None, datetime.now(UTC))
@@ -485,7 +520,7 @@ async def test_files_are_read_again_when_they_change(tmp_path, log):
         await identity.keep(None, datetime.now(UTC))
     assert str(tmp_path) in caught.value.message
     assert identity.context is first
-    write(two)
+    write(tmp_path, two)
     await identity.keep(None, datetime.now(UTC))
     assert identity.context is not first
     assert [line["reason"] for line in log()] == ["CertificateRenewed"]
