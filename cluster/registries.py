@@ -28,6 +28,7 @@ from cluster.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from cluster.processes import Supervisor
@@ -98,6 +99,21 @@ class Registry:
         with locked(self.folder / "accounts.lock", SILENT, ""):  # other processes may add some, too
             known = json.loads((self.folder / "accounts.json").read_text())
             self._write({**known, username: {"password": password, "rights": _RIGHTS[PULLER]}})
+
+    def add_token(self, username: str, token: str, expires: datetime) -> None:
+        """Let somebody pull everything until a moment; only the kind ``token`` forgets in time.
+
+        Args:
+            username: who may have several at a time.
+            token: taken for the password.
+            expires: with a zone.
+        """
+        with locked(self.folder / "accounts.lock", SILENT, ""):
+            known = json.loads((self.folder / "accounts.json").read_text())
+            new = {"password": secrets.token_hex(16), "rights": _RIGHTS[PULLER]}
+            account = known.get(username, new)
+            account["tokens"] = account.get("tokens", {}) | {token: expires.isoformat()}
+            self._write({**known, username: account})
 
     def push(self, name: str) -> str:
         """Push the app image under another name.

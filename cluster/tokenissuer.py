@@ -48,7 +48,8 @@ class Settings:
         key: PEM file of the signing key.
         certificate: PEM file of its certificate.
         accounts: JSON file, read anew for each request: name -> ``{"password": …,
-            "rights": {glob of repositories: [action, …]}}``.
+            "rights": {glob of repositories: [action, …]}}``, and perhaps ``"tokens": {token:
+            when it ends}``, each as good as the password until then.
     """
 
     port: int
@@ -174,10 +175,14 @@ class Issuer:
         return self._login(username, password)
 
     def _login(self, username: str, password: str) -> str:
-        expected = self._accounts().get(username, {"password": secrets.token_hex()})["password"]
-        if not hmac.compare_digest(expected.encode(), password.encode()):
-            raise _unauthorized("incorrect username or password")
-        return username
+        account = self._accounts().get(username, {"password": secrets.token_hex()})
+        now = datetime.now(UTC)
+        tokens = account.get("tokens", {}).items()
+        good = [each for each, ends in tokens if datetime.fromisoformat(ends) > now]
+        for expected in (account["password"], *good):
+            if hmac.compare_digest(expected.encode(), password.encode()):
+                return username
+        raise _unauthorized("incorrect username or password")
 
     def _accounts(self) -> dict[str, Any]:
         accounts: dict[str, Any] = json.loads(Path(self._settings.accounts).read_text())

@@ -57,6 +57,7 @@ _GROUPS = {
     "integration/test_chart_rights": "pullcredentials",
     "integration/test_chart.py": "chart",
     "e2e/test_admission": "pullcredentials",
+    "e2e/test_minting": "pullcredentials",
     "e2e/test_operator": "pullcredentials",
     "integration/test_real_manifests": "manifests",
     "integration/test_keyring_kubelet": "kubelet",
@@ -66,7 +67,12 @@ _GROUPS = {
     "e2e/test_demo": "demo",
 }
 #: Tests of the fixture ``operator_image``.
-_WITH_IMAGE = ("tests/e2e/test_admission", "tests/e2e/test_image", "tests/e2e/test_operator")
+_WITH_IMAGE = (
+    "tests/e2e/test_admission",
+    "tests/e2e/test_minting",
+    "tests/e2e/test_image",
+    "tests/e2e/test_operator",
+)
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _wants_node = pytest.StashKey[bool]()
 _shared = pytest.StashKey[Cluster]()
