@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,7 +25,6 @@ from regcred.minters.web import Answer, clock_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
 
 _CODES = {
     SourceReason.BAD_CREDENTIALS: (
@@ -68,6 +68,7 @@ _NOBODY = (
     "(IRSA: annotate it with eks.amazonaws.com/role-arn; EKS Pod Identity: aws eks "
     "create-pod-identity-association)"
 )
+_AGENT = "see what it says: kubectl logs -n kube-system daemonset/eks-pod-identity-agent"
 _CHECK_CLOCK = "see whether the clock here is right, and whether the secret key belongs to its id"
 _NEW_KEYS = "see whether they are still active: aws iam list-access-keys"
 _PROVIDER = "make the cluster's issuer an OIDC provider of the account, with this audience"
@@ -82,7 +83,7 @@ class Question:
         service: as the SDK calls it.
         region: where.
         action: as AWS calls it.
-        role: that it is about, if any.
+        role: that is to be assumed, or asks.
         host: who is asked.
     """
 
@@ -95,7 +96,9 @@ class Question:
     @property
     def wanted(self) -> str:
         """What for."""
-        return f"session of {self.role}" if self.role else f"authorization token ({self.region})"
+        if self.service == "sts":
+            return f"session of {self.role}"
+        return f"authorization token ({self.region})" + (f" to {self.role}" if self.role else "")
 
 
 def host(client: Any) -> str:
@@ -107,9 +110,10 @@ def host(client: Any) -> str:
 def raised() -> tuple[type[Exception], ...]:
     """What the SDK raises: its own, and what an answer of the wrong shape makes it stumble over."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
-    stumbled = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
-    return (BotoCoreError, ClientError, *stumbled)
+    stumbled = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+    return (BotoCoreError, ClientError, ResponseParserError, OSError, *stumbled)
 
 
 def ask(
@@ -119,7 +123,7 @@ def ask(
     hide: tuple[str, ...],
     now: Callable[[], datetime],
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """Ask, and say what is odd about the clocks.
+    """Ask, once; then the client is closed. Say what is odd about the clocks, too.
 
     Raises:
         MintFailed: there is no answer, or no good one.
@@ -131,6 +135,8 @@ def ask(
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
     except raised() as error:
         raise translate(error, question, hide) from None
+    finally:
+        client.close()
     url = f"https://{question.host}/"
     return answer, clock_warning(Answer(200, headers, b"", url, _skew(headers, now())))
 
@@ -153,12 +159,9 @@ def translate(error: Exception, question: Question, hide: tuple[str, ...]) -> Mi
             return _failure(SourceReason.NOT_CONFIGURED, "there are no credentials", _NOBODY)
         case of_sdk.CredentialRetrievalError() | of_sdk.MetadataRetrievalError():
             status = _STATUS.search(str(error))
-            where = f" ({status[1]})" if status else ""
+            what = "the platform gives no credentials" + (f" ({status[1]})" if status else "")
             reason = SourceReason.BAD_CREDENTIALS if status else SourceReason.UNREACHABLE
-            message = f"what the platform has for credentials gives none{where}"
-            return _failure(reason, message, "see the events of EKS Pod Identity's agent")
-        case of_sdk.InvalidRegionError() | of_sdk.UnknownRegionError():
-            return _failure(SourceReason.NOT_CONFIGURED, "there is no such region")
+            return _failure(reason, what, _AGENT)
         case of_sdk.HTTPClientError() | of_sdk.ConnectionError():
             return _unreachable(error, question)
         case of_sdk.BotoCoreError() if not isinstance(error, of_sdk.ParamValidationError):
@@ -168,7 +171,7 @@ def translate(error: Exception, question: Question, hide: tuple[str, ...]) -> Mi
             what = f"cannot read {error.filename}: {error.strerror}"
             return _failure(SourceReason.NOT_CONFIGURED, what, _NOBODY)
     if not question.action:
-        return _failure(SourceReason.MINT_FAILED, "what the platform has for credentials is none")
+        return _failure(SourceReason.MINT_FAILED, "what the platform gives for credentials is none")
     return unknown(question, "is none that its documentation knows")
 
 
@@ -190,7 +193,9 @@ def _unreachable(error: Exception, question: Question) -> MintFailed:
             why = "it hangs up in the middle"
         case _:
             why = "no connection comes about"
-    return MintFailed(SourceReason.UNREACHABLE, f"{question.host} cannot be reached: {why}")
+    # It may be STS, which the SDK asks by itself for what the environment says.
+    asked = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url"))).netloc or question.host
+    return MintFailed(SourceReason.UNREACHABLE, f"{asked} cannot be reached: {why}")
 
 
 def _refused(error: Any, question: Question, hide: tuple[str, ...]) -> MintFailed:
@@ -199,10 +204,10 @@ def _refused(error: Any, question: Question, hide: tuple[str, ...]) -> MintFaile
     code, status = str(said.get("Code", "")), meta.get("HTTPStatusCode", 0)
     reason = _REASONS.get(code) or _by_status(status)
     # The SDK asks STS by itself for what the environment says, and fails with that.
-    theirs = error.operation_name not in ("", question.action)
-    action = error.operation_name if theirs else question.action
-    who = "STS" if theirs else question.host
-    wanted = "session for what the environment says" if theirs else question.wanted
+    action = error.operation_name or question.action
+    who, wanted = question.host, question.wanted
+    if action != question.action:
+        who, wanted = "STS", "session for what the environment says"
     words = f": {one_line(code, hide=hide)}" if code and not code.isdigit() else f" ({status})"
     if reason is SourceReason.NO_PERMISSION and isinstance(said.get("Message"), str):
         words += f": {one_line(said['Message'], hide=hide).rstrip('.')}"
@@ -225,9 +230,7 @@ def _by_status(status: int) -> SourceReason:
 def _hint(reason: SourceReason, code: str, action: str, service: str) -> str:
     federated = action == "AssumeRoleWithWebIdentity"
     if reason is SourceReason.BAD_CREDENTIALS:
-        if federated:
-            return _PROVIDER
-        return _CHECK_CLOCK if code in _CLOCK else _NEW_KEYS
+        return _PROVIDER if federated else _CHECK_CLOCK if code in _CLOCK else _NEW_KEYS
     if reason is not SourceReason.NO_PERMISSION:
         return ""
     if action.startswith("AssumeRole"):
@@ -236,8 +239,6 @@ def _hint(reason: SourceReason, code: str, action: str, service: str) -> str:
 
 
 def _after(meta: Mapping[str, Any]) -> float | None:
-    from datetime import UTC, datetime
-
     return seconds_of(meta.get("HTTPHeaders", {}).get("retry-after", ""), datetime.now(UTC))
 
 

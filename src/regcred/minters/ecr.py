@@ -72,6 +72,8 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     """See `regcred.minters.Minter`."""
     region = reading.text(settings, "region", default="")
     places = {registry: ecrplaces.place(registry, region) for registry in desk.registries}
+    if not places:
+        raise reading.refuse("registries is empty, and a token is for those of a region")
     login = await _login(settings, desk)
     try:
         import boto3  # noqa: F401
@@ -208,9 +210,8 @@ class _Token:
 def _token(session: Any, place: Place, login: Login, desk: Desk) -> tuple[_Token, tuple[str, ...]]:
     question = Question(place.service, place.region)
     client = _client(session, question, login)
-    question = Question(
-        place.service, place.region, "GetAuthorizationToken", host=awsfailures.host(client)
-    )
+    host = awsfailures.host(client)
+    question = Question(place.service, place.region, "GetAuthorizationToken", login.role, host)
     answer, warnings = awsfailures.ask(client, question, {}, login.secrets, desk.now)
     found = answer.get("authorizationData")
     if isinstance(found, list):  # ECR Public gives one, ECR a list of one.
