@@ -58,7 +58,7 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     if held is None:
         token, expires = await _from_metadata(desk, transport)
         if email:
-            token, expires = await _ask(_impersonating(_bearer(token, expires), email), transport)
+            token, expires = await _ask(_impersonating(_bearer(token), email), transport)
     else:
         source = await _source(held, desk)
         asked = _impersonating(source, email) if email else source
@@ -141,14 +141,15 @@ def _federated(held: Federation, token: Password) -> Any:
     )
 
 
-def _bearer(token: Password, expires: datetime) -> Any:
-    """Credentials of the SDK for a token that is there already."""
+def _bearer(token: Password) -> Any:
+    """Credentials of the SDK for a token that is there already.
+
+    When that ends the SDK is not told: it would rather renew than use one of a few minutes.
+    """
     _require_sdk()
     from google.oauth2 import credentials
 
-    # The SDK's times have no zone and mean UTC.
-    naive = expires.astimezone(UTC).replace(tzinfo=None)
-    return credentials.Credentials(token.reveal(), expiry=naive)
+    return credentials.Credentials(token.reveal())
 
 
 def _impersonating(source: Any, email: str) -> Any:

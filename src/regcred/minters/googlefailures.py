@@ -90,7 +90,7 @@ def _of_oauth(answer: Answer, error: Any) -> MintFailed:
     hint = _CHECK_CLOCK if _CLOCK in said else _HINTS.get(code, "")
     if code == "invalid_grant" and answer.url.endswith(_STS):
         hint = _ISSUER
-    failure = refused(answer, _WHAT, said=f"{code}: {said}" if said else code, hint=hint)
+    failure = refused(answer, _WHAT, said=_joined(code, said), hint=hint)
     if answer.status < 500 and answer.status != 429:
         failure.reason = _OAUTH.get(code, failure.reason)
     return failure
@@ -100,7 +100,7 @@ def _of_api(answer: Answer, error: dict[str, Any]) -> MintFailed:
     reasons = _reasons(error)
     status = answer.text("error", "status")
     message = answer.text("error", "message")
-    failure = refused(answer, _WHAT, said=": ".join(each for each in (status, message) if each))
+    failure = refused(answer, _WHAT, said=_joined(status, message))
     if "SERVICE_DISABLED" in reasons:
         failure.reason, failure.hint = SourceReason.NOT_CONFIGURED, _API
     elif "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
@@ -114,11 +114,13 @@ def _of_api(answer: Answer, error: dict[str, Any]) -> MintFailed:
     return failure
 
 
+def _joined(code: str, message: str) -> str:
+    return ": ".join(each for each in (code, message.rstrip(". ")) if each)
+
+
 def _reasons(error: dict[str, Any]) -> frozenset[str]:
     """What google.rpc.ErrorInfo among the details says."""
     details = error.get("details")
-    found = (
-        [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    )
-    said = [each.get("reason") for each in found]
+    found = details if isinstance(details, list) else []
+    said = [each.get("reason") for each in found if isinstance(each, dict)]
     return frozenset(each for each in said if isinstance(each, str))
