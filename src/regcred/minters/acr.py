@@ -10,6 +10,7 @@ particular. It lasts for some hours, says itself until when, and cannot be revok
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import expiry
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
 #: Nobody in particular: the password is a refresh token.
 USERNAME = "00000000-0000-0000-0000-000000000000"
-#: Of registries in all clouds. A token of Entra opens each registry that its owner may use, so it
-#: is shown to nobody else.
-_DOMAINS = (".azurecr.io", ".azurecr.us", ".azurecr.cn")
+#: Registries in all clouds. A token of Entra opens each registry that its owner may use, so it is
+#: shown to nobody else.
+_SERVER = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.azurecr\.(io|us|cn)(:443)?")
 
 
 async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
@@ -59,7 +60,7 @@ def _host(key: str) -> str:
         host = endpoint_host(parse_registry(key))
     except InvalidRegistry as error:
         raise refuse(error.message, "name each registry: NAME.azurecr.io") from None
-    if not host.endswith(_DOMAINS) and not is_loopback(host):
+    if not _SERVER.fullmatch(host) and not is_loopback(host):
         raise refuse(
             f"{display(key)} is no Azure Container Registry", "its login server is NAME.azurecr.io"
         )

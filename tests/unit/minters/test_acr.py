@@ -367,7 +367,21 @@ async def test_nobody_is_there(fails, served, login, dns):
 
 
 @pytest.mark.parametrize(
-    "key", ["ghcr.io", "*.azurecr.io", "azurecr.io", "acme.azurecr.io.example.com", "a/b c"]
+    "key",
+    [
+        "ghcr.io",
+        "*.azurecr.io",
+        "azurecr.io",
+        "acme.azurecr.io.example.com",
+        "example.com/acme.azurecr.io",
+        "example.com?.azurecr.io",
+        "example.com#.azurecr.io",
+        "example.com:1\\.azurecr.io",
+        "$(reboot).azurecr.io",
+        "acme.azurecr.io:8443",
+        "169.254.169.254",
+        "a/b c",
+    ],
 )
 async def test_registries_that_are_none(fails, there, login, key):
     await fails(NOT_CONFIGURED, STORED, replace(there, registries=(REGISTRY, key)))
