@@ -91,8 +91,9 @@ async def _credential(
     is_app = identity is not None or stored
     tenant = text(settings, "tenantId", default=None if is_app else "")
     client = text(settings, "clientId", default=None if is_app else "")
-    if not re.fullmatch(r"[A-Za-z0-9.-]*", tenant):
-        raise refuse("tenantId has to be an ID or a domain")
+    for name, given in {"tenantId": tenant, "clientId": client}.items():
+        if not re.fullmatch(r"[A-Za-z0-9.-]*", given):
+            raise refuse(f"{name} has to be an ID: letters, digits, dots and dashes")
     if identity is not None:
         return await _by_identity(identity, tenant, client, _login(settings, desk), desk)
     if stored:

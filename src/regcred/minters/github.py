@@ -124,9 +124,7 @@ class _GitHub:
         """The ID of the only installation, or of that for the registries' owner."""
         found = await self._installations()
         if not found:
-            raise refuse(
-                f"App {self.app} is not installed anywhere", "the App's settings, Install App"
-            )
+            raise refuse(f"App {self.app} is not installed anywhere", "install it: its settings")
         owners = {key.partition("/")[2].partition("/")[0].lower() for key in self.desk.registries}
         wanted = found if len(found) == 1 else {o: found[o] for o in owners if o in found}
         if len(wanted) != 1:
@@ -196,14 +194,15 @@ class _GitHub:
         return self._no_entry(answer)
 
     def _no_entry(self, answer: Answer) -> MintFailed:
-        """What it means that the App is not let in at all."""
+        """What it means that the App is not let in."""
         said = one_line(answer.text("message")).removesuffix(".")
         if answer.status == 401:
             clock = [f"set the clock right: {each}" for each in clock_warning(answer)]
             anew = "generate a new one in the App's settings, and put it into the Secret"
             return MintFailed(
                 SourceReason.BAD_CREDENTIALS,
-                f"{answer.host} does not accept the private key of App {self.app}: {said}",
+                f"{answer.host} does not accept the private key of App {self.app}"
+                + (f": {said}" if said else ""),
                 hint=(clock or [anew])[0],
             )
         if answer.status == 404 and "Integration" in said:

@@ -111,7 +111,8 @@ def _not_federated(answer: Answer, robot: str, shown: Password) -> MintFailed:
     if answer.status == 401 or whole.startswith(_INVALID):
         return MintFailed(
             SourceReason.BAD_CREDENTIALS,
-            f"{answer.host} does not accept the ServiceAccount's token for {robot}: {said}",
+            f"{answer.host} does not accept the ServiceAccount's token for {robot}"
+            + (f": {said}" if said else ""),
             hint=hint,
         )
     if answer.status == 404:

@@ -397,6 +397,7 @@ async def test_registries_that_are_none(fails, there, login, key):
         (KEYLESS, {"clientId": 5}),
         (STORED, {"tenantId": "a/../b"}),
         (STORED, {"tenantId": ""}),
+        (STORED, {"clientId": "a; reboot"}),
         (STORED, {"identity": KEYLESS["identity"]}),
         (STORED, {"secretRef": {}}),
         (STORED, {"secretRef": "azure"}),

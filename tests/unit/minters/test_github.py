@@ -222,6 +222,7 @@ async def test_throttled_until_the_limit_is_reset(fails, served, clock):
     [
         (500, "<html>oops</html>", UNREACHABLE),
         (502, {"message": "Server Error"}, UNREACHABLE),
+        (401, "", BAD),
         (403, {"message": "Forbidden"}, NO_PERMISSION),
         (418, "", MINT_FAILED),
         (404, "<html>not here</html>", NOT_CONFIGURED),

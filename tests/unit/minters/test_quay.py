@@ -156,6 +156,7 @@ async def test_a_quay_without_federation(fails, served):
         (500, "<html>oops</html>", UNREACHABLE),
         (520, {"detail": "An external service timed out."}, UNREACHABLE),
         (401, {"error": "Invalid robot"}, None),
+        (401, "", BAD),
         (400, "", NOT_CONFIGURED),
         (418, "", MINT_FAILED),
         (302, "", NOT_CONFIGURED),
