@@ -16,12 +16,13 @@ RUN pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/regcred
 WORKDIR /src
 # The dependencies by themselves: they change less often than we do. Wheels only, by uv.lock's
-# hashes: no compiler is asked for.
+# hashes: no compiler is asked for. With all extras: which providers PullCredentials will name,
+# nobody knows beforehand.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project --no-build
+RUN uv sync --frozen --no-dev --all-extras --no-install-project --no-build
 COPY README.md LICENSE ./
 COPY src src
-RUN uv sync --frozen --no-dev --no-editable \
+RUN uv sync --frozen --no-dev --all-extras --no-editable \
  && /opt/regcred/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/regcred/lib
 
 FROM ${PYTHON_IMAGE}

@@ -76,14 +76,17 @@ def image_layout(progress: Progress) -> dict[str, bytes]:
 
 
 def _install(root: Path, base: Base, folder: Path) -> None:
-    """Install the wheel of the checkout and what uv.lock says that it needs, wheels alone."""
+    """Install the wheel of the checkout and what uv.lock says that it needs, wheels alone.
+
+    With all extras: which providers PullCredentials will name, nobody knows beforehand.
+    """
     home = root / _HOME
     modules = home / "lib" / f"python{base.python}" / "site-packages"
     (home / "bin").mkdir(parents=True)
     (home / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {base.python}\n")
     (home / "bin" / "python").symlink_to(f"/usr/bin/python{base.python}")
     locked = folder / "requirements.txt"
-    export = ["--no-dev", "--no-emit-project", "--format=requirements.txt"]
+    export = ["--no-dev", "--all-extras", "--no-emit-project", "--format=requirements.txt"]
     _uv("export", "--frozen", *export, f"--output-file={locked}")
     _uv("build", "--wheel", f"--out-dir={folder}")
     into = (f"--target={modules}", f"--python-version={base.python}", "--only-binary=:all:")

@@ -34,6 +34,12 @@ def test_runs_as_who_the_chart_says():
     assert words("ENTRYPOINT") == [['["regcred"]']]
 
 
+def test_every_provider_can_be_asked():
+    synced = [line for line in LINES if "uv sync" in line]
+    assert len(synced) == 2
+    assert all("--no-dev --all-extras" in line for line in synced)
+
+
 def test_what_is_copied_is_there_and_not_ignored():
     kept = {line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines()}
     copied = {name for words_ in words("COPY") for name in words_[:-1]} - {"--from=build"}
