@@ -246,6 +246,7 @@ MINTED_SPECS = [
         identity={**_ACCOUNT, "audience": "//iam.googleapis.com/projects/1/x"},
     ),
     _minted("googleArtifactRegistry", secretRef=_REF),
+    _minted("googleArtifactRegistry", secretRef=_REF, identity=_ACCOUNT),
     _minted("acr"),
     _minted("acr", tenantId="t", clientId="c", cloud="AzureChina", secretRef=_REF),
     _minted("acr", tenantId="t", clientId="c", identity=_ACCOUNT),
