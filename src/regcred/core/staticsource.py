@@ -18,6 +18,7 @@ Sources: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import claim, gcpkey, marks
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     from regcred.core.source import Fragment
 
 _GOOGLE_KEY = "key.json"
+_WARNINGS = {
+    "googleServiceAccount": (
+        "the key never expires by itself: googleArtifactRegistry hands out tokens in its place, "
+        "which last for an hour",
+    )
+}
 _NO_LOGIN = "docker keeps logins in a credential helper unless it is told not to"
 
 
@@ -85,7 +92,10 @@ def read(spec: Spec, secret: Mapping[str, Any] | None, namespace: str) -> Fragme
         return SourceFailure(error.reason, error.message, error.hint)
     except InvalidInput as error:
         return SourceFailure(SourceReason.MALFORMED, error.message, error.hint)
-    return fragment(credentials, where, left_out=left_out)
+    found = fragment(credentials, where, left_out=left_out)
+    if isinstance(found, SourceFailure):
+        return found
+    return replace(found, warnings=_WARNINGS.get(spec.source.kind, ()))
 
 
 _Read = tuple[list[Credential], tuple[str, ...]]

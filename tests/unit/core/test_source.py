@@ -193,6 +193,14 @@ def test_google(key):
     }
 
 
+def test_a_key_that_lives_for_ever_is_told_of():
+    obj = secret({"key.json": json.dumps(KEY), "username": "me", "password": "x"})
+    (said,) = read(spec("googleServiceAccount", "gcr.io"), obj, "regcred-system").warnings
+    assert "never expires" in said
+    assert "googleArtifactRegistry" in said
+    assert read(spec("basic", "gcr.io"), obj, "regcred-system").warnings == ()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
