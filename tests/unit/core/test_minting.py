@@ -48,13 +48,13 @@ def test_the_moment_that_is_farthest_from_the_others_is_taken(life, others, chan
 @pytest.mark.parametrize("seed", range(20))
 def test_twenty_that_are_minted_together_are_refreshed_apart(seed):
     """By chance alone two of them would come within a second of each other."""
-    chance = Random(seed).random
+    chance = Random(seed).random  # noqa: S311 - the same each time
     moments = []
     for _ in range(20):
         chances = [chance() for _ in range(16)]
         moments.append(refresh_apart(NOW, NOW + timedelta(hours=1), moments, chances))
     gaps = [later - earlier for earlier, later in pairwise(sorted(moments))]
-    assert min(gaps) > timedelta(seconds=4)
+    assert min(gaps) > timedelta(seconds=10)
 
 
 @given(st.timedeltas(-timedelta(days=9), timedelta(days=9)))

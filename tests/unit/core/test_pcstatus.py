@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from regcred.core.merging import Loss
+from regcred.core.minting import digest
 from regcred.core.pcstatus import Failure, Tally, build, changed, uninstalled
 from regcred.core.pullcredential import Rescue, parse
 from regcred.core.rescuestatus import Census
@@ -119,6 +120,10 @@ def test_messages_name_what_mends_it():
             status(source=replace(given("ghcr.io"), left_out=("'x': it has no host",))),
             ("True", "Minted", "1 registry; left out: 'x': it has no host"),
         ),
+        (
+            status(source=replace(given("ghcr.io"), warnings=("it is old", "it never ends"))),
+            ("True", "Minted", "1 registry; it is old; it never ends"),
+        ),
         (status(source=MISSING), ("False", "SourceMissing", "Secret a/b does not exist; make it")),
         (
             status(source=MISSING, last=given("ghcr.io")),
@@ -216,3 +221,48 @@ def test_rescued():
 def test_nobody_asks_for_rescue(found):
     assert [each["type"] for each in found["conditions"]] == ["Ready", "Minted"]
     assert "rescue" not in found
+
+
+def minted(*, expires=NOW + HOUR, at=NOW, handle="", password="token"):
+    found = given("ghcr.io", password=password, expires=expires)
+    return replace(found, minted=at, refresh=at + HOUR / 2, handle=handle)
+
+
+class TestWhatWasMinted:
+    """What the next leader needs in order not to ask the provider again."""
+
+    def test_digest_and_moment(self):
+        fragment = minted(at=NOW - HOUR)
+        found = status(source=fragment)["minted"]
+        assert found == {
+            "digest": digest("uid-ghcr", fragment.credentials.values()),
+            "mintedAt": "2025-12-31T23:00:00Z",
+        }
+
+    def test_what_the_provider_calls_it(self):
+        assert status(source=minted(handle="17"))["minted"]["handle"] == "17"
+
+    def test_no_secret(self):
+        assert "canary" not in str(status(source=minted(password="canary", handle="17")))
+
+    def test_it_stays_while_the_provider_is_away(self):
+        first = status(source=minted())
+        away = SourceFailure(SourceReason.UNREACHABLE, "it cannot be reached")
+        assert status(source=away, last=minted(), old=first)["minted"] == first["minted"]
+        # So it does after a restart, when nobody remembers what was given.
+        assert status(source=away, old=first)["minted"] == first["minted"]
+
+    def test_that_of_another_spec_does_not_count(self):
+        first = status(source=minted())
+        other = replace(pullcredential(), generation=2)
+        away = SourceFailure(SourceReason.UNREACHABLE, "it cannot be reached")
+        assert "minted" not in status(other, source=away, old=first)
+
+    @pytest.mark.parametrize("fragment", [minted(expires=None), given("ghcr.io", expires=NOW)])
+    def test_of_what_lasts_there_is_no_digest(self, fragment):
+        """A password may be short, and its hash a way to it; and nobody has to ask for it again."""
+        old = status(source=minted())
+        assert "minted" not in status(source=fragment, old=old)
+
+    def test_another_token_is_worth_writing(self):
+        assert changed(status(source=minted()), status(source=minted(password="new")))

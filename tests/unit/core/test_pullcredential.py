@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regcred.core.errors import InvalidPullCredential
+from regcred.core.pcspec import ACCOUNT_NAME
 from regcred.core.pullcredential import (
     Attach,
     LabelRule,
@@ -89,6 +90,34 @@ def test_defaults_are_those_of_the_crd():
     assert (spec.service_accounts, spec.attach) == (("default",), Attach.SERVICE_ACCOUNT)
     assert spec.rescue is Rescue.OFF
     assert spec.source.secret == SecretRef("login", "")
+
+
+def test_a_source_that_mints():
+    settings = {"projects": ["a"], "days": 2, "secretRef": {"name": "login"}}
+    source = parse(full(source={"harbor": settings})).spec.source
+    assert (source.kind, source.settings) == ("harbor", settings)
+    assert source.secret == SecretRef("login", "")
+    ambient = parse(full(source={"ecr": {}})).spec.source
+    assert ambient == SourceSpec("ecr", {})
+    keyless = {"robot": "a+b", "identity": {"serviceAccount": "puller.of-quay"}}
+    assert parse(full(source={"quay": keyless})).spec.source == SourceSpec("quay", keyless)
+
+
+@pytest.mark.parametrize(
+    ("identity", "field", "why"),
+    [
+        ({}, "identity.serviceAccount", "Required value"),
+        ({"serviceAccount": "../secrets/login"}, "identity.serviceAccount", ACCOUNT_NAME),
+        ({"serviceAccount": "Puller"}, "identity.serviceAccount", ACCOUNT_NAME),
+        ({"serviceAccount": ""}, "identity.serviceAccount", ACCOUNT_NAME),
+        ({"serviceAccount": 7}, "identity.serviceAccount", "must be of type string"),
+        ("puller", "identity", "must be of type object"),
+    ],
+)
+def test_what_becomes_a_part_of_a_url_is_a_name(identity, field, why):
+    with pytest.raises(InvalidPullCredential) as caught:
+        parse_spec(MINIMAL | {"source": {"quay": {"robot": "a+b", "identity": identity}}}, "a")
+    assert caught.value.problems[0] == (f"spec.source.quay.{field}", why)
 
 
 def test_one_on_its_way_out():
