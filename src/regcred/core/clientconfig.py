@@ -96,7 +96,8 @@ def parse_client_config(data: bytes | str, *, source: str) -> ClientConfig:
     auths = parse_dockerconfigjson(data, source=source)
     helpers: dict[str, str] = {}
     store = ""
-    for member in read(data).members():
+    document = read(data)
+    for member in document.members() if document.kind != "null" else ():
         if member.is_named("credsstore") and member.kind != "null":
             store = _helper(member, source)
         if member.is_named("credhelpers") and member.kind != "null":

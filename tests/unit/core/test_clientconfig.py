@@ -105,6 +105,11 @@ def test_broken_configuration_is_refused(fields, why):
     assert caught.value.message.startswith("the file")
 
 
+def test_null_is_an_empty_configuration_as_in_go():
+    found = parse_client_config("null", source="x")
+    assert (list(found.auths), found.cred_helpers, found.creds_store) == ([], {}, "")
+
+
 @given(st.text() | st.dictionaries(st.sampled_from(["credsStore", "credHelpers"]), st.text()))
 def test_any_text_is_parsed_or_refused(fields):
     text = fields if isinstance(fields, str) else json.dumps(fields)
