@@ -23,11 +23,24 @@ if TYPE_CHECKING:
     from regcred.core.credential import Credential, Password
     from regcred.core.minting import Minted
 
+#: What may be set. ``identity`` is the operator's alone, and files are in place of ``secretRef``.
+SETTINGS = {
+    "ecr": ("region", "roleArn"),
+    "googleArtifactRegistry": ("impersonate",),
+    "acr": ("tenantId", "clientId", "cloud"),
+    "githubApp": ("appId", "installationId", "repositories", "url"),
+    "gitlab": ("project", "group", "days", "url"),
+    "harbor": ("url", "projects", "days"),
+    "quay": ("robot", "url"),
+    "dockerHub": ("username", "expiresAt"),
+    "exec": (
+        *("command", "protocol", "args", "env", "passEnv", "defaultCacheDuration"),
+        *("apiVersion", "image", "timeoutSeconds"),
+    ),
+}
 _NUMBERS = frozenset({"appId", "installationId", "days", "timeoutSeconds"})
 _LISTS = frozenset({"repositories", "projects", "args", "passEnv"})
 _REF = "--secret-file"
-#: Whoever runs this may run any program, and with any variable.
-_OWN = {"REGCRED_EXEC_PATH": os.environ.get("PATH", os.defpath), "REGCRED_EXEC_ENV": "*"}
 
 
 class Source(NamedTuple):
@@ -55,7 +68,7 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     """
     if not registries:
         raise UsageError("--from needs the registries that a login is wanted for")
-    settings = _settings(source.settings)
+    settings = _settings(source)
     data = _files(source.files)
     if data:
         settings["secretRef"] = {"name": _REF}
@@ -64,6 +77,8 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     except MintFailed as error:
         if error.reason == SourceReason.UNREACHABLE:
             raise Unreachable(error.message, hint=error.hint) from None
+        if not data and "secretRef" in error.message:
+            error.hint = f"{_REF} KEY=FILE gives what would be in that Secret"
         raise
     found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
     if isinstance(found, SourceFailure):
@@ -90,6 +105,8 @@ async def _mint(
     async def identity(_account: str, _audience: str) -> Password:
         _refuse_identity()
 
+    # Whoever runs this may run any program, and with any variable.
+    own = {"REGCRED_EXEC_PATH": os.environ.get("PATH", os.defpath), "REGCRED_EXEC_ENV": "*"}
     async with Web(os.environ) as web:
         desk = Desk(
             registries,
@@ -98,7 +115,7 @@ async def _mint(
             secret,
             identity,
             lambda: datetime.now(UTC),
-            _OWN | os.environ,
+            own | os.environ,
         )
         return await minters.load(kind).mint(settings, desk)
 
@@ -111,12 +128,18 @@ def _refuse_identity() -> NoReturn:
     )
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
+def _settings(source: Source) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for text in given:
+    known = SETTINGS[source.kind]
+    for text in source.settings:
         key, equals, value = text.partition("=")
         if not key or not equals:
             raise UsageError(f"--set {text!r} is not KEY=VALUE", hint="e.g. --set appId=12345")
+        if key not in known:
+            raise UsageError(
+                f"--set {key} is no setting of {source.kind} here",
+                hint=f"it has {', '.join(known)}",
+            )
         if key in found:
             raise UsageError(f"--set {key} is given twice", hint="lists take commas: a,b")
         found[key] = _value(key, value)

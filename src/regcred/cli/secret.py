@@ -129,7 +129,7 @@ def secret(
         from_file=files or None,
         gcp_key=gcp_key,
         from_docker_config=from_docker_config,
-        **{"from": minted},
+        **{"from": minted, "docker_username": flags if minted else None},
     )
     chosen = split_names(registries, '--registry "$REGISTRY"')
     if chosen and docker_server != _DOCKER_HUB:

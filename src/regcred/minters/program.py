@@ -143,8 +143,8 @@ def find(settings: Mapping[str, Any], env: Mapping[str, str]) -> Program:
     path = shutil.which(name, path=os.pathsep.join(folders))
     if path is None:
         raise refuse(
-            f"there is no program {name} in the operator's {os.pathsep.join(folders)}",
-            "add it to the operator's image, or mount it",
+            f"there is no program {name} in {os.pathsep.join(folders)}",
+            "put it there: the operator's image or a volume brings it",
         )
     given = _given(settings, env)
     own = {each: env[each] for each in _ALWAYS if each in env}

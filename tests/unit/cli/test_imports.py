@@ -31,7 +31,8 @@ def test_secret_from_flags_loads_nothing_heavy(form):
     loaded = modules(RUN, *SECRET, "-o", form)
     assert "regcred.core.authentry" in loaded
     assert not loaded & HEAVY
-    assert not {m for m in loaded if m.startswith("regcred.kube")}
+    assert not {m for m in loaded if m.startswith(("regcred.kube", "regcred.minters"))}
+    assert "regcred.cli.minted" not in loaded
 
 
 def test_a_check_without_network_loads_nothing_for_one(tmp_path):
@@ -68,6 +69,13 @@ def test_help_loads_no_verb(flag):
         "regcred.core",
         "regcred.core.errors",
     }
+
+
+def test_help_of_login_and_secret_loads_no_provider():
+    for verb in ("login", "secret"):
+        loaded = modules(RUN, verb, "--help")
+        assert not loaded & {"aiohttp", "boto3", "google.auth", "azure"}
+        assert not {m for m in loaded if m.startswith("regcred.minters")}
 
 
 def test_the_package_itself_loads_nothing():

@@ -248,7 +248,7 @@ async def test_only_what_is_in_the_folders_is_run(programs, env, desk_of, tmp_pa
     for command in (HELPER, "sh", "unfit", "folder", "docker-credential-none"):
         error = await failure(execplugin.mint(helper(command=command), await desk_of()), hides=[])
         assert error.reason == "NotConfigured"
-        assert error.message == f"there is no program {command} in the operator's {programs.folder}"
+        assert error.message == f"there is no program {command} in {programs.folder}"
     for folders in (None, "", ".", ":", "programs"):
         env["REGCRED_EXEC_PATH"] = folders
         if folders is None:

@@ -1,0 +1,200 @@
+"""``--from KIND``: the flags of login and secret, against providers on this machine."""
+
+import base64
+import json
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from cluster.paths import CHECKOUT
+from regcred.cli.minted import SETTINGS
+from regcred.core.sourcekinds import MINTED_KINDS
+from tests.support.cli import run_regcred
+from tests.support.providers.gitlab import AccessToken, GitLab
+from tests.support.providers.programs import Programs
+from tests.support.providers.serving import Clock, nobody, serve
+
+CRD = CHECKOUT / "charts" / "regcred" / "files" / "pullcredentials.regcred.dev.yaml"
+ACCESS = "glpat-Xy12abCDef34GHij56kl"
+REGISTRY, OTHER = "registry.example.com/team", "mirror.example.com"
+SECRET = ("secret", "pull", "--dry-run=client", "--output=json", f"--registry={REGISTRY}")
+
+
+@pytest.fixture
+def provider():
+    return GitLab(Clock(), {"projects/team/app": 7}, {ACCESS: AccessToken()})
+
+
+@pytest.fixture
+def served(provider):
+    with serve(provider.app()) as served:
+        yield served
+
+
+@pytest.fixture
+def source(served, tmp_path):
+    """Flags for a deploy token of the project."""
+    (tmp_path / "token").write_text(f"{ACCESS}\n")
+    settings = ("--set", f"url={served.url}", "--set", "project=team/app")
+    return ("--from=gitlab", *settings, "--secret-file", f"token={tmp_path / 'token'}")
+
+
+def written(done):
+    """Registry → the login in the Secret that was printed."""
+    data = json.loads(done.stdout)["data"][".dockerconfigjson"]
+    auths = json.loads(base64.b64decode(data))["auths"]
+    return {key: (entry["username"], entry["password"]) for key, entry in auths.items()}
+
+
+def refused(*arguments, code=2, **options):
+    """What is said on stderr, which is no secret; nothing goes to stdout."""
+    done = run_regcred(*arguments, check=code, **options)
+    assert done.stdout == b""
+    said = done.stderr.decode()
+    assert ACCESS not in said
+    return said
+
+
+def test_a_login_of_the_provider_is_what_the_secret_holds(provider, source):
+    done = run_regcred(*SECRET, f"--registry={OTHER}", *source)
+    (made,) = provider.deploy_tokens
+    assert made.name.startswith("regcred-login-")
+    login = (made.username, made.token)
+    assert written(done) == {REGISTRY: login, OTHER: login}
+    assert provider.may_pull(*login)
+    said = done.stderr.decode()
+    assert f"{made.expires:%Y-%m-%d %H:%M} UTC" in said
+    assert ACCESS not in said + done.stdout.decode()
+    assert made.token not in said
+
+
+def test_settings_are_what_a_pullcredential_would_have(provider, source):
+    run_regcred(*SECRET, *source, "--set", "days=7")
+    (made,) = provider.deploy_tokens
+    assert timedelta(days=6, hours=23) < made.expires - provider.now() <= timedelta(days=7)
+
+
+def test_every_call_makes_one_of_its_own(provider, source):
+    """Nothing is taken back: nobody knows who still uses the one before."""
+    for _ in range(2):
+        run_regcred(*SECRET, *source)
+    assert len({each.name for each in provider.deploy_tokens}) == 2
+
+
+def test_a_secret_may_come_from_standard_input(provider, source):
+    done = run_regcred(*SECRET, *source[:-1], "token=-", stdin=f"{ACCESS}\n".encode())
+    assert len(written(done)) == len(provider.deploy_tokens) == 1
+
+
+def test_variables_do_as_flags_do(served, source):
+    env = {
+        "REGCRED_FROM": "gitlab",
+        "REGCRED_SET": f"url={served.url} project=team/app",
+        "REGCRED_SECRET_FILE": source[-1],
+    }
+    assert written(run_regcred(*SECRET, env=env))
+
+
+def test_programs_of_the_path_may_be_run(tmp_path):
+    Programs(tmp_path).helper("docker-credential-x", {"registry.example.com": ("me", "hush")})
+    settings = ("command=docker-credential-x", "protocol=CredentialHelper", "env=A=b")
+    flags = [part for each in settings for part in ("--set", each)]
+    done = run_regcred(*SECRET, "--from=exec", *flags, env={"PATH": str(tmp_path)})
+    assert written(done) == {REGISTRY: ("me", "hush")}
+    assert b"warning: nobody says when what docker-credential-x gives ends" in done.stderr
+    (call,) = Programs(tmp_path).calls("docker-credential-x")
+    assert call.env["A"] == "b"
+
+
+def test_the_registry_of_docker_hub_is_no_default_for_others(source):
+    said = refused("secret", "pull", "--dry-run=client", "--from=ecr", code=1)
+    assert "does not say in which region" in said
+
+
+@pytest.mark.parametrize("verb", ["login", "secret"])
+@pytest.mark.parametrize("flag", ["--set=url=x", "--secret-file=token=x"])
+def test_settings_of_nothing(verb, flag, tmp_path):
+    config = tmp_path / "config"
+    cluster = {"name": "one", "cluster": {"server": "https://one.invalid"}}
+    context = {"name": "one", "context": {"cluster": "one", "user": ""}}
+    content = {"clusters": [cluster], "contexts": [context], "current-context": "one"}
+    config.write_text(yaml.safe_dump(content))
+    said = refused(verb, "gcr.io", flag, f"--kubeconfig={config}")
+    assert f"{flag.partition('=')[0]} is nothing without --from SOURCE" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--set=project"], "--set 'project' is not KEY=VALUE"),
+        (["--set==x"], "--set '=x' is not KEY=VALUE"),
+        (["--set=days=1", "--set=days=2"], "--set days is given twice"),
+        (["--set=days=soon"], "--set days takes a number, and not 'soon'"),
+        (["--set=project=a", "--set=projct=b"], "--set projct is no setting of gitlab here"),
+        (["--set=identity=a"], "it has project, group, days, url"),
+        (["--secret-file=token"], "--secret-file 'token' is not KEY=FILE"),
+        (["--secret-file=token="], "--secret-file 'token=' is not KEY=FILE"),
+        (["--secret-file=a=-", "--secret-file=a=-"], "--secret-file a is given twice"),
+        (["--gcp-key=x"], "--gcp-key and --from exclude each other"),
+        (["--password-stdin"], "exclude each other"),
+    ],
+)
+def test_flags_that_cannot_be_meant(flags, says):
+    assert says in refused(*SECRET, "--from=gitlab", *flags, stdin=b"x")
+
+
+def test_a_kind_that_there_is_not():
+    said = refused(*SECRET, "--from=gitlb")
+    assert "gitlb" in said
+    assert "harbor" in said
+
+
+@pytest.mark.parametrize(
+    ("drop", "says"),
+    [
+        ("project=", "exactly one of project and group is required"),
+        ("token=", "--secret-file KEY=FILE gives what would be in that Secret"),
+    ],
+)
+def test_something_is_missing(provider, source, drop, says):
+    at = next(i for i, flag in enumerate(source) if flag.startswith(drop))
+    assert says in refused(*SECRET, *source[: at - 1], *source[at + 1 :], code=1)
+    assert provider.deploy_tokens == []
+
+
+def test_a_file_that_is_not_there():
+    said = refused(*SECRET, "--from=gitlab", "--secret-file=token=/nonexistent", code=1)
+    assert "cannot read the secret /nonexistent: No such file" in said
+
+
+def test_a_file_under_another_key(tmp_path, source):
+    said = refused(*SECRET, *source[:-1], f"tokn={tmp_path / 'token'}", code=1)
+    assert "has no key token; it has tokn" in said
+
+
+def test_who_is_not_let_in_is_told_why(provider, source):
+    provider.access[ACCESS].revoked = True
+    said = refused(*SECRET, *source, code=1)
+    assert "Token was revoked" in said
+    assert "hint: put an access token with the scope api into" in said
+
+
+def test_a_provider_that_is_away(source):
+    with nobody() as host:
+        flags = [f"url=http://{host}" if each.startswith("url=") else each for each in source]
+        said = refused(*SECRET, *flags, code=3)
+    assert f"{host} cannot be reached" in said
+
+
+def test_answers_that_are_none(served, source):
+    served.instead(201, f"<html>{ACCESS}</html>")
+    assert "no deploy token" in refused(*SECRET, *source, code=1)
+
+
+@pytest.mark.parametrize("kind", MINTED_KINDS)
+def test_settings_are_those_of_the_crd(kind):
+    crd = yaml.safe_load(CRD.read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    fields = spec["properties"]["source"]["properties"][kind]["properties"]
+    assert {*SETTINGS[kind]} == fields.keys() - {"secretRef", "identity"}
