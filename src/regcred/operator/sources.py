@@ -66,6 +66,7 @@ class _State:
         last: what it gave last.
         failures: in a row.
         refresh: when it is asked again.
+        resume: when that is after a failure, by the loop's clock, which nobody sets.
         ended: that its credential has ended has been told.
         stale: it has to be asked once more.
         asking: the task that does; None for none.
@@ -77,6 +78,7 @@ class _State:
     last: Fragment | None = None
     failures: int = 0
     refresh: datetime | None = None
+    resume: float = 0.0
     ended: bool = False
     stale: bool = True
     asking: asyncio.Task[None] | None = None
@@ -214,6 +216,7 @@ class Sources:
                 said = f"{result.message}; {result.hint}" if result.hint else result.message
                 oplog.say("warning", str(result.reason), said, pullCredential=name)
             pause = _pause(result, state.failures)
+            state.resume = asyncio.get_running_loop().time() + (pause or 0.0)
             state.refresh = None if pause is None else self._now() + timedelta(seconds=pause)
         else:
             self._on_read(name, "ok")
@@ -236,12 +239,15 @@ class Sources:
         # Timers go by a clock that nobody sets: where the time of day is, it is seen soon enough.
         seconds = min((min(moments) - self._now()).total_seconds(), _LOOK_AT_CLOCK)
         loop = asyncio.get_running_loop()
+        if state.failures and state.refresh is not None:
+            seconds = min(seconds, state.resume - loop.time())
         state.alarm = loop.call_later(max(0.0, seconds), self._alarm, name, state)
 
     def _alarm(self, name: str, state: _State) -> None:
         now = self._now()
-        # After a failure also where the clock was set back meanwhile: its pause is over.
-        if state.refresh is not None and (state.failures or state.refresh <= now):
+        # After a failure also where the clock was set back meanwhile, and its pause is over.
+        over = state.failures and state.resume <= asyncio.get_running_loop().time()
+        if state.refresh is not None and (over or state.refresh <= now):
             state.refresh = None
             state.stale = True
             self._ask(name, state)

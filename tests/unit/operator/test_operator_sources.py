@@ -1,10 +1,9 @@
 """What was given last stays while a source fails; nothing is asked without need, nothing forgotten.
 
-Time is the loop's own and passes at once; see `Loop`.
+Time is the loop's own and passes at once; see `tests.support.timeless`.
 """
 
 import asyncio
-import functools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,38 +14,10 @@ from regcred.core.errors import ClusterUnreachable, NotFound
 from regcred.core.source import Fragment, SourceFailure, SourceReason
 from regcred.operator.sources import Sources, same_logins, static
 from tests.support.operating import EPOCH, given, pullcredential
+from tests.support.timeless import in_no_time, settle
 
 MISSING = SourceFailure(SourceReason.MISSING, "Secret ops/login does not exist")
 UNREADABLE = SourceFailure(SourceReason.UNREADABLE, "the API server fails")
-
-
-class Loop(asyncio.SelectorEventLoop):
-    """Whenever there is nothing to do, it is later at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.seconds = 0.0
-        self._selector.select = lambda timeout=None, select=self._selector.select: (
-            self._skip(timeout) or select(0)
-        )
-
-    def _skip(self, timeout):
-        assert timeout is not None, "it would sleep for ever"
-        self.seconds += timeout
-
-    def time(self):
-        return self.seconds
-
-
-def in_no_time(test):
-    """Run an async test on such a loop."""
-
-    @functools.wraps(test)
-    def run(*args, **fixtures):
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(test(*args, **fixtures))
-
-    return run
 
 
 class Desk:
@@ -54,7 +25,8 @@ class Desk:
 
     def __init__(self):
         self.answers = {}
-        """Secret → what its source gives; a list is given one by one, the last for ever."""
+        """Secret → what its source gives, or what makes that; of a list one by one, the last for
+        ever."""
         self.asked = []
         self.told = []
         self.read = []
@@ -86,7 +58,7 @@ class Desk:
             await self.held.wait()
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
-        return answer
+        return answer() if callable(answer) else answer
 
     def put(self, name="ghcr", secret="login", **spec):
         source = {"basic": {"secretRef": {"name": secret}}}
@@ -102,12 +74,6 @@ def desk():
     yield desk
     for task in desk.tasks:
         assert task.cancelled() or task.exception() is None
-
-
-async def settle():
-    """All that can happen now has happened."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 @in_no_time
@@ -364,6 +330,123 @@ async def test_the_clock_is_stepped_while_a_source_fails(desk, hours):
     asked = len(desk.asked)
     await asyncio.sleep(600)
     assert 9 <= len(desk.asked) - asked <= 21
+
+
+def minted(life=3600, refresh=2400, **more):
+    """What a source gives that mints: it ends, and is to be asked again before that."""
+    now = EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+    fragment = given("ghcr.io", expires=now + timedelta(seconds=life), **more)
+    return replace(fragment, minted=now, refresh=now + timedelta(seconds=refresh))
+
+
+def failed(reason, *, after=None):
+    return SourceFailure(reason, "the provider says no", retry_after=after)
+
+
+class TestMinted:
+    """Sources that are asked again before their credential ends."""
+
+    @in_no_time
+    async def test_it_is_asked_again_when_that_is_due_and_not_before(self, desk):
+        desk.answers["login"] = minted
+        desk.put()
+        await asyncio.sleep(2399)
+        assert desk.asked_for() == [0.0]
+        assert desk.sources.refreshes() == [desk.sources.refresh("ghcr")]
+        desk.answers["login"] = lambda: minted(password="next", refresh=3000)
+        await asyncio.sleep(2)
+        assert desk.asked_for() == [0.0, pytest.approx(2400)]
+        assert desk.told == [("ghcr", True), ("ghcr", True)]
+        await asyncio.sleep(2900)
+        assert len(desk.asked) == 2
+
+    @in_no_time
+    async def test_it_is_asked_at_once_for_another_spec_or_secret(self, desk):
+        desk.answers["login"] = minted
+        desk.put()
+        await settle()
+        desk.sources.secret_changed("login")
+        await settle()
+        assert desk.asked_for() == [0.0, 0.0]
+        desk.put(registries=["quay.io"])
+        await settle()
+        assert desk.asked_for() == [0.0] * 3
+        assert desk.sources.refreshes() == [desk.sources.refresh("ghcr")]
+
+    @in_no_time
+    async def test_a_provider_that_is_away_is_asked_until_it_is_back(self, desk):
+        """What it gave last serves meanwhile, and that it has ended is told."""
+        good = minted()
+        desk.answers["login"] = [good, failed(SourceReason.UNREACHABLE)]
+        desk.put()
+        await asyncio.sleep(3500)
+        assert desk.sources.offer("ghcr") is good
+        assert desk.told.count(("ghcr", True)) == 1
+        told = len(desk.told)
+        asked = len(desk.asked)
+        await asyncio.sleep(101)
+        assert len(desk.told) == told + 1 + len(desk.asked) - asked  # and the end, once
+        desk.answers["login"] = lambda: minted(password="next")
+        await asyncio.sleep(61)
+        assert desk.told[-1] == ("ghcr", True)
+        asked = len(desk.asked)
+        await asyncio.sleep(2300)
+        assert len(desk.asked) == asked
+
+    @pytest.mark.parametrize(
+        ("reason", "longest"),
+        [
+            (SourceReason.UNREACHABLE, 60),
+            (SourceReason.MINT_FAILED, 60),
+            (SourceReason.THROTTLED, 60),
+            (SourceReason.BAD_CREDENTIALS, 600),
+            (SourceReason.NO_PERMISSION, 600),
+            (SourceReason.NOT_CONFIGURED, 600),
+        ],
+    )
+    @in_no_time
+    async def test_a_provider_is_left_alone_for_longer_where_it_may_lock_out(
+        self, desk, reason, longest
+    ):
+        desk.answers["login"] = failed(reason)
+        desk.put()
+        await asyncio.sleep(6 * 3600)
+        pauses = [b - a for a, b in pairwise(desk.asked_for())]
+        assert 0.5 <= pauses[0] <= 1.0
+        assert all(longest / 2 <= pause <= longest for pause in pauses[-10:])
+
+    @pytest.mark.parametrize(("after", "least"), [(0.0, 0.5), (90.0, 90), (86400.0, 3600)])
+    @in_no_time
+    async def test_who_asks_to_be_left_alone_is_for_an_hour_at_most(self, desk, after, least):
+        desk.answers["login"] = failed(SourceReason.THROTTLED, after=after)
+        desk.put()
+        await asyncio.sleep(10_000)
+        first, second, *_ = desk.asked_for()
+        assert least <= second - first <= max(least, 1.0) + 1
+
+    @pytest.mark.parametrize("hours", [1, -1])
+    @in_no_time
+    async def test_a_clock_that_is_stepped(self, desk, hours):
+        """By the time of day it is due, and that is seen within ten minutes."""
+        desk.answers["login"] = lambda: minted(life=4 * 3600, refresh=2 * 3600)
+        desk.put()
+        await asyncio.sleep(1000)
+        desk.step = timedelta(hours=hours)
+        due = 2 * 3600 - hours * 3600
+        await asyncio.sleep(due - 1000 - 1)
+        assert desk.asked_for() == [0.0]
+        await asyncio.sleep(602)
+        assert len(desk.asked) >= 2
+
+    @in_no_time
+    async def test_what_is_forgotten_is_not_asked_for_again(self, desk):
+        desk.answers["login"] = minted
+        desk.put()
+        await settle()
+        desk.sources.forget("ghcr")
+        await asyncio.sleep(86400)
+        assert desk.asked_for() == [0.0]
+        assert desk.sources.refreshes() == []
 
 
 class Api:
