@@ -1,7 +1,7 @@
 """Google Artifact Registry and gcr.io: access tokens, by google-auth.
 
-A token is for reading alone (`SCOPE`), whatever its account may: it goes into many namespaces. Who
-asks is, in this order:
+A token is for reading alone (`SCOPE`), whatever its account may: it goes into many namespaces. That
+of a metadata server may be for more. Who asks is, in this order:
 
 - a service account's key in a Secret (its JWT is exchanged at ``token_uri``);
 - a ServiceAccount of the operator's namespace: workload identity federation, with the pool's
@@ -14,6 +14,7 @@ https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 https://cloud.google.com/iam/docs/workload-identity-federation-with-kubernetes
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken
 https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
+https://cloud.google.com/run/docs/securing/service-identity#access_tokens (``scopes``)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
@@ -56,7 +58,8 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     held = await googlekey.read(settings, desk)
     transport = Transport(desk.web, asyncio.get_running_loop())
     if held is None:
-        token, expires = await _from_metadata(desk, transport)
+        # Who is to become another needs more than to read.
+        token, expires = await _from_metadata(desk, transport, "" if email else SCOPE)
         if email:
             token, expires = await _ask(_impersonating(_bearer(token), email), transport)
     else:
@@ -73,15 +76,20 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     return Minted(credentials, expires, warnings=_warnings(transport))
 
 
-async def _from_metadata(desk: Desk, transport: Transport) -> tuple[Password, datetime]:
-    """What the metadata server has.
+async def _from_metadata(desk: Desk, transport: Transport, scope: str) -> tuple[Password, datetime]:
+    """What the metadata server has, for less than all that its account may where it can do that.
 
-    It is asked without the SDK, which decides where that server is when it is imported.
+    It is asked without the SDK, which decides where that server is when it is imported. That of
+    Compute Engine does not look at `scope`.
     """
     host = desk.env.get("GCE_METADATA_HOST") or desk.env.get("GCE_METADATA_ROOT") or _METADATA
+    query = f"?scopes={quote(scope, safe='')}" if scope else ""
     try:
         answer = await desk.web.ask(
-            "GET", f"http://{host}{_TOKEN}", headers={"Metadata-Flavor": "Google"}, seconds=10
+            "GET",
+            f"http://{host}{_TOKEN}{query}",
+            headers={"Metadata-Flavor": "Google"},
+            seconds=10,
         )
     except MintFailed as error:
         error.hint = error.hint or _ELSEWHERE

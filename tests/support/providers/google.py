@@ -270,9 +270,11 @@ class Metadata:
 
     Attributes:
         app: to serve.
+        narrows: whether it gives a token for less to who asks for that; Compute Engine's does not.
     """
 
     def __init__(self, google: Google, principal: str, *scopes: str) -> None:
+        self.narrows = False
         self._google, self._principal, self._scopes = google, principal, set(scopes or (PLATFORM,))
         self.app = web.Application()
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
@@ -281,7 +283,9 @@ class Metadata:
     async def _token(self, request: web.Request) -> web.Response:
         if request.headers.get("Metadata-Flavor") != "Google":
             return web.Response(status=403, text="Missing required header: Metadata-Flavor")
-        token = self._google.grant(self._principal, self._scopes)
+        asked = request.query.get("scopes", "")
+        scopes = set(asked.split(",")) if asked and self.narrows else self._scopes
+        token = self._google.grant(self._principal, scopes)
         lasts = int(self._google.lifetime.total_seconds())
         found = {"access_token": token, "expires_in": lasts, "token_type": "Bearer"}
         return web.json_response(found, headers={"Metadata-Flavor": "Google"})

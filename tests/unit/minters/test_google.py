@@ -161,6 +161,14 @@ async def test_the_metadata_server(start, cloud, from_metadata):
     check(await from_metadata(metadata.host), cloud, "node")
 
 
+async def test_a_metadata_server_that_gives_less_where_less_is_asked_for(
+    start, cloud, from_metadata
+):
+    metadata = provider.Metadata(cloud, "node")
+    metadata.narrows = True
+    check(await from_metadata(start(metadata.app).host), cloud, "node")
+
+
 async def test_the_metadata_server_by_its_own_name(start, cloud, desk, dns):
     metadata = start(provider.Metadata(cloud, "node", google.SCOPE).app)
     dns["metadata.google.internal"] = metadata.port
@@ -169,7 +177,9 @@ async def test_the_metadata_server_by_its_own_name(start, cloud, desk, dns):
 
 async def test_the_metadata_servers_account_becomes_another(start, served, cloud, from_metadata):
     cloud.lifetime = timedelta(minutes=1)  # It hands out what it has, however long that lasts.
-    metadata = start(provider.Metadata(cloud, "node").app)
+    metadata = provider.Metadata(cloud, "node")
+    metadata.narrows = True
+    metadata = start(metadata.app)
     target = cloud.account("images", "node")
     minted = await from_metadata(metadata.host, impersonate=target.email)
     check(minted, cloud, target.email)
