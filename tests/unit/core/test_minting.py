@@ -47,7 +47,7 @@ def test_the_moment_that_is_farthest_from_the_others_is_taken(life, others, chan
 
 @pytest.mark.parametrize("seed", range(20))
 def test_twenty_that_are_minted_together_are_refreshed_apart(seed):
-    """By chance alone two of them would come within a second of each other."""
+    """By chance alone two of them would come within about a second of each other."""
     chance = Random(seed).random  # noqa: S311 - the same each time
     moments = []
     for _ in range(20):
