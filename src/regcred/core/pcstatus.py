@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MAX_FAILURES = 10
 _MAX_MESSAGE = 1000
 
+#: Kinds whose password a person may have chosen: the hash of a short one is a way to it.
+_MAY_BE_SHORT = frozenset({"dockerHub", "exec"})
+
 #: Status, reason and message of a condition.
 _Says = tuple[str, str, str]
 
@@ -160,8 +163,11 @@ def _minted_last(
     if fragment is None:
         there = old.get("minted") if _is_current(pullcredential, old) else None
         return {"minted": there} if there else {}
-    if fragment.minted is None or fragment.expires is None:
-        return {}  # a password that lasts may be short, and its hash a way to it
+    spec = pullcredential.spec
+    if fragment.minted is None or fragment.expires is None or spec is None:
+        return {}
+    if spec.source.kind in _MAY_BE_SHORT:
+        return {}
     said = {"digest": minting.digest(pullcredential.uid, fragment.credentials.values())}
     said |= {"handle": fragment.handle} if fragment.handle else {}
     return {"minted": said | {"mintedAt": _stamp(fragment.minted)}}

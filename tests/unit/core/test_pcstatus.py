@@ -264,5 +264,13 @@ class TestWhatWasMinted:
         old = status(source=minted())
         assert "minted" not in status(source=fragment, old=old)
 
+    @pytest.mark.parametrize("kind", ["dockerHub", "exec"])
+    def test_of_what_a_person_may_have_chosen_there_is_none(self, kind):
+        one = pullcredential(source={kind: {}})
+        assert "minted" not in status(one, source=minted())
+
+    def test_of_what_nobody_understands_there_is_none(self):
+        assert "minted" not in status(INVALID, source=minted())
+
     def test_another_token_is_worth_writing(self):
         assert changed(status(source=minted()), status(source=minted(password="new")))
