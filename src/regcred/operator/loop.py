@@ -199,7 +199,7 @@ class Operator:
             world,
             self._settings.namespace,
             self._pace,
-            Hooks(self._metrics.reconciled, self._metrics.minted),
+            Hooks(self._metrics.reconciled, self._metrics.source_read, self._metrics.minted),
             by_admission=self._settings.admission_policies or self._settings.webhook is not None,
         )
         synced = asyncio.create_task(world.synced())

@@ -53,6 +53,7 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], int] = defaultdict(int)
         self._answers: dict[str, _Durations] = defaultdict(_Durations)
         self._reads: dict[tuple[str, str], int] = defaultdict(int)
+        self._mints: dict[str, _Durations] = defaultdict(_Durations)
         self._reviews: dict[tuple[str, str], int] = defaultdict(int)
         self._reviewing: dict[str, _Durations] = defaultdict(_Durations)
         for outcome in _OUTCOMES:
@@ -78,7 +79,7 @@ class Metrics:
         self._requests[verb, resource, code] += 1
         self._answers[verb].add(seconds)
 
-    def minted(self, pullcredential: str, outcome: str) -> None:
+    def source_read(self, pullcredential: str, outcome: str) -> None:
         """The source of a PullCredential has been read.
 
         Args:
@@ -86,6 +87,15 @@ class Metrics:
             outcome: ``ok``, or the reason of the failure.
         """
         self._reads[pullcredential, outcome] += 1
+
+    def minted(self, kind: str, seconds: float) -> None:
+        """A provider has given a credential.
+
+        Args:
+            kind: of the source.
+            seconds: that it took.
+        """
+        self._mints[kind].add(seconds)
 
     def reviewed(self, resource: str, outcome: str, seconds: float) -> None:
         """The admission webhook has answered.
@@ -153,6 +163,12 @@ class Metrics:
             "How often the source of a PullCredential has been read.",
             ("pullcredential", "outcome"),
             ((*key, count) for key, count in self._reads.items()),
+        )
+        yield _histogram(
+            "regcred_mint_duration_seconds",
+            "How long a provider took to give a credential, in seconds.",
+            "kind",
+            self._mints,
         )
         yield _labelled(
             CounterMetricFamily,

@@ -72,9 +72,10 @@ def worked(snapshot=busy):
     metrics.answered("patch", "serviceaccounts", 200, 0.004)
     metrics.answered("patch", "serviceaccounts", 409, 0.003)
     metrics.answered("list", "secrets", 0, 30)
-    metrics.minted("asia", "failed")
-    metrics.minted("asia", "ok")
-    metrics.minted("asia", "ok")
+    metrics.source_read("asia", "failed")
+    metrics.source_read("asia", "ok")
+    metrics.source_read("asia", "ok")
+    metrics.minted("ecr", 0.3)
     metrics.reviewed("pods", "patched", 0.002)
     metrics.reviewed("other", "bad", 0.001)
     return metrics
