@@ -5,6 +5,7 @@ by their real expiry, taken back when nobody needs them; and what a provider tha
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,8 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cluster.waiting import await_condition
 from tests.support.faults import Answer, both, writes
 from tests.support.faultyproxy import FaultyProxy
-from tests.support.operatorworld import REGISTRY
+from tests.support.operatorworld import REGISTRY, Installation, OperatorWorld
 from tests.support.providers import github as githubs
+from tests.support.providers import quay as quays
 from tests.support.providers.gitlab import AccessToken, GitLab
 from tests.support.providers.oidc import a_key
 from tests.support.providers.serving import Clock, serve
@@ -339,4 +341,104 @@ def test_an_object_goes_though_nothing_can_be_taken_back(installation, gitlab):
         line = operator.wait_for("NotRevoked")
         assert "ends by itself" in line["message"]
         assert world.logins() == {}
+        operator.stop()
+
+
+# Keyless
+
+
+class ClusterQuay(quays.Quay):
+    """A Quay that has been told to trust the ServiceAccounts of the test's cluster.
+
+    Args:
+        cluster: which says itself whose a token is, and for whom.
+    """
+
+    def __init__(self, cluster):
+        super().__init__(Clock())
+        self._cluster = cluster
+        self.shown = []
+
+    async def _refused(self, name, token):
+        robot = self.robots.get(name)
+        if robot is None:
+            return f"Could not find robot with username: {name}"
+        self.shown.append(token)
+        review = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [robot.audience]},
+        }
+        path = "/apis/authentication.k8s.io/v1/tokenreviews"
+        status, content = self._cluster.api.request("POST", path, review)
+        assert status == 201, content
+        found = json.loads(content)["status"]
+        known = found.get("authenticated") and found["user"]["username"] == robot.subject
+        return "" if known else "Invalid username or password"
+
+
+@pytest.fixture
+def keyless(cluster, helm_program, tmp_path):
+    """An installation with the right to have tokens of one ServiceAccount made."""
+    made = Installation(cluster, helm_program, tmp_path)
+    try:
+        made.install(identities="{puller}")
+        yield made
+    finally:
+        made.uninstall()
+
+
+@pytest.fixture
+def quay(cluster, keyless):
+    world = OperatorWorld(keyless)
+    world.add_namespaces(["a", "b"], {})
+    found = ClusterQuay(cluster)
+    for account in ("puller", "other"):
+        path = f"/api/v1/namespaces/{keyless.namespace}/serviceaccounts"
+        world.create(path, {"metadata": {"name": account}})
+    with serve(found.app) as served:
+        robot = found.add("acme+puller")
+        robot.audience = served.host
+        robot.subject = f"system:serviceaccount:{keyless.namespace}:puller"
+        found.world = world
+
+        def put(account):
+            source = {
+                "robot": "acme+puller",
+                "url": served.url,
+                "identity": {"serviceAccount": account},
+            }
+            world.put_pullcredential("main", source={"quay": source})
+
+        found.put = put
+        yield found
+    world.remove()
+
+
+def test_without_any_key(keyless, quay):
+    world = quay.world
+    with keyless.operator() as operator:
+        quay.put("puller")
+        world.await_state("it is everywhere", lambda: world.ready() == "2/2")
+        for each in world.logins().values():
+            assert quay.accepts(*each[REGISTRY])
+        status = world.pullcredential("main")["status"]
+        ahead = moment(status["expiresAt"]) - moment(status["minted"]["mintedAt"])
+        assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
+        operator.stop()
+    said = operator.stderr + operator.stdout + repr(world.pullcredential("main"))
+    for secret in (*quay.shown, *(login[REGISTRY][1] for login in world.logins().values())):
+        assert secret not in said
+
+
+def test_a_service_account_that_it_may_not_be(keyless, quay):
+    world = quay.world
+    with keyless.operator() as operator:
+        quay.put("other")
+        world.await_state("it is said", lambda: world.ready() == "NoPermission")
+        assert (
+            "the chart's value identities, with other in it"
+            in condition(world, "Minted")["message"]
+        )
+        assert quay.shown == []
         operator.stop()
