@@ -1,8 +1,4 @@
-"""Finds the Pods that came before their login, and evicts those that are better made anew.
-
-Only while a PullCredential asks for it are Pods watched, and only pending ones; of these, more than
-a name is kept only of those that lack the Secret (`regcred.core.strandedpod`). What is decided
-about them is in `regcred.core.rescue`.
+"""Evicts the Pods that came before their login, where they are better made anew.
 
 Evictions go one after another, `PER_MINUTE` of them, and a Pod has to be gone before the next of
 its namespace: one whose Pods all came too early comes back Pod by Pod. Each is for the very Pod
@@ -18,12 +14,11 @@ import contextlib
 import os
 import random
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from regcred.core import fields, nsfailure, rescue, strandedpod
+from regcred.core import fields, nsfailure, rescue
+from regcred.core.attempts import Attempts
 from regcred.core.errors import (
     APIError,
     Conflict,
@@ -33,21 +28,21 @@ from regcred.core.errors import (
     RegcredError,
 )
 from regcred.core.pullcredential import Rescue
-from regcred.core.rescue import Attempts, Left, Scene
+from regcred.core.rescue import Scene
 from regcred.core.rescuestatus import PER_MINUTE, Census
+from regcred.core.survey import Survey
 from regcred.kube.resources import PODS
-from regcred.kube.watch import Watch
 from regcred.operator import oplog
-from regcred.operator.facts import WatchFigures
+from regcred.operator.podwatch import PodWatch
 from regcred.operator.seldom import Seldom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from regcred.core.pullcredential import PullCredential
     from regcred.core.strandedpod import StrandedPod
-    from regcred.core.view import Event
+    from regcred.core.survey import Evictable
     from regcred.kube.client import Client
+    from regcred.operator.facts import WatchFigures
     from regcred.operator.world import World
 
 _GAP_SECONDS = 60.0 / PER_MINUTE
@@ -59,34 +54,6 @@ _GOING_SECONDS = 30.0
 _RIGHT_SECONDS = 30.0
 #: The view is about to say what somebody else has changed.
 _BEHIND_SECONDS = 2.0
-_PENDING = "status.phase=Pending"
-
-
-@dataclass(frozen=True, slots=True)
-class _Stuck:
-    """A Pod to be evicted.
-
-    Args:
-        namespace: its namespace.
-        name: its name.
-        pod: what is kept of it.
-        names: of the PullCredentials that ask for it.
-    """
-
-    namespace: str
-    name: str
-    pod: StrandedPod
-    names: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Count:
-    """A `Census` that is being taken."""
-
-    stuck: int = 0
-    namespaces: set[str] = field(default_factory=set)
-    left: Counter[Left] = field(default_factory=Counter)
-    trouble: str = ""
 
 
 class Rescuer:
@@ -110,23 +77,18 @@ class Rescuer:
         is_ready: Callable[[str, str], bool],
         on_change: Callable[[str], None],
     ) -> None:
-        self._client, self._world = client, world
-        self._by_admission = by_admission
-        self._is_ready, self._on_change = is_ready, on_change
+        self._client, self._world, self._on_change = client, world, on_change
         self._news = asyncio.Event()
-        self._watch: Watch[StrandedPod | None] | None = None
-        self._watching: asyncio.Task[NoReturn] | None = None
+        self._watch = PodWatch(client, world, self._news.set)
+        self._survey = Survey(self._scene, is_ready, by_admission)
         self._attempts = Attempts()
         self._censuses: dict[str, Census] = {}
         self._evicted: dict[str, int] = {}
-        # Right that is missing → when it is asked for again.
-        self._barred: dict[str, float] = {}
+        # When the right to evict, which is missing, is asked for again.
+        self._barred: float | None = None
         self._going: dict[str, tuple[str, float]] = {}
         self._next = 0.0
-        # UID → why the Pod could not be evicted, so far.
-        self._said: dict[str, str] = {}
         self._trouble = Seldom("EvictionRefused")
-        self._watch_trouble = Seldom("WatchTrouble")
 
     def poke(self) -> None:
         """Something that it depends on has changed."""
@@ -136,7 +98,8 @@ class Rescuer:
     def pullcredential_changed(self, name: str) -> None:
         """It has come, gone, or asks for something else."""
         seen = self._world.pullcredentials.view.get(("", name))
-        if name in self._censuses or (seen is not None and _mode(seen.object) is not Rescue.OFF):
+        asks = seen is not None and rescue.mode(seen.object) is not Rescue.OFF
+        if name in self._censuses or asks:
             self._attempts.start_over()
             self._news.set()
 
@@ -146,11 +109,7 @@ class Rescuer:
 
     def figures(self) -> dict[str, WatchFigures]:
         """The watch in numbers, while there is one."""
-        watch = self._watch
-        if watch is None:
-            return {}
-        there = dict(watch.restarts), dict(watch.events), len(watch.view), watch.trouble is None
-        return {"pods": WatchFigures(*there)}
+        return self._watch.figures()
 
     async def run(self, stopping: asyncio.Event) -> NoReturn:
         """Work until cancelled; nothing is evicted any more once `stopping` is set."""
@@ -171,129 +130,43 @@ class Rescuer:
                         await self._news.wait()
                 await asyncio.sleep(_CALM_SECONDS)
         finally:
-            await self._stop_watching()
+            await self._watch.stop()
 
     async def _once(self, stopping: asyncio.Event) -> float | None:
         """Look once, and evict at most one; seconds until it is to be done again, at the latest."""
-        asking = self._asking()
-        await self._arrange(asking)
-        watch = self._watch
-        if watch is None or not watch.is_synced:
-            right = self._lacking("Report")
+        there = {name: seen.object for (_, name), seen in self._world.pullcredentials.view.items()}
+        asking = [name for name, each in there.items() if rescue.mode(each) is not Rescue.OFF]
+        await self._watch.arrange(wanted=bool(asking))
+        pods = self._watch.pods()
+        if pods is None:
+            right = "Report" if self._watch.may_not else ""
             self._publish(
                 {name: Census(evicted=self._evicted_by(name), lacking=right) for name in asking}
             )
-            return self._until(*self._barred.values())
-        self._barred.pop("Report", None)
-        counts, ready = self._look(watch, asking)
-        self._publish({name: self._judged(name, counts[name]) for name in asking})
-        if not ready or stopping.is_set():
+            return self._watch.pause()
+        found = self._survey.look(pods, there, self._attempts)
+        self._attempts.keep(found.uids)
+        right = "Evict" if self._barred is not None else ""
+        self._publish(
+            {
+                name: replace(each, evicted=self._evicted_by(name), lacking=right)
+                for name, each in found.censuses.items()
+            }
+        )
+        if not found.evictable or stopping.is_set():
             return None
-        pause = self._until(self._next, *self._barred.values())
-        if pause:
-            return pause
         now = time.monotonic()
-        due = [each for each in ready if self._attempts.due(each.pod.uid) <= now]
-        free = [each for each in due if not self._is_going(each.namespace, watch)]
+        pause = max(self._next, self._barred or 0.0) - now
+        if pause > 0:
+            return pause
+        due = [each for each in found.evictable if self._attempts.due(each.pod.uid) <= now]
+        free = [each for each in due if not self._is_going(each.namespace)]
         if not free:
-            soonest = min(self._attempts.due(each.pod.uid) for each in ready)
+            soonest = min(self._attempts.due(each.pod.uid) for each in found.evictable)
             return _BEHIND_SECONDS if due else max(0.0, soonest - now)
-        await self._evict(free[0], [each.pod for each in ready])
+        await self._evict(free[0], [each.pod for each in found.evictable])
         self._next = time.monotonic() + _GAP_SECONDS
         return 0.0
-
-    # The watch.
-
-    def _asking(self) -> dict[str, PullCredential]:
-        return {
-            name: seen.object
-            for (_, name), seen in self._world.pullcredentials.view.items()
-            if _mode(seen.object) is not Rescue.OFF
-        }
-
-    async def _arrange(self, asking: dict[str, PullCredential]) -> None:
-        """Watch Pods where that is asked for, and may be."""
-        if self._watching is not None and self._watching.done():
-            task, self._watching, self._watch = self._watching, None, None
-            task.result()  # Only a bug ends it.
-        if not asking or self._barred.get("Report", 0.0) > time.monotonic():
-            await self._stop_watching()
-        elif self._watching is None:
-            self._watch = Watch(
-                self._client,
-                PODS,
-                keep=partial(strandedpod.see, secret=self._world.secret),
-                on_event=self._seen,
-                on_trouble=self._troubled,
-                field_selector=_PENDING,
-                settings=self._world.settings,
-            )
-            self._watching = asyncio.create_task(self._watch.run())
-
-    async def _stop_watching(self) -> None:
-        task, self._watching, self._watch = self._watching, None, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    def _seen(self, _event: Event[StrandedPod | None]) -> None:
-        self._news.set()
-
-    def _troubled(self, error: RegcredError, _pause: float) -> None:
-        if isinstance(error, Forbidden):
-            self._barred["Report"] = time.monotonic() + _RIGHT_SECONDS
-            self._news.set()
-        else:
-            self._watch_trouble.say(error, resource=PODS.describe(None))
-
-    # Looking.
-
-    def _look(
-        self, watch: Watch[StrandedPod | None], asking: dict[str, PullCredential]
-    ) -> tuple[dict[str, _Count], list[_Stuck]]:
-        """Count those that are stuck, by PullCredential; and which of them are to be evicted."""
-        counts = {name: _Count() for name in asking}
-        ready: list[_Stuck] = []
-        uids: set[str] = set()
-        everyone = [seen.object for seen in self._world.pullcredentials.view.values()]
-        by_namespace: defaultdict[str, list[tuple[str, StrandedPod]]] = defaultdict(list)
-        for (namespace, name), pod in watch.view.items():
-            if pod is not None and not self._attempts.was_evicted(pod.uid):
-                by_namespace[namespace].append((name, pod))
-                uids.add(pod.uid)
-        for namespace, pods in by_namespace.items():
-            scene = self._scene(namespace)
-            if scene is None:
-                continue
-            for name, pod in pods:
-                lacking = [n for n, each in asking.items() if rescue.lacks(pod, scene, each)]
-                if not lacking:
-                    continue
-                why = rescue.left(pod, scene, everyone, by_admission=self._by_admission)
-                if why is None and self._attempts.is_futile(pod):
-                    why = Left.AGAIN
-                for each in lacking:
-                    count = counts[each]
-                    count.stuck += 1
-                    count.namespaces.add(namespace)
-                    if why is not None:
-                        count.left[why] += 1
-                    count.trouble = count.trouble or self._said.get(pod.uid, "")
-                evicting = tuple(self._evicting(lacking, asking, namespace))
-                if why is None and evicting:
-                    ready.append(_Stuck(namespace, name, pod, evicting))
-        self._attempts.keep(uids)
-        self._said = {uid: said for uid, said in self._said.items() if uid in uids}
-        ready.sort(key=lambda each: (each.pod.created, each.namespace, each.name))
-        return counts, ready
-
-    def _evicting(
-        self, names: list[str], asking: dict[str, PullCredential], namespace: str
-    ) -> Iterator[str]:
-        """Those that want eviction, and whose login is surely there."""
-        for name in names:
-            if _mode(asking[name]) is Rescue.EVICT and self._is_ready(name, namespace):
-                yield name
 
     def _scene(self, namespace: str) -> Scene | None:
         """What is known of a namespace; None where the Secret is not there, or not ours."""
@@ -308,21 +181,6 @@ class Rescuer:
         accounts = {each.name: each.names for each in observed.accounts}
         labels = self._world.labels(namespace)
         return Scene(namespace, labels, self._world.secret, entries, accounts)
-
-    def _judged(self, name: str, count: _Count) -> Census:
-        return Census(
-            True,
-            count.stuck,
-            len(count.namespaces),
-            min(count.namespaces, default=""),
-            count.left,
-            self._evicted_by(name),
-            self._lacking("Evict"),
-            count.trouble,
-        )
-
-    def _lacking(self, right: str) -> str:
-        return right if right in self._barred else ""
 
     def _evicted_by(self, name: str) -> int:
         """How many were evicted; those of terms before this one are in the status."""
@@ -342,22 +200,17 @@ class Rescuer:
 
     # Evicting.
 
-    def _until(self, *moments: float) -> float | None:
-        """Seconds until the first of these that is to come; None where none is."""
-        now = time.monotonic()
-        return min((each - now for each in moments if each > now), default=None)
-
-    def _is_going(self, namespace: str, watch: Watch[Any]) -> bool:
+    def _is_going(self, namespace: str) -> bool:
         """Whether the Pod that was evicted last there has yet to go."""
         name, deadline = self._going.get(namespace, ("", 0.0))
-        if time.monotonic() < deadline and (namespace, name) in watch.view:
+        if time.monotonic() < deadline and self._watch.has(namespace, name):
             return True
         self._going.pop(namespace, None)
         return False
 
-    async def _evict(self, stuck: _Stuck, others: list[StrandedPod]) -> None:
+    async def _evict(self, chosen: Evictable, others: list[StrandedPod]) -> None:
         """Evict a Pod, or see why not."""
-        namespace, name, pod = stuck.namespace, stuck.name, stuck.pod
+        namespace, name, pod = chosen.namespace, chosen.name, chosen.pod
         try:
             await self._client.request(
                 "POST",
@@ -373,34 +226,29 @@ class Rescuer:
             self._attempts.put_off(pod.uid, time.monotonic() + _BEHIND_SECONDS)
             return
         except RegcredError as error:
-            self._refused(stuck, error)
+            self._refused(chosen, error)
             return
         now = time.monotonic()
-        self._barred.pop("Evict", None)
+        self._barred = None
         self._attempts.evicted(pod, others, now)
         self._going[namespace] = name, now + _GOING_SECONDS
-        for each in stuck.names:
+        for each in chosen.names:
             self._evicted[each] = self._evicted_by(each) + 1
         owner = f"{pod.owner.kind} {pod.owner.name}" if pod.owner else ""
         said = f"it waited for {pod.images[0]}, without the Secret; {owner} makes another"
         oplog.say("info", "Evicted", said, namespace=namespace, pod=name)
 
-    def _refused(self, stuck: _Stuck, error: RegcredError) -> None:
+    def _refused(self, chosen: Evictable, error: RegcredError) -> None:
         now = time.monotonic()
         if isinstance(error, Forbidden) and _is_rbac(error):
-            self._barred["Evict"] = now + _RIGHT_SECONDS
+            self._barred = now + _RIGHT_SECONDS
             return
-        self._barred.pop("Evict", None)
+        self._barred = None
         asked = (error.retry_after if isinstance(error, APIError) else None) or 0.0
         chance = random.random()  # noqa: S311 - jitter, not a secret
-        self._attempts.refused(stuck.pod.uid, now, chance=chance, asked=asked)
-        self._said[stuck.pod.uid] = nsfailure.told(error)
-        self._trouble.say(error, namespace=stuck.namespace, pod=stuck.name)
-
-
-def _mode(pullcredential: PullCredential) -> Rescue:
-    spec = pullcredential.spec
-    return Rescue.OFF if spec is None or pullcredential.deleting else spec.rescue
+        why = nsfailure.told(error)
+        self._attempts.refused(chosen.pod.uid, now, why=why, chance=chance, asked=asked)
+        self._trouble.say(error, namespace=chosen.namespace, pod=chosen.name)
 
 
 def _eviction(namespace: str, name: str, pod: StrandedPod) -> dict[str, Any]:

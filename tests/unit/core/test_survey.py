@@ -1,0 +1,113 @@
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from regcred.core.attempts import Attempts
+from regcred.core.pullcredential import parse
+from regcred.core.rescue import Left, Scene
+from regcred.core.rescuestatus import Census
+from regcred.core.strandedpod import Owner, StrandedPod
+from regcred.core.survey import Evictable, Survey
+from tests.support.operating import EPOCH, pullcredential
+
+SECRET = "regcred"
+GHCR, QUAY = pullcredential(rescue="Evict"), pullcredential("quay", rescue="Report")
+OFF = pullcredential("off")
+GONE = pullcredential("gone", deleting=True, rescue="Evict")
+BROKEN = parse({"metadata": {"name": "broken"}, "spec": {}})
+ENTRIES = {"ghcr.io": "ghcr", "quay.io": "quay", "docker.io": "off"}
+
+
+def scene(name, **more):
+    return replace(Scene(name, {}, SECRET, ENTRIES, {"default": (SECRET,)}), **more)
+
+
+def pod(uid, image="ghcr.io/team/app", *, age=0, kind="ReplicaSet"):
+    owner = Owner(kind, f"of-{uid}", f"of-{uid}") if kind else None
+    made = EPOCH - timedelta(seconds=age)
+    return StrandedPod(uid, "1", made, "default", (), (image,), owner, runs=False)
+
+
+class Looker:
+    """A survey of these namespaces, of which all are ready that are not said to be otherwise."""
+
+    def __init__(self, pods, *, scenes=None):
+        self.pods = pods
+        self.scenes = scenes or {name: scene(name) for name in pods}
+        self.unready = set()
+        self.attempts = Attempts()
+        self.survey = Survey(
+            self.scenes.get, lambda name, namespace: (name, namespace) not in self.unready
+        )
+
+    def look(self, *pullcredentials):
+        named = {each.name: each for each in pullcredentials}
+        return self.survey.look(self.pods, named, self.attempts)
+
+    def turns(self, *pullcredentials):
+        return [each.name for each in self.look(*pullcredentials).evictable]
+
+
+def test_each_that_asks_has_a_census():
+    looker = Looker(
+        {
+            "b": {"web": pod("1"), "job": pod("2", kind="Job")},
+            "a": {"web": pod("3", "quay.io/x"), "bare": pod("4", kind="")},
+            "c": {"web": pod("5", "docker.io/x")},
+        }
+    )
+    found = looker.look(GHCR, QUAY, OFF, GONE, BROKEN)
+    left = Counter({Left.CONTROLLER: 1, Left.BARE: 1})
+    assert found.censuses == {
+        "ghcr": Census(True, 3, 2, "a", left),
+        "quay": Census(True, 1, 1, "a"),
+    }
+    assert found.evictable == [Evictable("b", "web", looker.pods["b"]["web"], ("ghcr",))]
+    assert found.uids == {"1", "2", "3", "4", "5"}
+
+
+def test_nothing_is_said_of_a_namespace_without_the_secret():
+    looker = Looker({"a": {"web": pod("1")}}, scenes={"a": None})
+    assert looker.look(GHCR).censuses == {"ghcr": Census(True)}
+    assert looker.turns(GHCR) == []
+
+
+def test_what_was_evicted_does_not_count():
+    looker = Looker({"a": {"web": pod("1"), "app": pod("2")}})
+    looker.attempts.evicted(looker.pods["a"]["web"], [], 0.0)
+    found = looker.look(GHCR)
+    assert (found.censuses["ghcr"].stuck, found.uids) == (1, {"2"})
+
+
+def test_a_loop_ends():
+    first = pod("1")
+    later = [replace(first, uid=str(n), created=EPOCH + timedelta(seconds=n)) for n in range(2, 4)]
+    looker = Looker({"a": {"web": later[1]}})
+    looker.attempts.evicted(first, [first], 0.0)
+    assert looker.turns(GHCR) == ["web"]
+    looker.attempts.evicted(later[0], [later[0]], 5.0)
+    assert looker.turns(GHCR) == []
+    assert looker.look(GHCR).censuses["ghcr"].left == {Left.AGAIN: 1}
+
+
+def test_why_it_could_not_be_evicted():
+    looker = Looker({"a": {"web": pod("1"), "app": pod("2")}})
+    looker.attempts.refused("2", 0.0, why="it is full", chance=1.0)
+    assert looker.look(GHCR).censuses["ghcr"].trouble == "it is full"
+
+
+def test_nobody_is_evicted_for_a_login_that_is_not_surely_there():
+    looker = Looker({"a": {"web": pod("1")}})
+    looker.unready.add(("ghcr", "a"))
+    assert looker.turns(GHCR) == []
+    assert looker.look(GHCR).censuses["ghcr"].stuck == 1
+
+
+def test_the_oldest_is_first():
+    looker = Looker(
+        {
+            "b": {"x": pod("1", age=5), "y": pod("2", age=7)},
+            "a": {"z": pod("3", age=5), "w": pod("4", age=5)},
+        }
+    )
+    assert looker.turns(GHCR) == ["y", "w", "z", "x"]
