@@ -11,9 +11,9 @@ that was a mistake, and the second one is the last (`regcred.core.attempts`).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from regcred.core import glob, mend, select
@@ -21,10 +21,11 @@ from regcred.core.pullcredential import Attach, Rescue
 from regcred.core.urlmatch import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from regcred.core.pullcredential import PullCredential
     from regcred.core.strandedpod import StrandedPod
+    from regcred.core.urlmatch import Place
 
 
 class Left(StrEnum):
@@ -68,63 +69,88 @@ def mode(pullcredential: PullCredential) -> Rescue:
     return Rescue.OFF if spec is None or pullcredential.deleting else spec.rescue
 
 
-def lacks(pod: StrandedPod, scene: Scene, pullcredential: PullCredential) -> bool:
-    """Whether the Pod is stuck for want of what this PullCredential gives."""
-    spec = pullcredential.spec
-    if spec is None or not select.namespace(pullcredential, scene.name, scene.labels):
-        return False
-    # With None it is for manifests to name the Secret, whatever ServiceAccount they name.
-    if spec.attach is not Attach.NONE and not glob.any_matches(spec.service_accounts, pod.account):
-        return False
-    mine = [registry for registry, name in scene.entries.items() if name == pullcredential.name]
-    return any(_covers(registry, image) for image in pod.images for registry in mine)
-
-
-def left(
-    pod: StrandedPod,
-    scene: Scene,
-    pullcredentials: Iterable[PullCredential],
-    *,
-    by_admission: bool,
-) -> Left | None:
-    """Why a stuck Pod is not to be evicted; None where it is.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be said of a Pod.
 
     Args:
-        pod: the Pod.
-        scene: its namespace.
+        lacking: names of the PullCredentials that it is stuck for want of.
+        left: why it is not to be evicted, where it is stuck; None where it is.
+    """
+
+    lacking: tuple[str, ...] = ()
+    left: Left | None = None
+
+
+class Judge:
+    """Judges the Pods of one namespace; what does not depend on the Pod is looked at once.
+
+    Args:
+        scene: the namespace.
         pullcredentials: all that there are.
         by_admission: whether Pods are given the Secret as they are created.
+
+    Attributes:
+        scene: see above.
     """
-    if pod.owner is None:
-        return Left.BARE
-    if not mend.replaces(pod.owner.kind):
-        return Left.CONTROLLER
-    if pod.runs:
-        return Left.RUNS
-    names = scene.accounts.get(pod.account)
-    if names is None:
-        return Left.SUCCESSOR  # Without the ServiceAccount there would be none at all.
-    # Names are copied where a Pod has none of its own; so a list that is another has not been.
-    copied = not pod.names or pod.names == tuple(each for each in names if each != scene.secret)
-    if copied and scene.secret in names:
-        return None
-    if by_admission and any(_admits(each, pod, scene) for each in pullcredentials):
-        return None
-    return Left.SUCCESSOR
 
+    def __init__(
+        self, scene: Scene, pullcredentials: Iterable[PullCredential], *, by_admission: bool
+    ) -> None:
+        self.scene = scene
+        meant = [
+            (each, each.spec)
+            for each in pullcredentials
+            if each.spec is not None and select.namespace(each, scene.name, scene.labels)
+        ]
+        registries: defaultdict[str, list[Place]] = defaultdict(list)
+        asking = {each.name for each, _ in meant if mode(each) is not Rescue.OFF}
+        for registry, name in scene.entries.items():
+            if name in asking and (found := place(registry)) is not None:
+                registries[name].append(found)
+        # With None it is for manifests to name the Secret, whatever ServiceAccount they name.
+        self._giving = [
+            (
+                each.name,
+                ("*",) if spec.attach is Attach.NONE else spec.service_accounts,
+                registries[each.name],
+            )
+            for each, spec in meant
+            if each.name in registries
+        ]
+        # By these admission would give a successor the Secret (`core.admission`).
+        self._admitting = [
+            spec.service_accounts
+            for _, spec in meant
+            if by_admission and spec.attach is not Attach.NONE
+        ]
 
-def _admits(pullcredential: PullCredential, pod: StrandedPod, scene: Scene) -> bool:
-    """Whether admission would give the successor the Secret by this one (`core.admission`)."""
-    spec = pullcredential.spec
-    return (
-        spec is not None
-        and spec.attach is not Attach.NONE
-        and glob.any_matches(spec.service_accounts, pod.account)
-        and select.namespace(pullcredential, scene.name, scene.labels)
-    )
+    def judge(self, pod: StrandedPod) -> Judgement:
+        """What is to be said of a Pod."""
+        lacking = tuple(self._lacking(pod))
+        return Judgement(lacking, self._left(pod)) if lacking else Judgement()
 
+    def _lacking(self, pod: StrandedPod) -> Iterator[str]:
+        for name, accounts, registries in self._giving:
+            if not glob.any_matches(accounts, pod.account):
+                continue
+            if any(mine.covers(image) for image in pod.places for mine in registries):
+                yield name
 
-@lru_cache(maxsize=4096)
-def _covers(registry: str, image: str) -> bool:
-    mine, pulled = place(registry), place(image)
-    return mine is not None and pulled is not None and mine.covers(pulled)
+    def _left(self, pod: StrandedPod) -> Left | None:
+        if pod.owner is None:
+            return Left.BARE
+        if not mend.replaces(pod.owner.kind):
+            return Left.CONTROLLER
+        if pod.runs:
+            return Left.RUNS
+        secret, names = self.scene.secret, self.scene.accounts.get(pod.account)
+        if names is None:
+            return Left.SUCCESSOR  # Without the ServiceAccount there would be none at all.
+        # Names are copied where a Pod has none of its own; so a list that is another has not been.
+        copied = not pod.names or pod.names == tuple(each for each in names if each != secret)
+        if copied and secret in names:
+            return None
+        if any(glob.any_matches(each, pod.account) for each in self._admitting):
+            return None
+        return Left.SUCCESSOR

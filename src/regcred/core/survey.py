@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 from regcred.core import rescue
 from regcred.core.pullcredential import Rescue
-from regcred.core.rescue import Left
+from regcred.core.rescue import Judge, Left
 from regcred.core.rescuestatus import Census
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from regcred.core.attempts import Attempts
     from regcred.core.pullcredential import PullCredential
-    from regcred.core.rescue import Scene
+    from regcred.core.rescue import Judgement, Scene
     from regcred.core.strandedpod import StrandedPod
+
+    #: Name → a Pod, and what is to be said of it.
+    _Judged = dict[str, tuple[StrandedPod, Judgement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,23 @@ class _Count:
     left: Counter[Left] = field(default_factory=Counter)
     trouble: str = ""
 
+    def add(self, namespace: str, why: Left | None, trouble: str) -> None:
+        """A Pod that is stuck: where, why it is left alone, why it was not evicted so far."""
+        self.stuck += 1
+        self.namespaces.add(namespace)
+        if why is not None:
+            self.left[why] += 1
+        self.trouble = self.trouble or trouble
+
     def census(self) -> Census:
+        """The sum."""
         first = min(self.namespaces, default="")
         where = len(self.namespaces)
         return Census(True, self.stuck, where, first, self.left, trouble=self.trouble)
 
 
-@dataclass(frozen=True, slots=True)
 class Survey:
-    """How to look.
+    """Looks at everything, and remembers what it thinks of Pods about which nothing has changed.
 
     Args:
         scene: what is known of a namespace; None where it gives nothing now.
@@ -82,71 +93,86 @@ class Survey:
         by_admission: whether Pods are given the Secret as they are created.
     """
 
-    scene: Callable[[str], Scene | None]
-    is_ready: Callable[[str, str], bool]
-    by_admission: bool = False
+    def __init__(
+        self,
+        scene: Callable[[str], Scene | None],
+        is_ready: Callable[[str, str], bool],
+        *,
+        by_admission: bool = False,
+    ) -> None:
+        self._scene, self._is_ready, self._by_admission = scene, is_ready, by_admission
+        self._pullcredentials: dict[str, PullCredential] = {}
+        self._known: dict[str, tuple[Judge, _Judged]] = {}
 
     def look(
         self,
         pods: Mapping[str, Mapping[str, StrandedPod]],
         pullcredentials: Mapping[str, PullCredential],
         attempts: Attempts,
-    ) -> Findings:
-        """Look at everything.
+    ) -> Generator[None, None, Findings]:
+        """Look at everything, in small pieces: others can do something at each that it yields.
 
         Args:
             pods: by namespace and name.
             pullcredentials: all that there are, by name.
             attempts: what was tried.
         """
-        asking = {
-            name: each
+        if pullcredentials != self._pullcredentials:
+            self._pullcredentials = dict(pullcredentials)
+            self._known.clear()
+        counts = {
+            name: _Count()
             for name, each in pullcredentials.items()
             if rescue.mode(each) is not Rescue.OFF
         }
-        counts = {name: _Count() for name in asking}
         evictable: list[Evictable] = []
         uids: set[str] = set()
+        for namespace in self._known.keys() - pods.keys():
+            del self._known[namespace]
         for namespace, there in pods.items():
+            yield
             waiting = {n: pod for n, pod in there.items() if not attempts.was_evicted(pod.uid)}
             uids.update(pod.uid for pod in waiting.values())
-            scene = self.scene(namespace)
-            if scene is None:
-                continue
-            for name, pod in waiting.items():
-                lacking = [n for n, each in asking.items() if rescue.lacks(pod, scene, each)]
-                if not lacking:
-                    continue
-                why = rescue.left(
-                    pod, scene, pullcredentials.values(), by_admission=self.by_admission
-                )
-                if why is None and attempts.is_futile(pod):
+            judged = yield from self._judge(namespace, waiting)
+            for name, (pod, judgement) in judged.items():
+                lacking, why = judgement.lacking, judgement.left
+                if lacking and why is None and attempts.is_futile(pod):
                     why = Left.AGAIN
                 for each in lacking:
-                    count = counts[each]
-                    count.stuck += 1
-                    count.namespaces.add(namespace)
-                    if why is not None:
-                        count.left[why] += 1
-                    count.trouble = count.trouble or attempts.trouble(pod.uid)
-                names = self.evicting(lacking, pullcredentials, namespace)
-                if why is None and names:
+                    counts[each].add(namespace, why, attempts.trouble(pod.uid))
+                if why is None and (names := self._evicting(lacking, namespace)):
                     evictable.append(Evictable(namespace, name, pod, names))
         evictable.sort(key=lambda each: (each.pod.created, each.namespace, each.name))
         censuses = {name: count.census() for name, count in counts.items()}
         return Findings(censuses, evictable, uids)
 
-    def evicting(
-        self,
-        names: list[str] | tuple[str, ...],
-        pullcredentials: Mapping[str, PullCredential],
-        namespace: str,
-    ) -> tuple[str, ...]:
-        """Those of these that want eviction, and whose login is surely there."""
+    def _evicting(self, names: tuple[str, ...], namespace: str) -> tuple[str, ...]:
+        """Those of these PullCredentials that want eviction, and whose login is surely there."""
         return tuple(
             name
             for name in names
-            if name in pullcredentials
-            and rescue.mode(pullcredentials[name]) is Rescue.EVICT
-            and self.is_ready(name, namespace)
+            if rescue.mode(self._pullcredentials[name]) is Rescue.EVICT
+            and self._is_ready(name, namespace)
         )
+
+    def _judge(
+        self, namespace: str, pods: Mapping[str, StrandedPod]
+    ) -> Generator[None, None, _Judged]:
+        """Judge the Pods of a namespace; anew only those of which something has changed."""
+        judge, before = self._known.pop(namespace, (None, {}))
+        scene = self._scene(namespace)
+        if scene is None:
+            return {}
+        if judge is None or judge.scene != scene:
+            everyone = self._pullcredentials.values()
+            judge, before = Judge(scene, everyone, by_admission=self._by_admission), {}
+        judged: _Judged = {}
+        for name, pod in pods.items():
+            known = before.get(name)
+            if known is not None and known[0] == pod:
+                judged[name] = pod, known[1]  # Its version may be another.
+            else:
+                judged[name] = pod, judge.judge(pod)
+                yield
+        self._known[namespace] = judge, judged
+        return judged

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from regcred.core import strandedpod
 from regcred.core.errors import Forbidden
+from regcred.core.view import Added, Deleted, Modified
 from regcred.kube.resources import PODS
 from regcred.kube.watch import Watch
 from regcred.operator.facts import WatchFigures
@@ -109,8 +110,12 @@ class PodWatch:
         there = dict(watch.restarts), dict(watch.events), len(watch.view), watch.trouble is None
         return {"pods": WatchFigures(*there)}
 
-    def _seen(self, _event: Event[StrandedPod | None]) -> None:
-        self._on_news()
+    def _seen(self, event: Event[StrandedPod | None]) -> None:
+        match event:
+            case Added(new=None) | Modified(old=None, new=None) | Deleted(old=None):
+                pass  # Of the most Pods by far nothing is kept.
+            case _:
+                self._on_news()
 
     def _troubled(self, error: RegcredError, _pause: float) -> None:
         if isinstance(error, Forbidden):

@@ -37,10 +37,11 @@ from regcred.operator.podwatch import PodWatch
 from regcred.operator.seldom import Seldom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
+    from regcred.core.pullcredential import PullCredential
     from regcred.core.strandedpod import StrandedPod
-    from regcred.core.survey import Evictable
+    from regcred.core.survey import Evictable, Findings
     from regcred.kube.client import Client
     from regcred.operator.facts import WatchFigures
     from regcred.operator.world import World
@@ -80,14 +81,14 @@ class Rescuer:
         self._client, self._world, self._on_change = client, world, on_change
         self._news = asyncio.Event()
         self._watch = PodWatch(client, world, self._news.set)
-        self._survey = Survey(self._scene, is_ready, by_admission)
+        self._survey = Survey(self._scene, is_ready, by_admission=by_admission)
         self._attempts = Attempts()
         self._censuses: dict[str, Census] = {}
         self._evicted: dict[str, int] = {}
         # When the right to evict, which is missing, is asked for again.
         self._barred: float | None = None
         self._going: dict[str, tuple[str, float]] = {}
-        self._next = 0.0
+        self._next = self._took = 0.0
         self._trouble = Seldom("EvictionRefused")
 
     def poke(self) -> None:
@@ -128,13 +129,14 @@ class Rescuer:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._news.wait()
-                await asyncio.sleep(_CALM_SECONDS)
+                # However many Pods change all the time, it looks no more than half of the time.
+                await asyncio.sleep(max(_CALM_SECONDS, self._took))
         finally:
             await self._watch.stop()
 
     async def _once(self, stopping: asyncio.Event) -> float | None:
         """Look once, and evict at most one; seconds until it is to be done again, at the latest."""
-        there = {name: seen.object for (_, name), seen in self._world.pullcredentials.view.items()}
+        there = self._pullcredentials()
         asking = [name for name, each in there.items() if rescue.mode(each) is not Rescue.OFF]
         await self._watch.arrange(wanted=bool(asking))
         pods = self._watch.pods()
@@ -144,7 +146,9 @@ class Rescuer:
                 {name: Census(evicted=self._evicted_by(name), lacking=right) for name in asking}
             )
             return self._watch.pause()
-        found = self._survey.look(pods, there, self._attempts)
+        began = time.monotonic()
+        found = await _in_pieces(self._survey.look(pods, there, self._attempts))
+        self._took = time.monotonic() - began
         self._attempts.keep(found.uids)
         right = "Evict" if self._barred is not None else ""
         self._publish(
@@ -155,6 +159,8 @@ class Rescuer:
         )
         if not found.evictable or stopping.is_set():
             return None
+        if there != self._pullcredentials():
+            return 0.0  # Something else is wanted meanwhile.
         now = time.monotonic()
         pause = max(self._next, self._barred or 0.0) - now
         if pause > 0:
@@ -167,6 +173,9 @@ class Rescuer:
         await self._evict(free[0], [each.pod for each in found.evictable])
         self._next = time.monotonic() + _GAP_SECONDS
         return 0.0
+
+    def _pullcredentials(self) -> dict[str, PullCredential]:
+        return {name: seen.object for (_, name), seen in self._world.pullcredentials.view.items()}
 
     def _scene(self, namespace: str) -> Scene | None:
         """What is known of a namespace; None where the Secret is not there, or not ours."""
@@ -249,6 +258,17 @@ class Rescuer:
         why = nsfailure.told(error)
         self._attempts.refused(chosen.pod.uid, now, why=why, chance=chance, asked=asked)
         self._trouble.say(error, namespace=chosen.namespace, pod=chosen.name)
+
+
+async def _in_pieces(work: Generator[None, None, Findings]) -> Findings:
+    """Look, and let others work in between: whoever makes Pods decides how long it takes."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: Findings = end.value
+            return found
+        await asyncio.sleep(0)
 
 
 def _eviction(namespace: str, name: str, pod: StrandedPod) -> dict[str, Any]:

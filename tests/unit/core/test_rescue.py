@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from regcred.core.pullcredential import parse
-from regcred.core.rescue import Left, Scene, lacks, left
+from regcred.core.rescue import Judge, Judgement, Left, Scene
 from regcred.core.strandedpod import Owner, StrandedPod
 from tests.support.operating import EPOCH
 
@@ -24,6 +24,7 @@ SCENE = Scene(
 def pullcredential(name="main", **spec):
     source = {"basic": {"secretRef": {"name": "login"}}}
     usual = {"registries": ["registry.example.com"], "source": source, "namespaces": {}}
+    usual |= {"rescue": "Report"}
     found = parse({"metadata": {"name": name}, "spec": usual | spec})
     assert found.problem is None
     return found
@@ -51,15 +52,23 @@ def pullcredential(name="main", **spec):
         (parse({"metadata": {"name": "main"}, "spec": {}}), POD, False),
     ],
 )
-def test_lacks(one, pod, expected):
-    assert lacks(pod, SCENE, one) is expected
+def test_lacking(one, pod, expected):
+    judged = Judge(SCENE, [one], by_admission=False).judge(pod)
+    assert judged.lacking == ((one.name,) if expected else ())
+    assert expected or judged == Judgement()
 
 
 # Which of them are evicted
 
 
+#: It asks for all Pods, whoever admits their successors.
+ASKING = pullcredential(attach="None")
+
+
 def why(pod, *others, by_admission=False):
-    return left(pod, SCENE, others, by_admission=by_admission)
+    judged = Judge(SCENE, [ASKING, *others], by_admission=by_admission).judge(pod)
+    assert "main" in judged.lacking
+    return judged.left
 
 
 OWN, BARE = replace(POD, account="own"), replace(POD, account="bare")

@@ -42,7 +42,14 @@ class Looker:
 
     def look(self, *pullcredentials):
         named = {each.name: each for each in pullcredentials}
-        return self.survey.look(self.pods, named, self.attempts)
+        looking = self.survey.look(self.pods, named, self.attempts)
+        self.pieces = 0
+        while True:
+            try:
+                next(looking)
+            except StopIteration as end:
+                return end.value
+            self.pieces += 1
 
     def turns(self, *pullcredentials):
         return [each.name for each in self.look(*pullcredentials).evictable]
@@ -111,3 +118,51 @@ def test_the_oldest_is_first():
         }
     )
     assert looker.turns(GHCR) == ["y", "w", "z", "x"]
+
+
+# What is thought of a Pod is remembered
+
+
+def judged(looker, *pullcredentials):
+    """How many Pods a look had to think about."""
+    looker.look(*pullcredentials)
+    return looker.pieces - len(looker.pods)
+
+
+def test_others_can_work_after_each_pod():
+    many = {str(n): pod(str(n)) for n in range(30)}
+    assert judged(Looker({"a": many, "b": many, "c": {}}), GHCR) == 60
+
+
+def test_only_what_has_changed_is_thought_about_again():
+    looker = Looker({"a": {"x": pod("1"), "y": pod("2")}, "b": {"x": pod("3")}})
+    assert judged(looker, GHCR) == 3
+    assert judged(looker, GHCR) == 0
+    looker.pods["a"]["y"] = replace(looker.pods["a"]["y"], runs=True)
+    looker.pods["a"]["z"] = pod("4")
+    assert judged(looker, GHCR) == 2
+    assert looker.look(GHCR).censuses["ghcr"].left == {Left.RUNS: 1}
+    looker.scenes["b"] = scene("b", accounts={})
+    assert judged(looker, GHCR) == 1
+    assert looker.look(GHCR).censuses["ghcr"].left == {Left.RUNS: 1, Left.SUCCESSOR: 1}
+    assert judged(looker, pullcredential(rescue="Evict", namespaces={"include": ["a"]})) == 4
+    assert looker.look(GHCR).censuses["ghcr"].namespaces == 2
+
+
+def test_nothing_is_remembered_of_what_is_gone():
+    looker = Looker({"a": {"x": pod("1")}, "b": {"x": pod("2")}, "c": {"x": pod("3")}})
+    assert judged(looker, GHCR) == 3
+    there = looker.pods.pop("a")
+    looker.scenes["b"], was = None, looker.scenes["b"]
+    looker.pods["c"], gone = {}, looker.pods["c"]
+    assert judged(looker, GHCR) == 0
+    looker.pods["a"], looker.pods["c"], looker.scenes["b"] = there, gone, was
+    assert judged(looker, GHCR) == 3
+
+
+def test_the_version_that_is_evicted_is_the_last_one():
+    looker = Looker({"a": {"x": pod("1")}})
+    looker.look(GHCR)
+    looker.pods["a"]["x"] = replace(pod("1"), version="2")
+    assert [each.pod.version for each in looker.look(GHCR).evictable] == ["2"]
+    assert judged(looker, GHCR) == 0
