@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from cluster.waiting import await_condition
 from regcred.core import admission, marks
 from regcred.core.pullcredential import FINALIZER, parse
-from tests.support import etcd, selecting
-from tests.support.admissionworld import ADMISSION, SOURCE, Crowd, Shown, checks
+from tests.support import selecting
+from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
+from tests.support.newnamespaces import slipped, take_away
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 from tests.support.patching import apply
 
@@ -486,79 +487,15 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
 # Many at once
 
 
-@pytest.fixture
-def crowd(cluster):
-    return Crowd(cluster)
-
-
-@pytest.fixture
-def many(crowd):
-    """Names of namespaces that a test makes, with a label by which they are selected."""
-    label = f"many-{secrets.token_hex(4)}"
-    names = [f"{label}-{n}" for n in range(MANY)]
-    yield names, {"regcred-test": label}
-    gone = [[("DELETE", f"/api/v1/namespaces/{name}", None)] for name in names]
-    crowd.send(gone, lambda status, _: status)
-
-
-def crowded(place, labels):
-    """Requests for a namespace with these labels, and at once for what is to be in it."""
-    body = {"metadata": {"name": place, "labels": labels}}
-    early = pod(place, "app", [{"name": "theirs"}])
-    early[2]["metadata"]["name"] = "early"
-    return [
-        ("POST", "/api/v1/namespaces", body),
-        account(place, "app"),
-        early,  # its own list, so that it gets nothing by its ServiceAccount
-        pod(place),
-    ]
-
-
-def too_early(status, content):
-    """Whether a Pod was refused for want of the ServiceAccount default, after some patience."""
-    return status == 403 and "error looking up service account" in content["message"]
-
-
-def briefly(status, obj):
-    """Of an answer, what is looked at."""
-    return status, obj["kind"], names_in(obj) if status == 201 else obj["message"]
-
-
-def slipped(answers, secret):
-    """Answers of `crowded` without the entry, or that are none."""
-    wanted = [
-        (201, "Namespace", []),
-        (201, "ServiceAccount", [secret]),
-        (201, "Pod", ["theirs", secret]),
-        (201, "Pod", [secret]),
-    ]
-    return [
-        each for chain in answers for each, one in zip(chain, wanted, strict=True) if each != one
-    ]
-
-
-def touched(cluster, names, secret):
-    """ServiceAccounts default that did not have entry and mark by the request that made them."""
-    path = "/api/v1/serviceaccounts?fieldSelector=metadata.name%3Ddefault"
-    status, content = cluster.api.request("GET", path)
-    assert status == 200, content
-    there = {each["metadata"]["namespace"]: each for each in json.loads(content)["items"]}
-    written = etcd.writes(cluster, "serviceaccounts")
-
-    def found(name):
-        marked = marks.read_names(there[name], marks.ATTACHED_BY_OPERATOR)
-        return names_in(there[name]), marked, written[f"{name}/default"]
-
-    return [name for name in names if found(name) != ([secret], {secret}, 1)]
-
-
 @pytest.mark.timeout(3600 if SOAK else 300)
-def test_many_new_namespaces_need_nobody(cluster, installed, policies, shown, show, crowd, many):
-    """No operator runs, and no request for a ServiceAccount is sent but the one that makes it."""
-    names, labels = many
+def test_many_new_namespaces_need_nobody(cluster, installed, policies, shown, show):
+    """No operator runs, and no ServiceAccount is written but by the request that makes it."""
+    label = f"many-{secrets.token_hex(4)}"
+    names, labels = [f"{label}-{n}" for n in range(MANY)], {"regcred-test": label}
     everyone = {"namespaces": {"matchLabels": labels}, "serviceAccounts": {"include": ["*"]}}
     show(EVERYWHERE | everyone)
-    answers = crowd.send([crowded(name, labels) for name in names], briefly, again=too_early)
-    assert not slipped(answers, installed.secret_name)
-    assert not touched(cluster, names, installed.secret_name)
-    assert set(checks(cluster, policies)) == {"no_error"}
+    try:
+        assert not slipped(cluster, names, labels, installed.secret_name)
+        assert set(checks(cluster, policies)) == {"no_error"}
+    finally:
+        take_away(cluster, names)
