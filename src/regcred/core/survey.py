@@ -1,7 +1,7 @@
-"""One look at the Pods from before: how many are stuck, and who is to be evicted, in which order.
+"""One look at the Pods from before: how many are stuck, and which of them are to be evicted.
 
 What is decided about one Pod is in `regcred.core.rescue`, what was tried in
-`regcred.core.attempts`.
+`regcred.core.attempts`, and whose turn it is in `regcred.core.turns`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Findings:
 
     Args:
         censuses: of each PullCredential that asks; without what was evicted, and what is lacking.
-        evictable: those whose turn it is first stand first.
+        evictable: whose turn it is, `regcred.core.turns` says.
         uids: of all Pods that were looked at.
     """
 
@@ -142,7 +142,6 @@ class Survey:
                     counts[each].add(namespace, why, attempts.trouble(pod.uid))
                 if why is None and (names := self._evicting(lacking, namespace)):
                     evictable.append(Evictable(namespace, name, pod, names))
-        evictable.sort(key=lambda each: (each.pod.created, each.namespace, each.name))
         censuses = {name: count.census() for name, count in counts.items()}
         return Findings(censuses, evictable, uids)
 

@@ -44,7 +44,7 @@ class PodWatch:
         on_news: told when it is time to look again.
 
     Attributes:
-        may_not: the right is missing, as far as is known.
+        may_not: the last thing that was heard is that the right is missing.
     """
 
     def __init__(self, client: Client, world: World, on_news: Callable[[], None]) -> None:
@@ -60,6 +60,7 @@ class PodWatch:
         if self._watching is not None and self._watching.done():
             task, self._watching, self._watch = self._watching, None, None
             task.result()  # Only a bug ends it.
+        self.may_not = self.may_not and wanted
         if not wanted or self.pause():
             await self.stop()
         elif self._watching is None:
@@ -118,9 +119,10 @@ class PodWatch:
                 self._on_news()
 
     def _troubled(self, error: RegcredError, _pause: float) -> None:
-        if isinstance(error, Forbidden):
-            self.may_not = True
+        before, self.may_not = self.may_not, isinstance(error, Forbidden)
+        if self.may_not:
             self._again = time.monotonic() + _RIGHT_SECONDS
-            self._on_news()
         else:
             self._trouble.say(error, resource=PODS.describe(None))
+        if before or self.may_not:
+            self._on_news()

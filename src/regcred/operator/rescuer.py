@@ -1,8 +1,8 @@
 """Evicts the Pods that came before their login, where they are better made anew.
 
-Evictions go one after another, `PER_MINUTE` of them, and a Pod has to be gone before the next of
-its namespace: one whose Pods all came too early comes back Pod by Pod. Each is for the very Pod
-that was seen, by UID and resourceVersion, so that one that has begun to run meanwhile stays.
+`regcred.core.turns` says whose turn it is: one Pod after another, and of a namespace the next only
+when the last is gone, so that one whose Pods all came too early comes back Pod by Pod. Each is for
+the very Pod that was seen, by UID and resourceVersion, so that one that has begun to run stays.
 
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """
@@ -17,21 +17,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from regcred.core import fields, nsfailure, rescue
+from regcred.core import fields, rescue, rescuestatus
 from regcred.core.attempts import Attempts
-from regcred.core.errors import (
-    APIError,
-    Conflict,
-    Forbidden,
-    NotFound,
-    NotLeader,
-    RegcredError,
-)
+from regcred.core.errors import Forbidden, RegcredError
 from regcred.core.pullcredential import Rescue
 from regcred.core.rescue import Scene
-from regcred.core.rescuestatus import PER_MINUTE, Census
-from regcred.core.survey import Survey
-from regcred.kube.resources import PODS
+from regcred.core.rescuestatus import Census
+from regcred.core.survey import Evictable, Survey
+from regcred.core.turns import Turns
+from regcred.kube.resources import PODS, SELFSUBJECTACCESSREVIEWS
 from regcred.operator import oplog
 from regcred.operator.podwatch import PodWatch
 from regcred.operator.seldom import Seldom
@@ -41,20 +35,15 @@ if TYPE_CHECKING:
 
     from regcred.core.pullcredential import PullCredential
     from regcred.core.strandedpod import StrandedPod
-    from regcred.core.survey import Evictable, Findings
+    from regcred.core.survey import Findings
     from regcred.kube.client import Client
     from regcred.operator.facts import WatchFigures
     from regcred.operator.world import World
 
-_GAP_SECONDS = 60.0 / PER_MINUTE
 #: What happens so soon after something else is looked at together with it.
 _CALM_SECONDS = 0.5
-#: After that an evicted Pod that is still there no longer holds up the next of its namespace.
-_GOING_SECONDS = 30.0
-#: How often a right that is missing is asked for again.
-_RIGHT_SECONDS = 30.0
-#: The view is about to say what somebody else has changed.
-_BEHIND_SECONDS = 2.0
+#: Until it looks again, after a look that failed.
+_AFTER_BUG_SECONDS = 30.0
 
 
 class Rescuer:
@@ -83,12 +72,10 @@ class Rescuer:
         self._watch = PodWatch(client, world, self._news.set)
         self._survey = Survey(self._scene, is_ready, by_admission=by_admission)
         self._attempts = Attempts()
+        self._turns = Turns(self._attempts)
         self._censuses: dict[str, Census] = {}
         self._evicted: dict[str, int] = {}
-        # When the right to evict, which is missing, is asked for again.
-        self._barred: float | None = None
-        self._going: dict[str, tuple[str, float]] = {}
-        self._next = self._took = 0.0
+        self._took = 0.0
         self._trouble = Seldom("EvictionRefused")
 
     def poke(self) -> None:
@@ -117,7 +104,7 @@ class Rescuer:
         try:
             while True:
                 self._news.clear()
-                pause: float | None = _RIGHT_SECONDS
+                pause: float | None = _AFTER_BUG_SECONDS
                 try:
                     pause = await self._once(stopping)
                 except Exception as error:
@@ -150,29 +137,30 @@ class Rescuer:
         found = await _in_pieces(self._survey.look(pods, there, self._attempts))
         self._took = time.monotonic() - began
         self._attempts.keep(found.uids)
-        right = "Evict" if self._barred is not None else ""
-        self._publish(
-            {
-                name: replace(each, evicted=self._evicted_by(name), lacking=right)
-                for name, each in found.censuses.items()
-            }
-        )
+        self._turns.keep(found.evictable, time.monotonic())
+        self._publish(self._told(found))
         if not found.evictable or stopping.is_set():
             return None
         if there != self._pullcredentials():
             return 0.0  # Something else is wanted meanwhile.
-        now = time.monotonic()
-        pause = max(self._next, self._barred or 0.0) - now
-        if pause > 0:
-            return pause
-        due = [each for each in found.evictable if self._attempts.due(each.pod.uid) <= now]
-        free = [each for each in due if not self._is_going(each.namespace)]
-        if not free:
-            soonest = min(self._attempts.due(each.pod.uid) for each in found.evictable)
-            return _BEHIND_SECONDS if due else max(0.0, soonest - now)
-        await self._evict(free[0], [each.pod for each in found.evictable])
-        self._next = time.monotonic() + _GAP_SECONDS
-        return 0.0
+        turn = self._turns.next(found.evictable, time.monotonic(), self._watch.has)
+        if isinstance(turn, Evictable):
+            await self._evict(turn, found.evictable)
+            return 0.0
+        return turn
+
+    def _told(self, found: Findings) -> dict[str, Census]:
+        """What is found, and what is known beside it."""
+        lacking, told = self._turns.lacking(found.evictable), {}
+        for name, census in found.censuses.items():
+            where, everywhere = lacking.get(name, ("", False))
+            told[name] = replace(
+                census,
+                evicted=self._evicted_by(name),
+                lacking="Evict" if everywhere else "",
+                trouble=census.trouble or (rescuestatus.may_not_evict(where) if where else ""),
+            )
+        return told
 
     def _pullcredentials(self) -> dict[str, PullCredential]:
         return {name: seen.object for (_, name), seen in self._world.pullcredentials.view.items()}
@@ -209,15 +197,7 @@ class Rescuer:
 
     # Evicting.
 
-    def _is_going(self, namespace: str) -> bool:
-        """Whether the Pod that was evicted last there has yet to go."""
-        name, deadline = self._going.get(namespace, ("", 0.0))
-        if time.monotonic() < deadline and self._watch.has(namespace, name):
-            return True
-        self._going.pop(namespace, None)
-        return False
-
-    async def _evict(self, chosen: Evictable, others: list[StrandedPod]) -> None:
+    async def _evict(self, chosen: Evictable, others: list[Evictable]) -> None:
         """Evict a Pod, or see why not."""
         namespace, name, pod = chosen.namespace, chosen.name, chosen.pod
         try:
@@ -227,37 +207,37 @@ class Rescuer:
                 body=_eviction(namespace, name, pod),
                 doing=f"evict {PODS.describe(namespace, name)}",
             )
-        except NotLeader:
-            self._next = time.monotonic() + 1.0
-            return
-        except (NotFound, Conflict):
-            # It is gone, or kubelet has written to it; the watch is about to say so.
-            self._attempts.put_off(pod.uid, time.monotonic() + _BEHIND_SECONDS)
-            return
         except RegcredError as error:
-            self._refused(chosen, error)
+            if isinstance(error, Forbidden) and not await self._may_evict(namespace, name):
+                self._turns.barred(chosen, time.monotonic())
+                return
+            chance = random.random()  # noqa: S311 - jitter, not a secret
+            if self._turns.failed(chosen, error, time.monotonic(), chance=chance):
+                self._trouble.say(error, namespace=namespace, pod=name)
             return
-        now = time.monotonic()
-        self._barred = None
-        self._attempts.evicted(pod, others, now)
-        self._going[namespace] = name, now + _GOING_SECONDS
+        self._turns.evicted(chosen, others, time.monotonic())
         for each in chosen.names:
             self._evicted[each] = self._evicted_by(each) + 1
         owner = f"{pod.owner.kind} {pod.owner.name}" if pod.owner else ""
         said = f"it waited for {pod.images[0]}, without the Secret; {owner} makes another"
         oplog.say("info", "Evicted", said, namespace=namespace, pod=name)
 
-    def _refused(self, chosen: Evictable, error: RegcredError) -> None:
-        now = time.monotonic()
-        if isinstance(error, Forbidden) and _is_rbac(error):
-            self._barred = now + _RIGHT_SECONDS
-            return
-        self._barred = None
-        asked = (error.retry_after if isinstance(error, APIError) else None) or 0.0
-        chance = random.random()  # noqa: S311 - jitter, not a secret
-        why = nsfailure.told(error)
-        self._attempts.refused(chosen.pod.uid, now, why=why, chance=chance, asked=asked)
-        self._trouble.say(error, namespace=chosen.namespace, pod=chosen.name)
+    async def _may_evict(self, namespace: str, name: str) -> bool:
+        """Whether the right is there; admission refuses with the same status and reason."""
+        wanted = {"verb": "create", "resource": "pods", "subresource": "eviction"}
+        attributes = wanted | {"namespace": namespace, "name": name}
+        reviews = SELFSUBJECTACCESSREVIEWS
+        body = {"apiVersion": reviews.api_version, "kind": reviews.kind}
+        try:
+            answer = await self._client.request(
+                "POST",
+                reviews.path(),
+                body=body | {"spec": {"resourceAttributes": attributes}},
+                doing="ask for the right to evict Pods",
+            )
+        except RegcredError:
+            return True  # Nobody knows; it is told like anything else that is said against it.
+        return bool(fields.mapping(answer.get("status")).get("allowed"))
 
 
 async def _in_pieces(work: Generator[None, None, Findings]) -> Findings:
@@ -279,8 +259,3 @@ def _eviction(namespace: str, name: str, pod: StrandedPod) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "deleteOptions": {"preconditions": preconditions},
     }
-
-
-def _is_rbac(error: Forbidden) -> bool:
-    """Whether a right is missing; admission refuses with the same status."""
-    return 'cannot create resource "pods/eviction"' in error.message

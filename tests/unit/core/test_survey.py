@@ -22,10 +22,9 @@ def scene(name, **more):
     return replace(Scene(name, {}, SECRET, ENTRIES, {"default": (SECRET,)}), **more)
 
 
-def pod(uid, image="ghcr.io/team/app", *, age=0, kind="ReplicaSet"):
+def pod(uid, image="ghcr.io/team/app", *, kind="ReplicaSet"):
     owner = Owner(kind, f"of-{uid}", f"of-{uid}") if kind else None
-    made = EPOCH - timedelta(seconds=age)
-    return StrandedPod(uid, "1", made, "default", (), (image,), owner, runs=False)
+    return StrandedPod(uid, "1", EPOCH, "default", (), (image,), owner, runs=False)
 
 
 class Looker:
@@ -51,7 +50,7 @@ class Looker:
                 return end.value
             self.pieces += 1
 
-    def turns(self, *pullcredentials):
+    def names(self, *pullcredentials):
         return [each.name for each in self.look(*pullcredentials).evictable]
 
 
@@ -76,7 +75,7 @@ def test_each_that_asks_has_a_census():
 def test_nothing_is_said_of_a_namespace_without_the_secret():
     looker = Looker({"a": {"web": pod("1")}}, scenes={"a": None})
     assert looker.look(GHCR).censuses == {"ghcr": Census(True)}
-    assert looker.turns(GHCR) == []
+    assert looker.names(GHCR) == []
 
 
 def test_what_was_evicted_does_not_count():
@@ -91,9 +90,9 @@ def test_a_loop_ends():
     later = [replace(first, uid=str(n), created=EPOCH + timedelta(seconds=n)) for n in range(2, 4)]
     looker = Looker({"a": {"web": later[1]}})
     looker.attempts.evicted(first, [first], 0.0)
-    assert looker.turns(GHCR) == ["web"]
+    assert looker.names(GHCR) == ["web"]
     looker.attempts.evicted(later[0], [later[0]], 5.0)
-    assert looker.turns(GHCR) == []
+    assert looker.names(GHCR) == []
     assert looker.look(GHCR).censuses["ghcr"].left == {Left.AGAIN: 1}
 
 
@@ -106,18 +105,8 @@ def test_why_it_could_not_be_evicted():
 def test_nobody_is_evicted_for_a_login_that_is_not_surely_there():
     looker = Looker({"a": {"web": pod("1")}})
     looker.unready.add(("ghcr", "a"))
-    assert looker.turns(GHCR) == []
+    assert looker.names(GHCR) == []
     assert looker.look(GHCR).censuses["ghcr"].stuck == 1
-
-
-def test_the_oldest_is_first():
-    looker = Looker(
-        {
-            "b": {"x": pod("1", age=5), "y": pod("2", age=7)},
-            "a": {"z": pod("3", age=5), "w": pod("4", age=5)},
-        }
-    )
-    assert looker.turns(GHCR) == ["y", "w", "z", "x"]
 
 
 # What is thought of a Pod is remembered
