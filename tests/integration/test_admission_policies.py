@@ -318,16 +318,26 @@ def test_what_exists_is_extended_and_two_add_once(installed, places, shown, show
         assert names_in(found) == [*(each["name"] for each in before), ours]
 
 
+def unnamed(request):
+    """The same, with a name that the API server makes."""
+    method, path, body = request
+    named = {**body, "metadata": {"generateName": "ci-"}}
+    return method, path, named
+
+
 def test_names_that_the_api_server_makes(installed, places, shown, show):
-    place = min(places)
+    """It makes them after admission: a ServiceAccount has none yet; that of a Pod is not asked."""
+    place, ours = min(places), [installed.secret_name]
+    asked = [unnamed(pod(place)), unnamed(account(place, "x"))]
     show(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
-    made = pod(place)
-    made[2]["metadata"] = {"generateName": "job-"}
-    fresh = account(place, "x")
-    fresh[2]["metadata"] = {"generateName": "ci-"}
-    for status, found in shown.ask([made, fresh]):
+    for status, found in shown.ask(asked):
         assert status == 201, found
-        assert names_in(found) == [installed.secret_name]
+        assert names_in(found) == ours
+    shown.clear()
+    show(EVERYWHERE | {"serviceAccounts": {"include": ["default", "ci-*"]}})
+    (_, its_pod), (status, found) = shown.ask(asked)
+    assert status == 201, found
+    assert (names_in(its_pod), names_in(found)) == (ours, [])
 
 
 def test_mirror_pods_are_left_alone(places, shown, show):
@@ -409,6 +419,20 @@ def marked(world, secret):
     return found
 
 
+def test_the_operator_attaches_where_the_name_came_too_late(cluster, installed, world):
+    world.add_namespaces(["one"], {})
+    world.put_pullcredential("main", serviceAccounts={"include": ["ci-*"]})
+    with installed.operator("--no-leader-elect") as operator:
+        world.await_state("it is Ready", lambda: world.ready() == "1/1")
+        status, content = cluster.api.request(*unnamed(account(world.full("one"), "x")))
+        assert status == 201, content
+        found = json.loads(content)
+        assert (found["metadata"]["name"][:3], names_in(found)) == ("ci-", [])
+        name, attached = found["metadata"]["name"], {"one": [installed.secret_name]}
+        world.await_state("it is attached", lambda: world.lists(name) == attached)
+        operator.stop()
+
+
 def test_undo_sticks_while_others_write(installed, world):
     secret = installed.secret_name
     world.add_namespaces([f"ns-{n}" for n in range(6)], {"app": ["theirs"]})
@@ -461,7 +485,7 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
         f"--lease-name={installed.lease_name}",
     )
     refused = regcred(*uninstall, check=1).stderr.decode()
-    assert refused.count("an admission policy gives ServiceAccount") == 1
+    assert refused.count("admission gives ServiceAccount") == 1
     hint = "kubectl delete mutatingadmissionpolicybindings -l app.kubernetes.io/part-of=regcred"
     assert hint in refused
     assert FINALIZER in world.pullcredential("main")["metadata"]["finalizers"]
