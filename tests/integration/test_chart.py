@@ -520,7 +520,7 @@ def own_deploy(folder, name):
 
 
 def test_plain_yaml_is_applied(cluster, kubectl, tmp_path):
-    """``kubectl apply -k deploy``; `test_admission_webhook` has that of deploy/webhook."""
+    """``kubectl apply -k deploy``; `test_admission_ways_out` has that of deploy/webhook."""
     name = f"plain-{secrets.token_hex(4)}"
     own_deploy(tmp_path, name)
     rendered = kubectl("kustomize", str(tmp_path)).stdout
