@@ -4,6 +4,11 @@ A Pod's ``imagePullSecrets`` are what admission made of them when it was created
 So a login that came later mends such a Pod only by way of its successor. What `regcred why` reads
 of a Pod (`regcred.core.podstate`) decides whether it is one; of all others nothing is kept.
 
+Three words: such a Pod is *stranded*, whoever could give it the login; it is *stuck* for want of a
+PullCredential that does (`regcred.core.rescue`), as `regcred.core.stuck` has it of the login of a
+person; and *evictable* where it is to be evicted (`regcred.core.survey`). In documents those that
+are stuck are called Pods from before.
+
 Whoever may create Pods decides how many containers they have and what their images are called, so
 what is looked at of one Pod, and what is kept of it, has a bound.
 
@@ -44,7 +49,6 @@ _NO_LOGIN_MENDS = frozenset(
     }
 )
 
-_MIRROR = "kubernetes.io/config.mirror"
 #: Images that were refused, of one Pod, that are looked at: one that a login mends is enough.
 MOST_IMAGES = 16
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -118,12 +122,12 @@ def see(pod: dict[str, Any], secret: str) -> StrandedPod | None:
         secret in names
         or metadata.get("deletionTimestamp")
         or fields.mapping(pod.get("status")).get("phase") != "Pending"
-        or _MIRROR in fields.mapping(metadata.get("annotations"))
+        or fields.is_mirror(pod)
     ):
         return None
     failing = podstate.read(pod)
     images = tuple(dict.fromkeys(_wanted(failing.failures))) if failing else ()
-    owner = _owner(metadata)
+    owner = _owner(pod)
     if failing is None or not images or (owner is not None and owner.kind == "Node"):
         return None
     return StrandedPod(
@@ -151,9 +155,7 @@ def _wanted(failures: tuple[Failure, ...]) -> Iterator[str]:
             continue
 
 
-def _owner(metadata: dict[str, Any]) -> Owner | None:
-    for ref in fields.entries(metadata.get("ownerReferences")):
-        if ref.get("controller") is True:
-            kind, name, uid = (fields.text(ref.get(key)) for key in ("kind", "name", "uid"))
-            return Owner(intern(kind), name, uid)
-    return None
+def _owner(pod: dict[str, Any]) -> Owner | None:
+    ref = fields.controller_ref(pod)
+    kind, name, uid = (fields.text(ref.get(key)) for key in ("kind", "name", "uid"))
+    return Owner(intern(kind), name, uid) if ref else None

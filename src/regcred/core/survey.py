@@ -1,4 +1,4 @@
-"""One look at the Pods from before: how many are stuck, and which of them are to be evicted.
+"""One look at the stranded Pods: how many are stuck, and which of them are evictable.
 
 What is decided about one Pod is in `regcred.core.rescue`, what was tried in
 `regcred.core.attempts`, and whose turn it is in `regcred.core.turns`.
@@ -113,7 +113,7 @@ class Survey:
         """Look at everything, in small pieces: others can do something at each that it yields.
 
         Args:
-            pods: by namespace and name.
+            pods: those that are stranded, by namespace and name.
             pullcredentials: all that there are, by name.
             attempts: what was tried.
         """

@@ -1,6 +1,6 @@
-"""The Pods that wait without the Secret: a watch of all pending ones, while somebody asks for it.
+"""The Pods that are stranded: a watch of all pending ones, while somebody asks for it.
 
-Of these, more than a name is kept only of those that lack the Secret (`regcred.core.strandedpod`).
+Of these, more than a name is kept only of those that are (`regcred.core.strandedpod`).
 The right to watch Pods is one that the operator may not have; then it is asked for again now and
 then, and there is no watch.
 """
@@ -83,7 +83,7 @@ class PodWatch:
             await asyncio.gather(task, return_exceptions=True)
 
     def pods(self) -> dict[str, dict[str, StrandedPod]] | None:
-        """Those that wait without the Secret, by namespace and name; None until all are listed."""
+        """Those that are stranded, by namespace and name; None until all are listed."""
         watch = self._watch
         if watch is None or not watch.is_synced:
             return None
