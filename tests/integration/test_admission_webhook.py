@@ -210,9 +210,12 @@ class Witnessed(Shown):
     def settle(self):
         self._turn += 1
         path = f"{PULLCREDENTIALS}/{self.prefix}"
-        obj = json.loads(self._cluster.api.request("GET", path)[1])
-        obj["spec"] = self._spec()
-        self._expect(self._cluster.api.request("PUT", path, obj))
+        answer = 409, b""
+        while answer[0] == 409:  # the operator writes its status
+            obj = json.loads(self._cluster.api.request("GET", path)[1])
+            obj["spec"] = self._spec()
+            answer = self._cluster.api.request("PUT", path, obj)
+        self._expect(answer)
         asked = [account(self.place, f"turn-{self._turn}")]
         await_condition("the webhook sees it", lambda: names_in(self.ask(asked)[0][1]), timeout=60)
 
