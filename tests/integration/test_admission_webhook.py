@@ -54,9 +54,7 @@ BROAD = {
 GUARD = "ValidatingAdmissionPolicy"
 MARK = "regcred.dev/attached-by-operator"
 GROUP = "admissionregistration.k8s.io/v1"
-_OFF = ",".join(
-    f"{GROUP}/mutatingadmission{kind}=false" for kind in ("policies", "policybindings")
-)
+_OFF = ",".join(f"{GROUP}/mutatingadmission{kind}=false" for kind in ("policies", "policybindings"))
 #: Flags of an API server; the plugin would wait for ever for what is not served.
 WITHOUT_POLICIES = (
     f"--runtime-config={_OFF}",
