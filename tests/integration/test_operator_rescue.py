@@ -250,8 +250,8 @@ def test_a_loop_is_bounded(rescue_world):
         assert "1 whose controller made others without the Secret after an eviction" in message
         assert "1 whose successor would be without the Secret as well" in message
         last = pods.uids("ns-0", "loop")
-        # kubelet tries again, and is told something else. It is older than the next one, so it would
-        # be evicted before that if it were to be evicted at all.
+        # kubelet tries again, and is told something else. It is older than the next one, so it
+        # would be evicted before that if it were to be evicted at all.
         pods.strand("ns-0", "loop", message="failed to authorize: 403 Forbidden")
         pods.make("ns-0", "late", imagePullSecrets=[{"name": "theirs"}], serviceAccountName="app")
         pods.strand("ns-0", "late")
