@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cluster.waiting import await_condition
 from regcred.core import admission, marks
 from regcred.core.pullcredential import FINALIZER, parse
-from tests.support import selecting
+from tests.support import reviews, selecting
 from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
 from tests.support.newnamespaces import slipped, take_away
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
@@ -203,8 +203,8 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
             if not spec.get("imagePullSecrets"):
                 spec["imagePullSecrets"] = lists[place, spec["serviceAccountName"]] or []
             body = {**body, "spec": spec}
-        question = admission.Question("x", resource, place, body)
-        patch = admission.decide(question, pullcredentials, places[place], secret)
+        question = reviews.question(secret, resource, place, body)
+        patch = admission.decide(question, pullcredentials, places[place], "")
         met[bool(patch)] += 1
         return outcome(apply(body, patch))
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,7 +33,7 @@ from tests.integration.test_admission_policies import (
     requests,
 )
 from tests.integration.test_operator_rescue import await_figures
-from tests.support import selecting
+from tests.support import reviews, selecting
 from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE, Shown
 from tests.support.newnamespaces import slipped, take_away
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
@@ -105,6 +106,29 @@ class Webhooks:
             webhook["clientConfig"]["url"] = f"https://{address}/mutate"
 
         self._change(change)
+
+    @contextmanager
+    def without_conditions(self, operator):
+        """Have an operator asked about everything, as by a configuration of somebody else's."""
+        each = self.configuration()["webhooks"]
+        conditions = {webhook["name"]: webhook["matchConditions"] for webhook in each}
+        there = account("default", "there", [{"name": self.secret}])
+        reviews = 'regcred_admission_reviews_total{outcome="allowed",resource="serviceaccounts"}'
+
+        def is_asked():
+            before = metric(operator, reviews)
+            method, path, body = there
+            assert self.cluster.api.request(method, f"{path}?dryRun=All", body)[0] == 201
+            return metric(operator, reviews) > before
+
+        self._change(lambda webhook: webhook.pop("matchConditions"))
+        try:
+            await_condition("it is asked about everything", is_asked, timeout=60)
+            yield
+        finally:
+            self._change(
+                lambda webhook: webhook.update(matchConditions=conditions[webhook["name"]])
+            )
 
     def trust(self, pem):
         """As whoever brings certificates does."""
@@ -262,7 +286,8 @@ def inherits_nothing(body):
     return body["kind"] != "Pod" or bool(body["spec"].get("imagePullSecrets"))
 
 
-def test_it_selects_as_the_core_does(old, webhooks, serving, places):
+@pytest.mark.parametrize("conditions", [True, False])
+def test_it_selects_as_the_core_does(old, webhooks, serving, places, conditions):
     secret, met, differences = webhooks.secret, {True: 0, False: 0}, []
     shown = Witnessed(old, secret)
 
@@ -272,8 +297,8 @@ def test_it_selects_as_the_core_does(old, webhooks, serving, places):
         resource = "pods" if body["kind"] == "Pod" else "serviceaccounts"
         if resource == "pods":  # ServiceAccount admission is there before
             body = {**body, "spec": {"serviceAccountName": "default", **body["spec"]}}
-        question = admission.Question("x", resource, place, body)
-        patch = admission.decide(question, pullcredentials, places[place], secret)
+        question = reviews.question(secret, resource, place, body)
+        patch = admission.decide(question, pullcredentials, places[place], "")
         met[bool(patch)] += 1
         return outcome(apply(body, patch))
 
@@ -305,11 +330,12 @@ def test_it_selects_as_the_core_does(old, webhooks, serving, places):
         finally:
             shown.clear()
 
-    shown.start()
-    try:
-        compare()
-    finally:
-        shown.stop()
+    with nullcontext() if conditions else webhooks.without_conditions(serving):
+        shown.start()
+        try:
+            compare()
+        finally:
+            shown.stop()
     assert not differences, f"{len(differences)}, the first is\n{differences[0]}"
     assert min(met.values()) > SETS * OBJECTS / 20, met
     assert not serving.said("InternalError")
@@ -401,6 +427,24 @@ def test_undo_sticks(old, webhooks, serving, wanted):
         status, content = old.api.request("PUT", each, obj)
         assert status == 200
         assert names_in(json.loads(content)) == ["theirs"]
+
+
+def test_what_the_operator_writes_stays_whatever_it_is_asked(old, webhooks, serving, wanted):
+    _, namespace = wanted
+    place, secret = namespace(), webhooks.secret
+    await_seen(old, webhooks, place)
+    method, collection, body = account(place, "app", [{"name": "theirs"}])
+    assert names_in(create(old, (method, collection, body))) == ["theirs", secret]
+    path = f"{collection}/app?dryRun=All"
+    undo = [{"op": "replace", "path": "/imagePullSecrets", "value": [{"name": "theirs"}]}]
+    with webhooks.without_conditions(serving):
+        operator = webhooks.installed._release.operator()
+        status, content = operator.ask("PATCH", path, undo, patch="json")
+        assert status == 200, content
+        assert names_in(json.loads(content)) == ["theirs"]
+        status, content = old.api.request("PUT", path, body)
+        assert status == 200, content
+        assert names_in(json.loads(content)) == ["theirs", secret]
 
 
 @pytest.mark.parametrize("attach", ["ServiceAccount", "Pod"])
@@ -594,6 +638,31 @@ async def test_its_own_that_expired_in_its_sleep_is_replaced(webhooks):
                 await untold.keep(client, now + late)
             assert (untold.context is shown) is same
             assert not untold.is_known
+
+
+async def test_a_bundle_that_somebody_empties_is_not_taken_for_ours(webhooks):
+    """Also while it cannot be mended."""
+
+    def refuse():
+        raise RegcredError("nobody may write")
+
+    config = load(kubeconfig=str(webhooks.installed.kubeconfig), env={})
+    before, now = webhooks.bundles(), datetime.now(UTC)
+    identity = Identity(["x"], "emptied", configuration=webhooks.secret, folder=None)
+    async with Client(config) as client, Client(config, fence=refuse) as reader:
+        try:
+            await identity.keep(client, now)
+            assert identity.is_known
+            webhooks.trust(b"")
+            with pytest.raises(RegcredError):
+                await identity.keep(reader, now)
+            assert not identity.is_known
+            await identity.keep(client, now)
+            assert identity.is_known
+            await identity.keep(reader, now)  # nothing is to be done
+            assert identity.is_known
+        finally:
+            webhooks.trust(pem_of(before))
 
 
 def test_every_replica_is_trusted_also_a_standby(old, webhooks, wanted):

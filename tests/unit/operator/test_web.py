@@ -230,7 +230,7 @@ async def test_idle_connections_keep_nobody_out(monkeypatch):
         assert (await answered(server, get("/healthz")))[0] == 200
         for reader, _ in idle[:7]:
             assert await ended(reader)
-        assert len(server._server._open) <= 4
+        assert len(server._server._new) <= 4
         for _, writer in idle:
             writer.close()
 
