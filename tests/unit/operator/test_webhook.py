@@ -552,6 +552,18 @@ async def test_while_all_are_to_be_left_nobody_else_is_let_in(monkeypatch, looks
         assert patch_of(await waits)
 
 
+async def test_who_is_refused_is_not_known():
+    async with serving([spec()]) as served:
+        reader, writer = await served.connected()
+        writer.write(post(b"{}"))
+        assert (await answer(reader))[0] == 400
+        assert not served.webhook._server._known
+        kept = await known(served)
+        assert len(served.webhook._server._known) == 1
+        for each in (writer, kept[1]):
+            each.close()
+
+
 async def test_newcomers_have_their_chance(monkeypatch, looks):
     monkeypatch.setattr(bounded, "_CHANCE_SECONDS", 1000.0)
     monkeypatch.setattr(webhook, "_BOUNDS", Bounds(4, 1000.0, 1000.0))
