@@ -191,9 +191,9 @@ class Shown:
         for name in self._made:
             path = f"{PULLCREDENTIALS}/{name}"
             self._cluster.api.request("DELETE", path)
-            status, content = self._cluster.api.request("GET", path)
-            if status == 200:
-                obj = json.loads(content)
+            # An operator may write in between, and that is a conflict.
+            while (answer := self._cluster.api.request("GET", path))[0] == 200:
+                obj = json.loads(answer[1])
                 obj["metadata"].pop("finalizers", None)
                 self._cluster.api.request("PUT", path, obj)
         self._made.clear()
