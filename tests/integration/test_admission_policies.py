@@ -87,20 +87,23 @@ def shown(cluster, installed, places):
     shown = Shown(cluster, next(iter(places)))
     try:
         shown.start()
-        # The witness acts; the chart's own policies may be read a moment after it.
-        shown.put(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
-        shown.settle()
-        place = next(iter(places))
-        for request in (account(place, "x"), pod(place, "default")):
-            await_condition(
-                "the policies act",
-                lambda request=request: names_in(shown.ask([request])[0][1]),
-                timeout=60,
-            )
-        shown.clear()
+        await_acting(shown, next(iter(places)))
         yield shown
     finally:
         shown.stop()
+
+
+def await_acting(shown, place):
+    """Wait for the chart's own policies, which may be read a moment after the witness."""
+    shown.put(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
+    shown.settle()
+    for request in (account(place, "x"), pod(place, "default")):
+        await_condition(
+            "the policies act",
+            lambda request=request: names_in(shown.ask([request])[0][1]),
+            timeout=60,
+        )
+    shown.clear()
 
 
 @pytest.fixture
@@ -468,7 +471,9 @@ def test_undo_sticks_while_others_write(installed, world):
         operator.stop()
 
 
-def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, regcred):
+def test_uninstall_by_an_admin_ends_well(
+    cluster, installed, policies, places, shown, world, regcred
+):
     """The operator's user may take the entry off; an admin is told what is in the way first."""
     secret = installed.secret_name
     world.add_namespaces(["one", "two"], {"app": ["theirs"]})
@@ -506,6 +511,7 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
                 del binding["metadata"][field]
             where = f"{ADMISSION}/mutatingadmissionpolicybindings"
             assert cluster.api.request("POST", where, binding)[0] == 201
+        await_acting(shown, next(iter(places)))
 
 
 # Many at once
