@@ -40,7 +40,7 @@ demo: setup ## see a Pod fail to pull, and one command mend it, on a real cluste
 test: check ## all tests: unit, integration (real API server and registries), e2e (real kubelet)
 	@# Asks for Debian packages where it may. What cannot be had here is a failure with CI=true;
 	@# else pytest runs the tiers that need no more than there is, and names the others.
-	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize || [ "$${CI:-}" != true ]
+	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize --gitops || [ "$${CI:-}" != true ]
 	@# Two for each core: in one of them a kubelet or a registry is waited for, most of the while.
 	@$(PYTEST) tests/e2e tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup
 

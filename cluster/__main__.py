@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "prepare":
             added.add_argument("--helm", action="store_true", help="with Helm, for the tests")
             added.add_argument("--kustomize", action="store_true", help="likewise kustomize")
+            added.add_argument("--gitops", action="store_true", help="likewise Argo CD and Flux")
 
     command("prepare", "install and build what a cluster needs", _prepare, named=False)
     command("up", "bring a cluster up, in the background", _up)
@@ -62,6 +63,7 @@ def _prepare(options: argparse.Namespace, progress: Progress) -> int:
         registries=options.registry,
         helm=options.helm,
         kustomize=options.kustomize,
+        gitops=options.gitops,
         progress=progress,
     )
     return 0

@@ -1,18 +1,21 @@
-"""The programs of the cluster, Helm and kustomize: taken where they are there, else built, once.
+"""The programs of the cluster, and those of tests: taken where they are there, else built, once.
 
 Order: the folder ``$KUBEBUILDER_ASSETS``, PATH, the cache; each only in the very version that
 go.mod names. What is missing is built from the Go module proxy into the cache.
+
+The tests want Helm, kustomize, and ``gitops``: a program of our own, linked with Argo CD and Flux.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +74,7 @@ class Source:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Kubernetes, etcd, Helm and kustomize, as their go.mod files pin them."""
+    """Kubernetes, etcd, Helm, kustomize and gitops, as their go.mod files pin them."""
     kubernetes = gomod.load("kubernetes", "k8s.io/kubernetes")
     programs = tuple(package.rpartition("/")[2] for package in kubernetes.packages)
     major, minor, *_ = kubernetes.version.split(".")
@@ -82,11 +85,13 @@ def sources() -> tuple[Source, ...]:
     stamp = f"-X helm.sh/helm/v4/internal/version.version=v{helm.version}"
     kustomize = gomod.load("kustomize", "sigs.k8s.io/kustomize/kustomize/v5")
     its_stamp = f"-X sigs.k8s.io/kustomize/api/provenance.version=v{kustomize.version}"
+    gitops = _of_our_own(gomod.load("gitops", "github.com/argoproj/argo-cd/v3"))
     return (
         Source(kubernetes, programs, " ".join(["-s -w", *stamped]), cpu_seconds=1500),
         Source(etcd, ("etcd",), "-s -w", cpu_seconds=240),
         Source(helm, ("helm",), f"-s -w {stamp}", cpu_seconds=460),
         Source(kustomize, ("kustomize",), f"-s -w {its_stamp}", cpu_seconds=120),
+        Source(gitops, ("gitops",), "-s -w", cpu_seconds=720),
     )
 
 
@@ -94,7 +99,7 @@ def ensure_programs(wanted: tuple[str, ...], progress: Progress) -> dict[str, Pa
     """The path of each program, built if need be.
 
     Args:
-        wanted: of ``etcd``, ``helm``, ``kube-apiserver``, ``kube-controller-manager``,
+        wanted: of ``etcd``, ``gitops``, ``helm``, ``kube-apiserver``, ``kube-controller-manager``,
             ``kubectl``, ``kubelet``, ``kustomize``.
         progress: told what is built, and how far it is.
 
@@ -184,6 +189,14 @@ def architecture() -> str:
         return ARCHITECTURES[platform.machine()]
     except KeyError:
         raise ClusterError(f"no cluster for machines of type {platform.machine()}") from None
+
+
+def _of_our_own(module: gomod.GoModule) -> gomod.GoModule:
+    """The same, with a version that changes with any file of the module."""
+    files = sorted(path for path in module.folder.iterdir() if path.is_file())
+    content = b"".join(path.read_bytes() for path in files)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return replace(module, version=f"{module.version}-{digest}")
 
 
 def _go(go: Path, arguments: list[str], module: gomod.GoModule) -> Iterator[str]:

@@ -45,6 +45,7 @@ def prepare(
     registries: bool = False,
     helm: bool = False,
     kustomize: bool = False,
+    gitops: bool = False,
     progress: Progress = SILENT,
 ) -> dict[str, Path]:
     """See that all is there that a cluster needs, so that its start takes seconds.
@@ -54,6 +55,7 @@ def prepare(
         registries: also docker-registry and skopeo.
         helm: also Helm, which no cluster needs, but the tests of its post-renderer do.
         kustomize: likewise kustomize, for the tests of the KRM function.
+        gitops: likewise ``go/gitops``, for the tests with Argo CD and Flux.
         progress: told what is installed and built, and about how long it takes.
 
     Returns:
@@ -68,7 +70,7 @@ def prepare(
         ensure_packages(packages.FOR_NODE, progress)
     elif registries:
         ensure_packages(packages.FOR_REGISTRIES, progress)
-    more = {"kubelet": node, "helm": helm, "kustomize": kustomize}
+    more = {"kubelet": node, "helm": helm, "kustomize": kustomize, "gitops": gitops}
     wanted = (*_CONTROL_PLANE, *(program for program, wanted in more.items() if wanted))
     return ensure_programs(wanted, progress)
 

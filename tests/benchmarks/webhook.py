@@ -120,6 +120,7 @@ async def _serve() -> None:
     settings = WebhookSettings("127.0.0.1:0", "regcred-webhook", "")
     took: list[float] = []
     async with Webhook(settings, "ops", world, lambda *told: took.append(told[2])) as server:
+        server.user = "system:serviceaccount:ops:regcred"
         print(server.address, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     print(json.dumps(took))

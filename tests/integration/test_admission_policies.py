@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from cluster.waiting import await_condition
 from regcred.core import admission, marks
 from regcred.core.pullcredential import FINALIZER, parse
-from tests.support import etcd, selecting
-from tests.support.admissionworld import ADMISSION, SOURCE, Crowd, Shown, checks
+from tests.support import reviews, selecting
+from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
+from tests.support.newnamespaces import slipped, take_away
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 from tests.support.patching import apply
 
@@ -86,20 +87,23 @@ def shown(cluster, installed, places):
     shown = Shown(cluster, next(iter(places)))
     try:
         shown.start()
-        # The witness acts; the chart's own policies may be read a moment after it.
-        shown.put(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
-        shown.settle()
-        place = next(iter(places))
-        for request in (account(place, "x"), pod(place, "default")):
-            await_condition(
-                "the policies act",
-                lambda request=request: names_in(shown.ask([request])[0][1]),
-                timeout=60,
-            )
-        shown.clear()
+        await_acting(shown, next(iter(places)))
         yield shown
     finally:
         shown.stop()
+
+
+def await_acting(shown, place):
+    """Wait for the chart's own policies, which may be read a moment after the witness."""
+    shown.put(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
+    shown.settle()
+    for request in (account(place, "x"), pod(place, "default")):
+        await_condition(
+            "the policies act",
+            lambda request=request: names_in(shown.ask([request])[0][1]),
+            timeout=60,
+        )
+    shown.clear()
 
 
 @pytest.fixture
@@ -202,8 +206,8 @@ def test_policies_select_as_the_core_does(cluster, installed, policies, places, 
             if not spec.get("imagePullSecrets"):
                 spec["imagePullSecrets"] = lists[place, spec["serviceAccountName"]] or []
             body = {**body, "spec": spec}
-        question = admission.Question("x", resource, place, body)
-        patch = admission.decide(question, pullcredentials, places[place], secret)
+        question = reviews.question(secret, resource, place, body)
+        patch = admission.decide(question, pullcredentials, places[place], "")
         met[bool(patch)] += 1
         return outcome(apply(body, patch))
 
@@ -317,16 +321,26 @@ def test_what_exists_is_extended_and_two_add_once(installed, places, shown, show
         assert names_in(found) == [*(each["name"] for each in before), ours]
 
 
+def unnamed(request):
+    """The same, with a name that the API server makes."""
+    method, path, body = request
+    named = {**body, "metadata": {"generateName": "ci-"}}
+    return method, path, named
+
+
 def test_names_that_the_api_server_makes(installed, places, shown, show):
-    place = min(places)
+    """It makes them after admission: a ServiceAccount has none yet; that of a Pod is not asked."""
+    place, ours = min(places), [installed.secret_name]
+    asked = [unnamed(pod(place)), unnamed(account(place, "x"))]
     show(EVERYWHERE | {"serviceAccounts": {"include": ["*"]}})
-    made = pod(place)
-    made[2]["metadata"] = {"generateName": "job-"}
-    fresh = account(place, "x")
-    fresh[2]["metadata"] = {"generateName": "ci-"}
-    for status, found in shown.ask([made, fresh]):
+    for status, found in shown.ask(asked):
         assert status == 201, found
-        assert names_in(found) == [installed.secret_name]
+        assert names_in(found) == ours
+    shown.clear()
+    show(EVERYWHERE | {"serviceAccounts": {"include": ["default", "ci-*"]}})
+    (_, its_pod), (status, found) = shown.ask(asked)
+    assert status == 201, found
+    assert (names_in(its_pod), names_in(found)) == (ours, [])
 
 
 def test_mirror_pods_are_left_alone(places, shown, show):
@@ -408,6 +422,20 @@ def marked(world, secret):
     return found
 
 
+def test_the_operator_attaches_where_the_name_came_too_late(cluster, installed, world):
+    world.add_namespaces(["one"], {})
+    world.put_pullcredential("main", serviceAccounts={"include": ["ci-*"]})
+    with installed.operator("--no-leader-elect") as operator:
+        world.await_state("it is Ready", lambda: world.ready() == "1/1")
+        status, content = cluster.api.request(*unnamed(account(world.full("one"), "x")))
+        assert status == 201, content
+        found = json.loads(content)
+        assert (found["metadata"]["name"][:3], names_in(found)) == ("ci-", [])
+        name, attached = found["metadata"]["name"], {"one": [installed.secret_name]}
+        world.await_state("it is attached", lambda: world.lists(name) == attached)
+        operator.stop()
+
+
 def test_undo_sticks_while_others_write(installed, world):
     secret = installed.secret_name
     world.add_namespaces([f"ns-{n}" for n in range(6)], {"app": ["theirs"]})
@@ -443,7 +471,9 @@ def test_undo_sticks_while_others_write(installed, world):
         operator.stop()
 
 
-def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, regcred):
+def test_uninstall_by_an_admin_ends_well(
+    cluster, installed, policies, places, shown, world, regcred
+):
     """The operator's user may take the entry off; an admin is told what is in the way first."""
     secret = installed.secret_name
     world.add_namespaces(["one", "two"], {"app": ["theirs"]})
@@ -460,7 +490,7 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
         f"--lease-name={installed.lease_name}",
     )
     refused = regcred(*uninstall, check=1).stderr.decode()
-    assert refused.count("an admission policy gives ServiceAccount") == 1
+    assert refused.count("admission gives ServiceAccount") == 1
     hint = "kubectl delete mutatingadmissionpolicybindings -l app.kubernetes.io/part-of=regcred"
     assert hint in refused
     assert FINALIZER in world.pullcredential("main")["metadata"]["finalizers"]
@@ -481,84 +511,21 @@ def test_uninstall_by_an_admin_ends_well(cluster, installed, policies, world, re
                 del binding["metadata"][field]
             where = f"{ADMISSION}/mutatingadmissionpolicybindings"
             assert cluster.api.request("POST", where, binding)[0] == 201
+        await_acting(shown, next(iter(places)))
 
 
 # Many at once
 
 
-@pytest.fixture
-def crowd(cluster):
-    return Crowd(cluster)
-
-
-@pytest.fixture
-def many(crowd):
-    """Names of namespaces that a test makes, with a label by which they are selected."""
-    label = f"many-{secrets.token_hex(4)}"
-    names = [f"{label}-{n}" for n in range(MANY)]
-    yield names, {"regcred-test": label}
-    gone = [[("DELETE", f"/api/v1/namespaces/{name}", None)] for name in names]
-    crowd.send(gone, lambda status, _: status)
-
-
-def crowded(place, labels):
-    """Requests for a namespace with these labels, and at once for what is to be in it."""
-    body = {"metadata": {"name": place, "labels": labels}}
-    early = pod(place, "app", [{"name": "theirs"}])
-    early[2]["metadata"]["name"] = "early"
-    return [
-        ("POST", "/api/v1/namespaces", body),
-        account(place, "app"),
-        early,  # its own list, so that it gets nothing by its ServiceAccount
-        pod(place),
-    ]
-
-
-def too_early(status, content):
-    """Whether a Pod was refused for want of the ServiceAccount default, after some patience."""
-    return status == 403 and "error looking up service account" in content["message"]
-
-
-def briefly(status, obj):
-    """Of an answer, what is looked at."""
-    return status, obj["kind"], names_in(obj) if status == 201 else obj["message"]
-
-
-def slipped(answers, secret):
-    """Answers of `crowded` without the entry, or that are none."""
-    wanted = [
-        (201, "Namespace", []),
-        (201, "ServiceAccount", [secret]),
-        (201, "Pod", ["theirs", secret]),
-        (201, "Pod", [secret]),
-    ]
-    return [
-        each for chain in answers for each, one in zip(chain, wanted, strict=True) if each != one
-    ]
-
-
-def touched(cluster, names, secret):
-    """ServiceAccounts default that did not have entry and mark by the request that made them."""
-    path = "/api/v1/serviceaccounts?fieldSelector=metadata.name%3Ddefault"
-    status, content = cluster.api.request("GET", path)
-    assert status == 200, content
-    there = {each["metadata"]["namespace"]: each for each in json.loads(content)["items"]}
-    written = etcd.writes(cluster, "serviceaccounts")
-
-    def found(name):
-        marked = marks.read_names(there[name], marks.ATTACHED_BY_OPERATOR)
-        return names_in(there[name]), marked, written[f"{name}/default"]
-
-    return [name for name in names if found(name) != ([secret], {secret}, 1)]
-
-
 @pytest.mark.timeout(3600 if SOAK else 300)
-def test_many_new_namespaces_need_nobody(cluster, installed, policies, shown, show, crowd, many):
-    """No operator runs, and no request for a ServiceAccount is sent but the one that makes it."""
-    names, labels = many
+def test_many_new_namespaces_need_nobody(cluster, installed, policies, shown, show):
+    """No operator runs, and no ServiceAccount is written but by the request that makes it."""
+    label = f"many-{secrets.token_hex(4)}"
+    names, labels = [f"{label}-{n}" for n in range(MANY)], {"regcred-test": label}
     everyone = {"namespaces": {"matchLabels": labels}, "serviceAccounts": {"include": ["*"]}}
     show(EVERYWHERE | everyone)
-    answers = crowd.send([crowded(name, labels) for name in names], briefly, again=too_early)
-    assert not slipped(answers, installed.secret_name)
-    assert not touched(cluster, names, installed.secret_name)
-    assert set(checks(cluster, policies)) == {"no_error"}
+    try:
+        assert not slipped(cluster, names, labels, installed.secret_name)
+        assert set(checks(cluster, policies)) == {"no_error"}
+    finally:
+        take_away(cluster, names)

@@ -10,9 +10,11 @@ import yaml
 from cluster.waiting import await_condition
 from regcred import __version__
 from tests.support.release import CHART, CRD, Release, helm
-from tools.plainyaml import DEPLOY, KNOWN, NAMESPACE, RELEASE, plain
+from tools.plainyaml import DEPLOY, MODES, NAMESPACE, RELEASE, plain
 
 CRD_KIND = "CustomResourceDefinition"
+#: What Kubernetes has from 1.36 on.
+KNOWN = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 
 
 @pytest.fixture
@@ -126,12 +128,14 @@ def test_every_object_that_has_a_namespace_says_which(template):
     assert {o["metadata"].get("namespace", NAMESPACE) for o in objects} == {NAMESPACE}
 
 
-def test_plain_yaml_is_the_chart_with_its_defaults(helm_program):
-    assert (DEPLOY / "regcred.yaml").read_text() == plain(helm_program), "make chart"
+@pytest.mark.parametrize("file", MODES)
+def test_plain_yaml_is_the_chart_with_its_defaults(helm_program, file):
+    assert (DEPLOY / file).read_text() == plain(helm_program, MODES[file]), "make chart"
 
 
-def test_kubectl_kustomize_gives_the_objects_of_the_chart(kubectl, template):
-    by_kubectl = [*yaml.safe_load_all(kubectl("kustomize", str(DEPLOY)).stdout)]
+@pytest.mark.parametrize(("folder", "known"), [(".", KNOWN), ("webhook", "")])
+def test_kubectl_kustomize_gives_the_objects_of_the_chart(kubectl, template, folder, known):
+    by_kubectl = [*yaml.safe_load_all(kubectl("kustomize", str(DEPLOY / folder)).stdout)]
     namespace = one(by_kubectl, "Namespace")
     assert namespace["metadata"]["name"] == NAMESPACE
 
@@ -139,7 +143,7 @@ def test_kubectl_kustomize_gives_the_objects_of_the_chart(kubectl, template):
         return obj["kind"], obj["metadata"]["name"]
 
     by_kubectl.remove(namespace)
-    assert sorted(by_kubectl, key=key) == sorted(template(), key=key)
+    assert sorted(by_kubectl, key=key) == sorted(template(known=known), key=key)
 
 
 def test_names_of_two_releases_differ(template):
@@ -156,6 +160,32 @@ def test_names_of_two_releases_differ(template):
         "regcred-pods",
         "regcred-pullcredentials",
     }
+
+
+@pytest.mark.parametrize("full", ["a" * 63, f"{'a' * 54}-{'b' * 8}"])
+def test_names_made_of_the_longest_are_names(template, full):
+    """Of Services, and so of what a certificate is for, 63 characters; of a subject 64."""
+    values = {
+        "fullnameOverride": full,
+        "admission": {"mode": "Webhook", "webhook": {"certManager": True}},
+        "metrics": {"serviceMonitor": {"enabled": True}},
+    }
+    objects = template(values, "--api-versions=monitoring.coreos.com/v1")
+    services = [o["metadata"]["name"] for o in objects if o["kind"] == "Service"]
+    for name in services:
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name), name
+        assert "--" not in name
+    (called,) = {
+        each["clientConfig"]["service"]["name"]
+        for each in one(objects, "MutatingWebhookConfiguration")["webhooks"]
+    }
+    assert called in services
+    assert f"--webhook-service={called}" in pod_of(objects)["containers"][0]["args"]
+    ca, own = sorted(
+        (o["spec"] for o in objects if o["kind"] == "Certificate"), key=lambda s: "isCA" not in s
+    )
+    assert f"{called}.{NAMESPACE}.svc" in own["dnsNames"]
+    assert len(ca["commonName"]) <= 64
 
 
 def test_image(template):
@@ -247,6 +277,29 @@ def test_admission_is_what_the_cluster_knows(template, mode, known, made):
     assert told == (made == "MutatingAdmissionPolicy")
 
 
+@pytest.mark.parametrize("mode", ["Policy", "Webhook"])
+@pytest.mark.parametrize(
+    ("values", "exempt"),
+    [
+        ({}, None),
+        ({"exemptNamespaces": ["a"]}, None),
+        ({"failurePolicy": "Fail"}, ["kube-system", NAMESPACE]),
+        ({"failurePolicy": "Fail", "exemptNamespaces": []}, [NAMESPACE]),
+        ({"failurePolicy": "Fail", "exemptNamespaces": [NAMESPACE, "a"]}, [NAMESPACE, "a"]),
+    ],
+)
+def test_fail_leaves_a_way_back(template, mode, values, exempt):
+    objects = template({"admission": {"mode": mode, **values}})
+    if mode == "Policy":
+        policies = [obj for obj in objects if obj["kind"] == "MutatingAdmissionPolicy"]
+        asked = [each["spec"]["matchConstraints"] for each in policies]
+    else:
+        asked = one(objects, "MutatingWebhookConfiguration")["webhooks"]
+    rule = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt}
+    wanted = {"matchExpressions": [rule]} if exempt else None
+    assert [each.get("namespaceSelector") for each in asked] == [wanted] * 2
+
+
 @pytest.mark.parametrize(
     ("rights", "granted"),
     [
@@ -307,6 +360,10 @@ def test_network_policy(template):
     values = {"networkPolicy": {"enabled": True, "from": peers, "egress": egress}}
     spec = one(template(values), "NetworkPolicy")["spec"]
     assert (spec["ingress"][0]["from"], spec["egress"]) == (peers, egress)
+    servers = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+    values["admission"] = {"mode": "Webhook", "webhook": {"from": servers}}
+    _, asked = one(template(values), "NetworkPolicy")["spec"]["ingress"]
+    assert asked == {"ports": [{"protocol": "TCP", "port": "webhook"}], "from": servers}
 
 
 def test_what_is_added_to_the_pod(template):
@@ -369,6 +426,8 @@ def test_what_is_added_to_the_pod(template):
         ({"extraVolumeMounts": [{"name": "h", "mountPath": "x"}]}, "mountPath"),
         ({"extraEnv": [{"value": "x"}]}, "name"),
         ({"networkPolicy": {"from": [{}]}}, "minProperties"),
+        ({"admission": {"webhook": {"from": [{"cidr": "10.0.0.0/8"}]}}}, "'cidr' not allowed"),
+        ({"admission": {"exemptNamespaces": ["kube-*"]}}, "/admission/exemptNamespaces"),
         ({"securityContext": {"privileged": True}}, "'securityContext' not allowed"),
     ],
 )
@@ -449,13 +508,21 @@ def test_warns_of_nothing(release, kubectl, template):
     assert len(done.stdout.splitlines()) == len(objects)
 
 
-def test_plain_yaml_is_applied(cluster, kubectl, tmp_path):
-    """``kubectl apply -k deploy``, under names of its own, since others may be at work there."""
-    name = f"plain-{secrets.token_hex(4)}"
-    for file in DEPLOY.iterdir():
+def own_deploy(folder, name):
+    """What is in deploy/, under names of its own, since others may be at work there."""
+    for file in DEPLOY.rglob("*.yaml"):
         own = file.read_text().replace(NAMESPACE, f"{name}-system")
         own = re.sub(r"((?:n|N)ame: |-system:)regcred(?=[-\n\"])", rf"\g<1>{name}", own)
-        (tmp_path / file.name).write_text(own)
+        own = re.sub(r"(--webhook-\w+=)regcred", rf"\g<1>{name}", own)
+        target = folder / file.relative_to(DEPLOY)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(own)
+
+
+def test_plain_yaml_is_applied(cluster, kubectl, tmp_path):
+    """``kubectl apply -k deploy``; `test_admission_ways_out` has that of deploy/webhook."""
+    name = f"plain-{secrets.token_hex(4)}"
+    own_deploy(tmp_path, name)
     rendered = kubectl("kustomize", str(tmp_path)).stdout
     objects = [o for o in yaml.safe_load_all(rendered) if o["kind"] != CRD_KIND]
     assert {o["metadata"]["name"].split("-")[1] for o in objects} == {name.split("-")[1]}

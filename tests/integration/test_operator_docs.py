@@ -23,6 +23,10 @@ PAGE = CHECKOUT / "docs" / "operator.md"
 API = "/apis/regcred.dev/v1alpha1/pullcredentials"
 NAMESPACES = ("team-a", "team-b", "team-c", "shop", "argocd", "regcred-system")
 OLD, NEW = "hush-4711-old", "hush-4711-new"
+ARGOCD_SETTINGS = {
+    "health.regcred.dev_PullCredential": "health.lua",
+    "ignoreDifferences.ServiceAccount": "ignore-differences.yaml",
+}
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ class Walk:
             reader.cluster, helm_program, reader.name, reader.namespace, reader.folder
         )
         self.operator = None
+        self.argocd_settings = 0
 
     def take(self, step):
         """Run a command, with what it needs to be true here, and what has to be true after it."""
@@ -174,7 +179,7 @@ class Walk:
         else:
             run(step)
         if "argocd-cm" in command:
-            self.see_script()
+            self.see_settings()
 
     def start(self):
         kubeconfig = self.cluster.users.with_token(self.release.token())
@@ -227,11 +232,17 @@ class Walk:
         said = self.operator.stderr
         assert not [each for each in (OLD, NEW) if each in said]
 
-    def see_script(self):
+    def see_settings(self):
+        """Each command for Argo CD adds one key, and leaves the others."""
         data = World(self.cluster, self.reader.own("argocd")).get("configmaps", "argocd-cm")["data"]
-        script = (CHECKOUT / "integrations" / "argocd" / "health.lua").read_text()
-        key = "resource.customizations.health.regcred.dev_PullCredential"
-        assert data == {"url": "https://argocd.example.com", key: script}
+        settings = {
+            f"resource.customizations.{key}": (CHECKOUT / "integrations/argocd" / file).read_text()
+            for key, file in ARGOCD_SETTINGS.items()
+        }
+        assert self.argocd_settings < len(data) - 1
+        self.argocd_settings = len(data) - 1
+        assert {"url": "https://argocd.example.com"}.items() <= data.items()
+        assert data.items() <= {"url": "https://argocd.example.com", **settings}.items()
 
 
 @pytest.fixture

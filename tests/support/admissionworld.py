@@ -58,7 +58,6 @@ class Crowd:
         keep: Callable[[int, dict[str, Any]], T],
         *,
         query: str = "",
-        again: Callable[[int, dict[str, Any]], bool] = lambda _status, _content: False,
     ) -> list[list[T]]:
         """What is kept of the answers.
 
@@ -66,37 +65,29 @@ class Crowd:
             chains: of requests, each sent at once after the one before it is answered.
             keep: given status and content.
             query: for all of them, with its question mark.
-            again: likewise given them; whether to send the request once more, as controllers do.
         """
-        return asyncio.run(self._send(chains, keep, query, again))
+        return asyncio.run(self._send(chains, keep, query))
 
     async def _send(
         self,
         chains: Sequence[Sequence[Request]],
         keep: Callable[[int, dict[str, Any]], T],
         query: str,
-        again: Callable[[int, dict[str, Any]], bool],
     ) -> list[list[T]]:
         kept: list[list[T]] = [[] for _ in chains]
         left = iter(zip(chains, kept, strict=True))
 
         async def work(session: aiohttp.ClientSession) -> None:
             for chain, into in left:
-                for request in chain:
-                    while again(*(answer := await self._ask(session, request, query))):
-                        pass
-                    into.append(keep(*answer))
+                for method, path, body in chain:
+                    url = f"{self._server}{path}{query}"
+                    async with session.request(method, url, json=body, ssl=self._tls) as answer:
+                        into.append(keep(answer.status, await answer.json()))
 
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             for _ in range(self._together):
                 group.create_task(work(session))
         return kept
-
-    async def _ask(self, session: aiohttp.ClientSession, request: Request, query: str) -> Answer:
-        method, path, body = request
-        url = f"{self._server}{path}{query}"
-        async with session.request(method, url, json=body, ssl=self._tls) as answer:
-            return answer.status, await answer.json()
 
 
 class Shown:
@@ -200,9 +191,9 @@ class Shown:
         for name in self._made:
             path = f"{PULLCREDENTIALS}/{name}"
             self._cluster.api.request("DELETE", path)
-            status, content = self._cluster.api.request("GET", path)
-            if status == 200:
-                obj = json.loads(content)
+            # An operator may write in between, and that is a conflict.
+            while (answer := self._cluster.api.request("GET", path))[0] == 200:
+                obj = json.loads(answer[1])
                 obj["metadata"].pop("finalizers", None)
                 self._cluster.api.request("PUT", path, obj)
         self._made.clear()

@@ -2,16 +2,17 @@
 {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* As `helm create` has it: a release called regcred does not repeat itself. */}}
+{{/* As `helm create` has it: a release called regcred does not repeat itself. Names of Services have
+     63 characters at most, and two of them end with -webhook and -metrics. */}}
 {{- define "regcred.fullname" -}}
 {{- $name := include "regcred.name" . }}
-{{- if .Values.fullnameOverride -}}
-{{ .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
-{{- else if contains $name .Release.Name -}}
-{{ .Release.Name | trunc 63 | trimSuffix "-" }}
-{{- else -}}
-{{ printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
-{{- end }}
+{{- $full := printf "%s-%s" .Release.Name $name }}
+{{- if .Values.fullnameOverride }}
+{{- $full = .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}
+{{- $full = .Release.Name }}
+{{- end -}}
+{{ $full | trunc 55 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "regcred.serviceAccountName" -}}
@@ -81,6 +82,18 @@ Webhook
     : !(r.key in variables.labels))
 {{- end }}
 
+{{/* Where nothing is refused, nothing is exempt. */}}
+{{- define "regcred.admission.exempt" -}}
+{{- if eq .Values.admission.failurePolicy "Fail" -}}
+# The operator's own is among them, or it could not come back.
+namespaceSelector:
+  matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ append .Values.admission.exemptNamespaces .Release.Namespace | uniq | toJson }}
+{{- end }}
+{{- end }}
+
 {{/* What the webhooks have in common. */}}
 {{- define "regcred.webhook" -}}
 admissionReviewVersions: [v1]
@@ -94,12 +107,7 @@ failurePolicy: {{ .Values.admission.failurePolicy }}
 sideEffects: None
 reinvocationPolicy: IfNeeded
 timeoutSeconds: {{ .Values.admission.webhook.timeoutSeconds }}
-{{- if eq .Values.admission.failurePolicy "Fail" }}
-# Without these nothing could start that answers again.
-namespaceSelector:
-  matchExpressions:
-  - key: kubernetes.io/metadata.name
-    operator: NotIn
-    values: [kube-system, {{ .Release.Namespace | quote }}]
+{{- with include "regcred.admission.exempt" . }}
+{{ . }}
 {{- end }}
 {{- end }}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+_MIRROR = "kubernetes.io/config.mirror"
+
 
 def mapping(value: Any) -> dict[str, Any]:
     """`value` if it is an object, else an empty one."""
@@ -40,12 +42,23 @@ def instant(value: Any) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
-    """(apiVersion, kind, name) of the object that controls `obj`; None for none."""
+def controller_ref(obj: dict[str, Any]) -> dict[str, Any]:
+    """The reference to the object that controls `obj`; empty for none."""
     for ref in entries(mapping(obj.get("metadata")).get("ownerReferences")):
         if ref.get("controller") is True and text(ref.get("name")):
-            return text(ref.get("apiVersion")), text(ref.get("kind")), text(ref.get("name"))
-    return None
+            return ref
+    return {}
+
+
+def controller(obj: dict[str, Any]) -> tuple[str, str, str] | None:
+    """(apiVersion, kind, name) of the object that controls `obj`; None for none."""
+    ref = controller_ref(obj)
+    return (text(ref.get("apiVersion")), text(ref.get("kind")), text(ref["name"])) if ref else None
+
+
+def is_mirror(pod: dict[str, Any]) -> bool:
+    """Whether a Pod only shows a static one, which nobody but kubelet makes or ends."""
+    return _MIRROR in mapping(mapping(pod.get("metadata")).get("annotations"))
 
 
 def condition(obj: dict[str, Any], kind: str, status: str) -> dict[str, Any] | None:

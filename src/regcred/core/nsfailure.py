@@ -23,7 +23,7 @@ from regcred.core.pcstatus import Failure
 
 _RIGHTS = (
     "the chart of this version has the rights that it needs: helm upgrade, or of a checkout "
-    "kubectl apply -k deploy"
+    "kubectl apply -k deploy (deploy/webhook before Kubernetes 1.36)"
 )
 #: What stands in a message, and the word for it; the first that fits.
 _WORDS = (

@@ -6,33 +6,26 @@ frozen list does not name that Secret (`regcred.core.strandedpod`).
 
 It is evicted only where its end does no harm and helps: nothing of it runs, its controller is sure
 to make another, and the other will have the Secret. Where successors turn out to be stuck as well,
-that was a mistake, and the second one is the last: `Attempts`.
+that was a mistake, and the second one is the last (`regcred.core.attempts`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from regcred.core import backoff, glob, mend, select
-from regcred.core.pullcredential import Attach
+from regcred.core import glob, mend, select
+from regcred.core.pullcredential import Attach, Rescue
 from regcred.core.urlmatch import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping
 
     from regcred.core.pullcredential import PullCredential
-    from regcred.core.strandedpod import Owner, StrandedPod
-
-#: Successors that are evicted again, of one controller; then it is left alone.
-_SUCCESSORS = 1
-#: Seconds until an eviction that was refused is tried again: at first, and at most.
-_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
-#: Seconds for which a controller is remembered after the last that was done to it.
-_MEMORY = 24 * 3600.0
+    from regcred.core.strandedpod import StrandedPod
+    from regcred.core.urlmatch import Place
 
 
 class Left(StrEnum):
@@ -70,156 +63,94 @@ class Scene:
     accounts: Mapping[str, tuple[str, ...]]
 
 
-def lacks(pod: StrandedPod, scene: Scene, pullcredential: PullCredential) -> bool:
-    """Whether the Pod is stuck for want of what this PullCredential gives."""
+def mode(pullcredential: PullCredential) -> Rescue:
+    """What it asks for."""
     spec = pullcredential.spec
-    if spec is None or not select.namespace(pullcredential, scene.name, scene.labels):
-        return False
-    # With None it is for manifests to name the Secret, whatever ServiceAccount they name.
-    if spec.attach is not Attach.NONE and not glob.any_matches(spec.service_accounts, pod.account):
-        return False
-    mine = [registry for registry, name in scene.entries.items() if name == pullcredential.name]
-    return any(_covers(registry, image) for image in pod.images for registry in mine)
+    return Rescue.OFF if spec is None or pullcredential.deleting else spec.rescue
 
 
-def left(
-    pod: StrandedPod,
-    scene: Scene,
-    pullcredentials: Iterable[PullCredential],
-    *,
-    by_admission: bool,
-) -> Left | None:
-    """Why a stuck Pod is not to be evicted; None where it is.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be said of a Pod.
 
     Args:
-        pod: the Pod.
-        scene: its namespace.
+        lacking: names of the PullCredentials that it is stuck for want of.
+        left: why it is not to be evicted, where it is stuck; None where it is.
+    """
+
+    lacking: tuple[str, ...] = ()
+    left: Left | None = None
+
+
+class Judge:
+    """Judges the Pods of one namespace; what does not depend on the Pod is looked at once.
+
+    Args:
+        scene: the namespace.
         pullcredentials: all that there are.
         by_admission: whether Pods are given the Secret as they are created.
-    """
-    if pod.owner is None:
-        return Left.BARE
-    if not mend.replaces(pod.owner.kind):
-        return Left.CONTROLLER
-    if pod.runs:
-        return Left.RUNS
-    names = scene.accounts.get(pod.account)
-    if names is None:
-        return Left.SUCCESSOR  # Without the ServiceAccount there would be none at all.
-    # Names are copied where a Pod has none of its own; so a list that is another has not been.
-    copied = not pod.names or pod.names == tuple(each for each in names if each != scene.secret)
-    if copied and scene.secret in names:
-        return None
-    if by_admission and any(_admits(each, pod, scene) for each in pullcredentials):
-        return None
-    return Left.SUCCESSOR
 
-
-def _admits(pullcredential: PullCredential, pod: StrandedPod, scene: Scene) -> bool:
-    """Whether admission would give the successor the Secret by this one (`core.admission`)."""
-    spec = pullcredential.spec
-    return (
-        spec is not None
-        and spec.attach is not Attach.NONE
-        and glob.any_matches(spec.service_accounts, pod.account)
-        and select.namespace(pullcredential, scene.name, scene.labels)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _covers(registry: str, image: str) -> bool:
-    mine, pulled = place(registry), place(image)
-    return mine is not None and pulled is not None and mine.covers(pulled)
-
-
-@dataclass(slots=True)
-class _Controller:
-    """What was done to the Pods of one controller.
-
-    Args:
-        newest: when the youngest Pod was made that was stuck at the first eviction: those that are
-            older are no successors.
-        last: seconds, of the last eviction.
-        successors: how many of those were evicted.
+    Attributes:
+        scene: see above.
     """
 
-    newest: datetime
-    last: float
-    successors: int = 0
+    def __init__(
+        self, scene: Scene, pullcredentials: Iterable[PullCredential], *, by_admission: bool
+    ) -> None:
+        self.scene = scene
+        meant = [
+            (each, each.spec)
+            for each in pullcredentials
+            if each.spec is not None and select.namespace(each, scene.name, scene.labels)
+        ]
+        registries: defaultdict[str, list[Place]] = defaultdict(list)
+        asking = {each.name for each, _ in meant if mode(each) is not Rescue.OFF}
+        for registry, name in scene.entries.items():
+            if name in asking and (found := place(registry)) is not None:
+                registries[name].append(found)
+        # With None it is for manifests to name the Secret, whatever ServiceAccount they name.
+        self._giving = [
+            (
+                each.name,
+                ("*",) if spec.attach is Attach.NONE else spec.service_accounts,
+                registries[each.name],
+            )
+            for each, spec in meant
+            if each.name in registries
+        ]
+        # By these admission would give a successor the Secret (`core.admission`).
+        self._admitting = [
+            spec.service_accounts
+            for _, spec in meant
+            if by_admission and spec.attach is not Attach.NONE
+        ]
 
+    def judge(self, pod: StrandedPod) -> Judgement:
+        """What is to be said of a Pod."""
+        lacking = tuple(self._lacking(pod))
+        return Judgement(lacking, self._left(pod)) if lacking else Judgement()
 
-@dataclass(slots=True)
-class Attempts:
-    """What was evicted, or tried to be; `now` is seconds on any clock that goes on."""
+    def _lacking(self, pod: StrandedPod) -> Iterator[str]:
+        for name, accounts, registries in self._giving:
+            if not glob.any_matches(accounts, pod.account):
+                continue
+            if any(mine.covers(image) for image in pod.places for mine in registries):
+                yield name
 
-    _done: dict[str, float] = field(default_factory=dict)
-    _refused: dict[str, tuple[int, float]] = field(default_factory=dict)
-    _controllers: dict[Owner, _Controller] = field(default_factory=dict)
-
-    def was_evicted(self, uid: str) -> bool:
-        """Whether the Pod is on its way out by our doing: never twice."""
-        return uid in self._done
-
-    def is_futile(self, pod: StrandedPod) -> bool:
-        """Whether successors of its controller's Pods were stuck too, as this one is."""
-        known = self._controllers.get(pod.owner) if pod.owner else None
-        return known is not None and pod.created > known.newest and known.successors >= _SUCCESSORS
-
-    def due(self, uid: str) -> float:
-        """When it may be tried, in seconds on that clock; 0.0 for at any time."""
-        return self._refused.get(uid, (0, 0.0))[1]
-
-    def evicted(self, pod: StrandedPod, stuck: Iterable[StrandedPod], now: float) -> None:
-        """It was evicted.
-
-        Args:
-            pod: the Pod.
-            stuck: those that are stuck in its namespace, itself among them.
-            now: see the class.
-        """
-        self._forget(now)
-        self._done[pod.uid] = now
-        self._refused.pop(pod.uid, None)
+    def _left(self, pod: StrandedPod) -> Left | None:
         if pod.owner is None:
-            return
-        known = self._controllers.get(pod.owner)
-        if known is None:
-            newest = max([pod.created, *(e.created for e in stuck if e.owner == pod.owner)])
-            self._controllers[pod.owner] = _Controller(newest, now)
-            return
-        known.last = now
-        known.successors += pod.created > known.newest
-
-    def refused(self, uid: str, now: float, *, chance: float, asked: float = 0.0) -> float:
-        """It could not be; seconds until it may be tried again.
-
-        Args:
-            uid: of the Pod.
-            now: see the class.
-            chance: random, from 0 to 1.
-            asked: seconds that the API server asks for.
-        """
-        times = self._refused.get(uid, (0, 0.0))[0] + 1
-        pause = backoff.growing(times, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, chance=chance)
-        pause = max(pause, min(asked, _LONGEST_PAUSE))
-        self._refused[uid] = times, now + pause
-        return pause
-
-    def put_off(self, uid: str, until: float) -> None:
-        """It is to be tried again, but not before `until`: it was changed meanwhile."""
-        self._refused[uid] = self._refused.get(uid, (0, 0.0))[0], until
-
-    def start_over(self) -> None:
-        """Somebody has changed what is wanted: what was futile may not be any more."""
-        self._controllers.clear()
-
-    def keep(self, uids: set[str]) -> None:
-        """Forget the refusals of all Pods but these."""
-        for uid in self._refused.keys() - uids:
-            del self._refused[uid]
-
-    def _forget(self, now: float) -> None:
-        for uid in [key for key, when in self._done.items() if now - when > _MEMORY]:
-            del self._done[uid]
-        for owner in [k for k, each in self._controllers.items() if now - each.last > _MEMORY]:
-            del self._controllers[owner]
+            return Left.BARE
+        if not mend.replaces(pod.owner.kind):
+            return Left.CONTROLLER
+        if pod.runs:
+            return Left.RUNS
+        secret, names = self.scene.secret, self.scene.accounts.get(pod.account)
+        if names is None:
+            return Left.SUCCESSOR  # Without the ServiceAccount there would be none at all.
+        # Names are copied where a Pod has none of its own; so a list that is another has not been.
+        copied = not pod.names or pod.names == tuple(each for each in names if each != secret)
+        if copied and secret in names:
+            return None
+        if any(glob.any_matches(each, pod.account) for each in self._admitting):
+            return None
+        return Left.SUCCESSOR

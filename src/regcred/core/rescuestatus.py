@@ -79,23 +79,33 @@ def says(mode: Rescue, census: Census) -> _Says:
     before = f"; {_pods(census.evicted)} evicted so far" if census.evicted else ""
     if not census.stuck:
         return "True", "NothingStuck", f"no Pod waits for want of the login{before}"
-    where = census.first if census.namespaces == 1 else f"{census.namespaces:,} namespaces"
+    here = census.namespaces == 1
+    where = census.first if here else f"{census.namespaces:,} namespaces"
     wait = "waits" if census.stuck == 1 else "wait"
     said = f"{_pods(census.stuck)} in {where} {wait} for want of the login, made without it"
+    command = f"regcred why {f'-n {census.first}' if here else '-A'}"
     kept = sum(census.left.values())
-    why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(census.left.items()))
     able = census.stuck - kept
-    mended = f"regcred why -n {census.first} --fix"
+    why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(census.left.items()))
     if mode is not Rescue.EVICT:
-        return "False", "PodsStuck", f"{said}; Evict would make {able:,} anew, as does {mended}"
-    if census.lacking:
-        return "False", "RightMissing", f"{said}; {_MAY_NOT_EVICT}"
+        if not able:
+            return "False", "PodsStuck", f"{said}; Evict would leave alone: {why}; see {command}"
+        left = f", and leave alone: {why}" if kept else ""
+        rest = f"Evict would make {able:,} anew, as does {command} --fix{left}"
+        return "False", "PodsStuck", f"{said}; {rest}"
     left = f"; left alone: {why}" if kept else ""
     if not able:
-        return "False", "PodsLeft", f"{said}{left}; see regcred why -n {census.first}{before}"
+        return "False", "PodsLeft", f"{said}{left}; see {command}{before}"
+    if census.lacking:
+        return "False", "RightMissing", f"{said}; {_MAY_NOT_EVICT}{left}"
     slow = f"; {census.trouble}" if census.trouble else ""
     rest = f"{able:,} to be evicted, {PER_MINUTE} a minute at most{slow}"
     return "False", "Evicting", f"{said}; {rest}{left}{before}"
+
+
+def may_not_evict(namespace: str) -> str:
+    """What keeps the Pods of a namespace from being evicted while others are, a clause."""
+    return f"in {namespace} {_MAY_NOT_EVICT}"
 
 
 def _pods(count: int) -> str:

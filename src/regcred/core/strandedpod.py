@@ -4,6 +4,14 @@ A Pod's ``imagePullSecrets`` are what admission made of them when it was created
 So a login that came later mends such a Pod only by way of its successor. What `regcred why` reads
 of a Pod (`regcred.core.podstate`) decides whether it is one; of all others nothing is kept.
 
+Three words: such a Pod is *stranded*, whoever could give it the login; it is *stuck* for want of a
+PullCredential that does (`regcred.core.rescue`), as `regcred.core.stuck` has it of the login of a
+person; and *evictable* where it is to be evicted (`regcred.core.survey`). In documents those that
+are stuck are called Pods from before.
+
+Whoever may create Pods decides how many containers they have and what their images are called, so
+what is looked at of one Pod, and what is kept of it, has a bound.
+
 Source: https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff
 """
 
@@ -11,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +27,7 @@ from regcred.core import fields, podstate, pulltext
 from regcred.core.errors import InvalidImage
 from regcred.core.image import parse_image
 from regcred.core.problem import Reason
+from regcred.core.urlmatch import Place, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +49,8 @@ _NO_LOGIN_MENDS = frozenset(
     }
 )
 
-_MIRROR = "kubernetes.io/config.mirror"
+#: Images that were refused, of one Pod, that are looked at: one that a login mends is enough.
+MOST_IMAGES = 16
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -68,9 +79,13 @@ class StrandedPod:
         created: when it was made.
         account: the name of its ServiceAccount.
         names: its frozen list.
-        images: names (`ImageReference.name`) of the images that it waits for.
+        images: names (`ImageReference.name`) of the images that it waits for, at most
+            `MOST_IMAGES`.
         owner: its controller; None for a bare Pod.
         runs: a container of it runs, beside those that wait.
+
+    Attributes:
+        places: where those images are.
     """
 
     uid: str
@@ -81,6 +96,12 @@ class StrandedPod:
     images: tuple[str, ...]
     owner: Owner | None
     runs: bool
+    places: tuple[Place, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the images once, for however many registries they are compared with."""
+        found = tuple(each for each in map(place, self.images) if each is not None)
+        object.__setattr__(self, "places", found)
 
 
 def see(pod: dict[str, Any], secret: str) -> StrandedPod | None:
@@ -101,12 +122,12 @@ def see(pod: dict[str, Any], secret: str) -> StrandedPod | None:
         secret in names
         or metadata.get("deletionTimestamp")
         or fields.mapping(pod.get("status")).get("phase") != "Pending"
-        or _MIRROR in fields.mapping(metadata.get("annotations"))
+        or fields.is_mirror(pod)
     ):
         return None
     failing = podstate.read(pod)
     images = tuple(dict.fromkeys(_wanted(failing.failures))) if failing else ()
-    owner = _owner(metadata)
+    owner = _owner(pod)
     if failing is None or not images or (owner is not None and owner.kind == "Node"):
         return None
     return StrandedPod(
@@ -123,10 +144,9 @@ def see(pod: dict[str, Any], secret: str) -> StrandedPod | None:
 
 def _wanted(failures: tuple[Failure, ...]) -> Iterator[str]:
     """Names of the images that a login may bring."""
-    for failure in failures:
-        # A successor would have no ephemeral containers.
-        if failure.state not in _REFUSED or failure.kind == "ephemeral container":
-            continue
+    # A successor would have no ephemeral containers.
+    refused = (f for f in failures if f.state in _REFUSED and f.kind != "ephemeral container")
+    for failure in islice(refused, MOST_IMAGES):
         if pulltext.parse(failure.message).reason in _NO_LOGIN_MENDS:
             continue
         try:
@@ -135,9 +155,7 @@ def _wanted(failures: tuple[Failure, ...]) -> Iterator[str]:
             continue
 
 
-def _owner(metadata: dict[str, Any]) -> Owner | None:
-    for ref in fields.entries(metadata.get("ownerReferences")):
-        if ref.get("controller") is True:
-            kind, name, uid = (fields.text(ref.get(key)) for key in ("kind", "name", "uid"))
-            return Owner(intern(kind), name, uid)
-    return None
+def _owner(pod: dict[str, Any]) -> Owner | None:
+    ref = fields.controller_ref(pod)
+    kind, name, uid = (fields.text(ref.get(key)) for key in ("kind", "name", "uid"))
+    return Owner(intern(kind), name, uid) if ref else None

@@ -104,6 +104,9 @@ SELFSUBJECTACCESSREVIEWS = Resource(
     "SelfSubjectAccessReview",
     namespaced=False,
 )
+SELFSUBJECTREVIEWS = Resource(
+    "authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False
+)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 PULLCREDENTIALS = Resource(
     "regcred.dev", "v1alpha1", "pullcredentials", "PullCredential", namespaced=False

@@ -1,8 +1,8 @@
 """An HTTP server that strangers may reach: what they send costs little, and ends.
 
-Connections are few, and each request has its time. Of too many connections the one goes that has
-been idle longest. What was wrong with a request is never logged: that would be a log for strangers
-to fill.
+Connections are few, and each request has its time. Of too many connections one goes that has not
+been answered yet, whatever it sends: one that has is kept by somebody who is going to ask again.
+What was wrong with a request is never logged: that would be a log for strangers to fill.
 """
 
 from __future__ import annotations
@@ -32,6 +32,14 @@ _HEADERS = 64
 _LAST_SECONDS = 0.1
 _HANDSHAKE_SECONDS = 5.0
 _BREATH_SECONDS = 0.1
+#: A newcomer is not ended for another before: a crowd of honest ones would do nothing but shake
+#: hands.
+_CHANCE_SECONDS = 0.25
+#: Nor is one that is known, after its last answer or the first byte of a request: no answer takes
+#: that long, and an API server that has more to ask does so at once.
+_REST_SECONDS = 1.0
+#: One in so many connections may be a newcomer, however many are known.
+_NEWCOMERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ class Bounds:
     """How much is too much.
 
     Args:
-        connections: at a time.
+        connections: at a time, those that shake hands among them. By TLS each takes 0.3 MiB, since
+            asyncio has a buffer of that size for each.
         seconds: from the first byte of a request, or the beginning of its connection, to the end
             of its answer.
         idle: seconds that a connection may wait for its next request; None where the time of the
@@ -68,11 +77,13 @@ class Bounded(Server):
         super().__init__(handler)
         self.stopping = False
         self._bounds = bounds
-        self._open: dict[_Connection, _Open] = {}
-        self._shaking: dict[asyncio.Task[None], None] = {}
+        # Who came first stands first.
+        self._new: dict[_Connection, _Place] = {}
+        # Answered by 200, and kept; who was answered last stands last.
+        self._known: dict[_Connection, _Place] = {}
         self._quiet = asyncio.Event()
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> _Connection:
         """Called for each connection."""
         return _Connection(
             self,
@@ -100,29 +111,38 @@ class Bounded(Server):
             except OSError:  # who has left again, or no descriptor is left
                 await asyncio.sleep(_BREATH_SECONDS)
                 continue
-            shaking = asyncio.create_task(self._shake(connection, context()))
-            self._shaking[shaking] = None
-            shaking.add_done_callback(lambda done: self._shaking.pop(done, None))
-            if len(self._shaking) > self._bounds.connections:
-                oldest = next(iter(self._shaking))
-                oldest.cancel()
-                self._shaking.pop(oldest)
+            while self._is_full() and not self._make_room():
+                try:  # Whoever comes meanwhile waits in the backlog.
+                    await asyncio.sleep(_BREATH_SECONDS)
+                except asyncio.CancelledError:
+                    connection.close()
+                    raise
+            handler = self()
+            shaking = asyncio.create_task(self._shake(connection, context(), handler))
+            self._new[handler] = _Place(shaking.cancel, loop.time())
+            await asyncio.sleep(0)  # It begins, and knows to close what it has been given.
 
-    async def _shake(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+    async def _shake(
+        self, connection: socket.socket, context: ssl.SSLContext, handler: _Connection
+    ) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self, connection, ssl=context, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+                lambda: handler,
+                connection,
+                ssl=context,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
         except OSError:
             connection.close()
+            self._new.pop(handler, None)
 
     async def stop(self, seconds: float) -> None:
         """End all connections; requests that have begun to arrive have so long to be answered."""
         self.stopping = True
-        for shaking in list(self._shaking):
-            shaking.cancel()
-        for connection, there in list(self._open.items()):
-            if not there.busy:
+        for connection, there in self._all():
+            if there.timer is None:
+                self._end(connection)
+            elif not there.busy:
                 connection.close()
         self._look_quiet()
         try:
@@ -131,75 +151,102 @@ class Bounded(Server):
         except TimeoutError:
             pass
         await self.shutdown(_LAST_SECONDS)
-        for there in self._open.values():
-            there.end.cancel()
-            there.transport.abort()
+        for connection, _ in self._all():
+            self._end(connection)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Called by it."""
         super().connection_made(handler, transport)
         assert isinstance(handler, _Connection)  # noqa: S101 - see __call__
-        if len(self._open) >= self._bounds.connections:
-            idle = (each for each, there in self._open.items() if not there.busy)
-            gone = self._open.pop(next(idle, None) or next(iter(self._open)))
-            gone.end.cancel()
-            gone.transport.abort()
-        end = asyncio.get_running_loop().call_later(self._bounds.seconds, transport.abort)
-        self._open[handler] = _Open(transport, end)
+        if handler not in self._new:  # as it comes without TLS
+            if self._is_full():
+                self._end(next(iter(self._new)))
+            self._new[handler] = _Place(transport.abort)
+        there = self._new[handler]
+        there.abort = transport.abort
+        self._give(there, self._bounds.seconds)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Called by it."""
         super().connection_lost(handler, exc)
-        if isinstance(handler, _Connection) and handler in self._open:
-            self._open.pop(handler).end.cancel()
+        if isinstance(handler, _Connection) and self._place(handler) is not None:
+            self._end(handler)
         self._look_quiet()
 
     def asked(self, connection: _Connection) -> None:
         """Something has come by it."""
-        there = self._open.get(connection)
+        there = self._place(connection)
         if there is not None and not there.busy:
             there.busy = True
-            if there.answered:
-                self._give(connection, there, self._bounds.seconds)
+            if connection in self._known:
+                self._give(there, self._bounds.seconds)
 
-    def answered(self, connection: _Connection) -> None:
+    def answered(self, connection: _Connection, status: int) -> None:
         """A request has been answered."""
-        there = self._open.get(connection)
+        there = self._place(connection)
         if there is None:
             return
-        there.busy, there.answered = False, True
-        if self._bounds.idle is not None:
-            self._give(connection, there, self._bounds.idle)
+        there.busy = False
+        if status == 200 and self._bounds.idle is not None:
+            self._new.pop(connection, None)
+            self._known.pop(connection, None)
+            self._known[connection] = there
+            self._give(there, self._bounds.idle)
         if self.stopping:
             connection.close()
         self._look_quiet()
 
-    def _give(self, connection: _Connection, there: _Open, seconds: float) -> None:
-        there.end.cancel()
-        there.end = asyncio.get_running_loop().call_later(seconds, there.transport.abort)
-        del self._open[connection]  # The one that has been used last stands last.
-        self._open[connection] = there
+    def _place(self, connection: _Connection) -> _Place | None:
+        return self._new.get(connection) or self._known.get(connection)
+
+    def _all(self) -> list[tuple[_Connection, _Place]]:
+        return [*self._new.items(), *self._known.items()]
+
+    def _is_full(self) -> bool:
+        return len(self._new) + len(self._known) >= self._bounds.connections
+
+    def _make_room(self) -> bool:
+        """End the one that will be missed least; False where all are to be left for a while."""
+        crowded = len(self._new) * _NEWCOMERS >= self._bounds.connections
+        those, seconds = (self._new, _CHANCE_SECONDS) if crowded else (self._known, _REST_SECONDS)
+        before = asyncio.get_running_loop().time() - seconds
+        found = next((each for each, there in those.items() if there.since <= before), None)
+        if found is not None:
+            self._end(found)
+        return found is not None
+
+    def _end(self, connection: _Connection) -> None:
+        there = self._new.pop(connection, None) or self._known.pop(connection)
+        if there.timer is not None:
+            there.timer.cancel()
+        there.abort()
+
+    def _give(self, there: _Place, seconds: float) -> None:
+        if there.timer is not None:
+            there.timer.cancel()
+        loop = asyncio.get_running_loop()
+        there.since, there.timer = loop.time(), loop.call_later(seconds, there.abort)
 
     def _look_quiet(self) -> None:
-        if self.stopping and not any(there.busy for there in self._open.values()):
+        if self.stopping and not any(there.busy for _, there in self._all()):
             self._quiet.set()
 
 
 @dataclass(slots=True)
-class _Open:
-    """A connection that is open.
+class _Place:
+    """What a connection has here.
 
     Args:
-        transport: its own.
-        end: when its time is over.
+        abort: ends it at once.
+        since: when it came, had shaken hands, was answered, or began to ask again; the loop's time.
+        timer: ends it when its time is over; None while hands are shaken.
         busy: a request has begun to arrive, and is not answered yet.
-        answered: it has had an answer.
     """
 
-    transport: asyncio.Transport
-    end: asyncio.TimerHandle
+    abort: Callable[[], object]
+    since: float = 0.0
+    timer: asyncio.TimerHandle | None = None
     busy: bool = False
-    answered: bool = False
 
 
 class _Connection(RequestHandler):
@@ -219,7 +266,7 @@ class _Connection(RequestHandler):
         self, request: BaseRequest, resp: StreamResponse, start_time: float | None
     ) -> tuple[StreamResponse, bool]:
         done = await super().finish_response(request, resp, start_time)
-        self._server.answered(self)
+        self._server.answered(self, resp.status)
         return done
 
     def handle_error(

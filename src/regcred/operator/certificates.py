@@ -29,6 +29,7 @@ _EARLIER = timedelta(hours=1)
 _MOST = 24
 #: X.509 names are that long at most.
 _NAME_LENGTH = 64
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +115,43 @@ def merged(bundle: bytes, own: Sequence[bytes], now: datetime) -> bytes:
     Returns:
         The bundle; the same bytes where nothing is to be done.
     """
-    try:
-        there = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
-    except ValueError:
-        there = []
+    there, whole = _there(bundle)
     mine = [x509.load_pem_x509_certificate(each) for each in own]
     owner = mine[0].subject
     others = [each for each in there if each.not_valid_after_utc > now and each.subject != owner]
     others = sorted(others, key=lambda each: each.not_valid_before_utc)[-_MOST:]
     wanted = [*others, *mine]
-    if len(wanted) == len(there) and all(each in there for each in wanted):
+    if whole and len(wanted) == len(there) and all(each in there for each in wanted):
         return bundle
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in wanted)
+
+
+def holds(bundle: bytes, pem: bytes) -> bool:
+    """Whether a certificate is one of a bundle, which may hold anything."""
+    return x509.load_pem_x509_certificate(pem) in _there(bundle)[0]
+
+
+def _there(bundle: bytes) -> tuple[list[x509.Certificate], bool]:
+    """The certificates of a bundle, one by one, so that a broken one costs no other.
+
+    Returns:
+        Also whether it holds nothing else.
+    """
+    before, *blocks = bundle.split(_BEGIN)
+    whole, there = not before.strip(), []
+    for block in blocks:
+        content, end, after = block.partition(_END)
+        try:
+            certificate = x509.load_pem_x509_certificate(_BEGIN + content + end)
+            # What is looked at is understood no sooner than here.
+            _ = certificate.subject, certificate.not_valid_before_utc
+            _ = certificate.not_valid_after_utc
+        except (ValueError, x509.InvalidVersion):
+            whole = False
+        else:
+            there.append(certificate)
+            whole = whole and not after.strip()
+    return there, whole
 
 
 def validity(pem: bytes) -> tuple[datetime, datetime]:

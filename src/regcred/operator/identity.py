@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -97,9 +96,9 @@ class Identity:
         if self._folder is not None:
             self._load(self._folder)
             self._look_at_its_end(self._folder, now)
+            self._is_told = True
         else:
             await self._keep_own(client, now)
-        self._is_told = True
 
     async def _keep_own(self, client: Client, now: datetime) -> None:
         assert self._serving is not None  # noqa: S101 - see __init__
@@ -159,10 +158,14 @@ class Identity:
 
     async def _publish(self, client: Client, own: list[Certificate], now: datetime) -> None:
         """Have certificates in the bundle of each webhook of our configuration."""
+        assert self._serving is not None  # noqa: S101 - see __init__
         attempt = 0
         while self._configuration:
             found = await client.get(WEBHOOKS, self._configuration)
-            patch = _additions(found, [each.pem for each in own], now)
+            bundles = [_bundle(webhook) for webhook in fields.entries(found.get("webhooks"))]
+            # As it is seen, whatever comes of the patch; who sees nothing knows nothing new.
+            self._is_told = all(certificates.holds(each, self._serving.pem) for each in bundles)
+            patch = _additions(bundles, [each.pem for each in own], now)
             if not patch:
                 return
             changes = [*jsonpatch.guard(found), *patch]
@@ -170,22 +173,27 @@ class Identity:
                 said = "the API server is told which certificate to trust"
                 oplog.say("info", "CertificatePublished", said)
                 await asyncio.sleep(_SPREAD_SECONDS)
-                return
+                break
             await guarded.pause(attempt)  # Another replica was faster.
             attempt += 1
+        self._is_told = True
 
 
 def _unusable(folder: Path, why: str | None) -> RegcredError:
     return RegcredError(f"cannot use tls.crt and tls.key in {folder}: {why}", hint=_WRITER)
 
 
-def _additions(found: dict[str, Any], own: list[bytes], now: datetime) -> jsonpatch.Patch:
+def _bundle(webhook: dict[str, Any]) -> bytes:
+    there = fields.text(fields.mapping(webhook.get("clientConfig")).get("caBundle"))
+    try:
+        return base64.b64decode(there)
+    except ValueError:
+        return b""
+
+
+def _additions(bundles: list[bytes], own: list[bytes], now: datetime) -> jsonpatch.Patch:
     patch: jsonpatch.Patch = []
-    for i, webhook in enumerate(fields.entries(found.get("webhooks"))):
-        there = fields.text(fields.mapping(webhook.get("clientConfig")).get("caBundle"))
-        bundle = b""
-        with suppress(ValueError):
-            bundle = base64.b64decode(there)
+    for i, bundle in enumerate(bundles):
         wanted = certificates.merged(bundle, own, now)
         if wanted != bundle:
             value = base64.b64encode(wanted).decode()

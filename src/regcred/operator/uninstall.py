@@ -2,14 +2,16 @@
 
 What an operator would do with no PullCredentials at all, once: the plan for a namespace that is to
 have nothing. The PullCredentials stay, without what holds up their deletion. So the chart's
-admission policies would go on adding what they say, to the very ServiceAccounts that it is taken
-from: while they do, nothing is called done.
+admission policies, or its webhook, would go on adding what they say, to the very ServiceAccounts
+that it is taken from: while they do, nothing is called done. Nor is it while that webhook has
+requests refused because nobody answers it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,10 +46,13 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.2
+_OUR_WEBHOOK = re.compile(r'failed calling webhook "\w+\.regcred\.dev"')
+_NO_POLICIES = "kubectl delete mutatingadmissionpolicybindings -l app.kubernetes.io/part-of=regcred"
+_NO_WEBHOOK = "kubectl delete mutatingwebhookconfigurations -l app.kubernetes.io/part-of=regcred"
 
 
-class GivenAgain(RegcredError):
-    """Admission adds an entry to the very request that takes it off."""
+class InTheWay(RegcredError):
+    """Admission: it adds an entry to the very request that takes it off, or refuses that."""
 
 
 @dataclass(slots=True)
@@ -193,12 +198,12 @@ async def _one_namespace(world: World, hands: Hands, namespace: str, undone: Und
         except (NamespaceTerminating, NotFound):
             break
         except RegcredError as error:
-            failure = error
+            failure = _by_our_webhook(error) or error
             if not isinstance(error, Contended):
                 await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
     if failure is not None and not undone.hopeless:
         undone.failures.append(nsfailure.describe(failure, namespace))
-        undone.hopeless = isinstance(failure, GivenAgain)
+        undone.hopeless = isinstance(failure, InTheWay)
     undone.namespaces += bool(done)
     undone.actions += done
 
@@ -207,16 +212,22 @@ def _see_that_it_is_gone(world: World, namespace: str, account: str) -> None:
     """The world knows what the API server made of the patch.
 
     Raises:
-        GivenAgain: the mark is on it still.
+        InTheWay: the mark is on it still.
     """
     observed = world.observe(namespace)
     for each in observed.accounts if observed is not None else ():
         if each.name == account and world.secret in each.attached.split(","):
-            raise GivenAgain(
-                f"an admission policy gives ServiceAccount {account} the entry again",
-                hint="kubectl delete mutatingadmissionpolicybindings "
-                "-l app.kubernetes.io/part-of=regcred",
+            raise InTheWay(
+                f"admission gives ServiceAccount {account} the entry again",
+                hint=f"{_NO_POLICIES}; before Kubernetes 1.36 {_NO_WEBHOOK}",
             )
+
+
+def _by_our_webhook(error: RegcredError) -> InTheWay | None:
+    """The same with a way out, where what fails is the webhook of an operator that is away."""
+    if _OUR_WEBHOOK.search(error.message) is None:
+        return None
+    return InTheWay(error.message, hint=_NO_WEBHOOK)
 
 
 def _other_names(world: World) -> list[str]:

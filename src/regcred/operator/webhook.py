@@ -12,15 +12,19 @@ import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiohttp.web_response import Response
 
-from regcred.core import admission
-from regcred.core.errors import InvalidInput
+from regcred.core import admission, fields
+from regcred.core.errors import InvalidInput, RegcredError
+from regcred.kube.resources import SELFSUBJECTREVIEWS
 from regcred.operator import oplog
+from regcred.operator.bodies import Bodies
 from regcred.operator.bounded import Bounded, Bounds, response
 from regcred.operator.identity import Identity
+from regcred.operator.seldom import Seldom
 from regcred.operator.web import CannotListen, joined, listening, parsed, why
 
 if TYPE_CHECKING:
@@ -36,12 +40,18 @@ if TYPE_CHECKING:
     #: Told the resource, what became of it, and how many seconds that took.
     Reviewed = Callable[[str, str, float], None]
 
-#: More than an object of etcd's 1.5 MiB with the one before it.
-_LARGEST = 4 << 20
-#: Of all requests together.
-_MOST = 2 * _LARGEST
-#: An API server keeps idle connections for 90 s: it is to be the one that ends them.
-_BOUNDS = Bounds(connections=256, seconds=10.0, idle=120.0)
+#: As much as etcd takes of one object, https://etcd.io/docs/v3.6/dev-guide/limit/. Only when a
+#: ServiceAccount is updated there are two in a review; what is large in these are annotations, of
+#: which an API server takes 256 KiB.
+_LARGEST = 3 << 19
+#: Most reviews are a tenth of that: as many as there are connections are nothing to worry about.
+_SMALL = 128 << 10
+#: Of what has come of larger ones, together: fifty of 160 KiB at a time, or five of the largest.
+_MOST = 8 << 20
+#: An API server waits 2 s by default. It asks by HTTP/1.1, so each connection has one review at a
+#: time, and keeps 25 that are idle, for 90 s: it is to be the one that ends them.
+_BOUNDS = Bounds(connections=128, seconds=3.0, idle=120.0)
+_RETRY_SECONDS = 2.0
 _STOP_SECONDS = 2.0
 #: A namespace may be newer than our view of it by so much.
 _PATIENCE = 0.5
@@ -96,14 +106,17 @@ class Webhook:
         self._socket: socket.socket | None = None
         self._identity: Identity | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._held = 0
+        self._bodies = Bodies(_MOST)
+        self.user: str | None = None
+        """The operator's own, whose ServiceAccounts are let in as they are; None: not known yet."""
         self.address = ""
         """Where it listens."""
 
     @property
     def is_known(self) -> bool:
-        """Whether the API server has been told whom to trust, and the certificate is good."""
-        return self._identity is not None and self._identity.is_known
+        """Whether the API server has been told whom to trust, and all is there for an answer."""
+        identity = self._identity
+        return self.user is not None and identity is not None and identity.is_known
 
     @property
     def expires(self) -> datetime | None:
@@ -152,6 +165,13 @@ class Webhook:
             client: without a fence: a standby answers as well.
         """
         assert self._identity is not None  # noqa: S101 - within
+        trouble = Seldom("WebhookTrouble")
+        while self.user is None:
+            try:
+                self.user = await _own_user(client)
+            except RegcredError as error:
+                trouble.say(error)
+                await asyncio.sleep(_RETRY_SECONDS)
         await self._identity.run(client)
 
     async def _answer(self, request: BaseRequest) -> Response:
@@ -163,17 +183,8 @@ class Webhook:
             return self._refuse(411, "no length\n", "other", "bad", begun)
         if size > _LARGEST:
             return self._refuse(413, "too large\n", "other", "bad", begun)
-        if self._held + size > _MOST:
-            return self._refuse(503, "too much at a time\n", "other", "undecided", begun)
-        self._held += size
         try:
-            return await self._review(request, begun)
-        finally:
-            self._held -= size
-
-    async def _review(self, request: BaseRequest, begun: float) -> Response:
-        try:
-            question = admission.read(await request.content.read())
+            question = await self._question(request, size)
         except InvalidInput as error:
             return self._refuse(400, f"{error.message}\n", "other", "bad", begun)
         except Exception:  # noqa: BLE001 - aiohttp's, and the connection's: who sends it has left
@@ -190,6 +201,12 @@ class Webhook:
         self._reviewed(resource, "patched" if patch else "allowed", seconds)
         return answer
 
+    async def _question(self, request: BaseRequest, size: int) -> admission.Question:
+        read = partial(admission.read, secret=self._world.secret)
+        if size <= _SMALL:
+            return read(await request.content.read())
+        return await self._bodies.read(request, read)
+
     def _refuse(
         self, status: int, said: str, resource: str, outcome: str, begun: float
     ) -> Response:
@@ -199,17 +216,35 @@ class Webhook:
     async def _decide(self, question: admission.Question) -> list[dict[str, object]] | None:
         """The patch; None where it is not known whether the object is meant."""
         world = self._world
-        if not (world.namespaces.is_synced and world.pullcredentials.is_synced):
+        if self.user is None or not (
+            world.namespaces.is_synced and world.pullcredentials.is_synced
+        ):
             return None
         labels = world.labels_if_known(question.namespace)
-        patch = self._patch(question, labels)
+        patch = self._patch(question, labels, self.user)
         if patch is None:
             labels = await world.labels_soon(question.namespace, _PATIENCE)
-            patch = self._patch(question, labels)
+            patch = self._patch(question, labels, self.user)
         return patch
 
     def _patch(
-        self, question: admission.Question, labels: dict[str, str] | None
+        self, question: admission.Question, labels: dict[str, str] | None, own: str
     ) -> list[dict[str, object]] | None:
         there = (seen.object for seen in self._world.pullcredentials.view.values())
-        return admission.decide(question, there, labels, self._world.secret)
+        return admission.decide(question, there, labels, own)
+
+
+async def _own_user(client: Client) -> str:
+    """What the API server calls us; everybody may ask.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review
+
+    Raises:
+        RegcredError: it does not say.
+    """
+    reviews = SELFSUBJECTREVIEWS
+    body = {"apiVersion": reviews.api_version, "kind": reviews.kind}
+    doing = "ask what the operator's user is called"
+    told = await client.request("POST", reviews.path(), body=body, doing=doing)
+    user = fields.mapping(fields.mapping(told.get("status")).get("userInfo"))
+    return fields.text(user.get("username"))

@@ -61,7 +61,7 @@ def test_find_takes_the_right_version_only_first_assets_then_path_then_cache(
 
 
 def test_sources_name_their_programs_as_their_packages():
-    kubernetes, etcd, helm, kustomize = binaries.sources()
+    kubernetes, etcd, helm, kustomize, gitops = binaries.sources()
     assert set(kubernetes.programs) == {
         "kube-apiserver",
         "kube-controller-manager",
@@ -71,5 +71,6 @@ def test_sources_name_their_programs_as_their_packages():
     assert etcd.programs == ("etcd",)
     assert helm.programs == ("helm",)
     assert kustomize.programs == ("kustomize",)
+    assert gitops.programs == ("gitops",)
     for source in binaries.sources():
         assert len(source.programs) == len(source.module.packages)

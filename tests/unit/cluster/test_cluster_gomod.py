@@ -60,6 +60,7 @@ def test_tools_alone_and_in_a_block():
         ("etcd", "go.etcd.io/etcd/server/v3"),
         ("helm", "helm.sh/helm/v4"),
         ("kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
+        ("gitops", "github.com/argoproj/argo-cd/v3"),
     ],
 )
 def test_own_go_mod_files(name, module):

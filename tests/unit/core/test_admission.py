@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regcred.core import admission, glob, marks, select
+from regcred.core import admission, glob, marks, select, serviceaccount
 from regcred.core.errors import InvalidInput
 from regcred.core.pullcredential import Attach, parse
-from tests.support import selecting
+from tests.support import reviews, selecting
 from tests.support.patching import apply
 
-SECRET = "regcred"
+SECRET, OWN = "regcred", "system:serviceaccount:ops:regcred"
 NAMES = sorted(selecting.NAMESPACES)
 SPEC = {"registries": ["a.example.com"], "source": selecting.SOURCE, "namespaces": {}}
 
@@ -35,30 +35,34 @@ def pod(entries=None, annotations=None, **spec):
     return {"metadata": metadata, "spec": spec | ({"imagePullSecrets": entries} if entries else {})}
 
 
-def decide(resource, obj, *pullcredentials, namespace="a", labels=None):
-    question = admission.Question("1", resource, namespace, obj)
-    return admission.decide(question, pullcredentials, labels, SECRET)
+def decide(resource, obj, *pullcredentials, namespace="a", labels=None, user="somebody"):
+    question = reviews.question(SECRET, resource, namespace, obj, userInfo={"username": user})
+    return admission.decide(question, pullcredentials, labels, OWN)
 
 
 def review(**request):
-    whole = {
-        "uid": "1",
-        "resource": {"group": "", "version": "v1", "resource": "serviceaccounts"},
-        "operation": "CREATE",
-        "namespace": "a",
-        "object": account(),
-    }
-    return {"apiVersion": "admission.k8s.io/v1", "request": whole | request}
+    return reviews.review("serviceaccounts", "a", account(), **request)
 
 
 def read(document):
-    return admission.read(json.dumps(document).encode())
+    return admission.read(json.dumps(document).encode(), SECRET)
 
 
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
 def test_reads_what_is_asked(operation):
     question = read(review(operation=operation))
-    assert question == admission.Question("1", "serviceaccounts", "a", account())
+    lacks = serviceaccount.adding(account(), SECRET, mark=marks.ATTACHED_BY_OPERATOR)
+    assert question == admission.Question(
+        "1-2", "serviceaccounts", "a", "default", "somebody", lacks
+    )
+
+
+def test_keeps_only_what_matters():
+    """What asks may be large, and a question waits for labels."""
+    large = pod([{"name": f"s-{n}"} for n in range(1000)], {"a": "x" * 100_000})
+    question = reviews.question(SECRET, "pods", "a", large)
+    assert question.lacks
+    assert len(repr(question)) < 300
 
 
 @pytest.mark.parametrize(
@@ -73,8 +77,8 @@ def test_reads_what_is_asked(operation):
 )
 def test_what_is_none_of_our_business_is_left_alone(other):
     question = read(review(**other))
-    assert question == admission.Question("1", "", "a", {})
-    assert admission.decide(question, [pullcredential()], {}, SECRET) == []
+    assert question == admission.Question("1-2", "", "a", "", "somebody", [])
+    assert admission.decide(question, [pullcredential()], {}, OWN) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,15 @@ def test_what_is_none_of_our_business_is_left_alone(other):
 )
 def test_what_is_no_review_is_refused(content):
     with pytest.raises(InvalidInput):
-        admission.read(content)
+        admission.read(content, SECRET)
+
+
+@pytest.mark.parametrize("part", [{}, []])
+def test_what_would_be_larger_in_memory_than_any_object_is_refused(part):
+    parts = [part] * admission._MOST_PARTS
+    with pytest.raises(InvalidInput, match="more parts"):
+        read(review(object={**account(), "x": parts}))
+    assert read(review(object={**account(), "x": parts[:-100]})).lacks
 
 
 @pytest.mark.parametrize(
@@ -113,10 +125,10 @@ def test_answers():
     said = json.loads(admission.answer(question, patch))
     assert (said["apiVersion"], said["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
     encoded = said["response"].pop("patch")
-    assert said["response"] == {"uid": "1", "allowed": True, "patchType": "JSONPatch"}
+    assert said["response"] == {"uid": "1-2", "allowed": True, "patchType": "JSONPatch"}
     assert json.loads(base64.b64decode(encoded)) == patch
     nothing = json.loads(admission.answer(question, []))
-    assert nothing["response"] == {"uid": "1", "allowed": True}
+    assert nothing["response"] == {"uid": "1-2", "allowed": True}
 
 
 @given(
@@ -162,6 +174,12 @@ def test_a_pod_without_a_service_account_has_the_default():
     assert decide("pods", pod(), pullcredential(), labels={})
     others = SPEC | {"serviceAccounts": {"include": ["app"]}}
     assert not decide("pods", pod(), pullcredential(others), labels={})
+
+
+def test_what_the_operator_writes_on_a_service_account_stays():
+    assert decide("serviceaccounts", account(), pullcredential(), labels={})
+    assert decide("serviceaccounts", account(), pullcredential(), labels={}, user=OWN) == []
+    assert decide("pods", pod(), pullcredential(), labels={}, user=OWN)
 
 
 def test_mirror_pods_are_left_alone():

@@ -44,6 +44,14 @@ def test_the_controller_is_the_owner_that_says_so():
         "web",
     )
     assert fields.controller({"metadata": {"ownerReferences": refs[:1]}}) is None
+    assert fields.controller_ref({"metadata": {"ownerReferences": refs}}) == refs[2]
+    assert fields.controller_ref({}) == {}
+
+
+def test_a_mirror_shows_a_static_pod():
+    assert fields.is_mirror({"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}})
+    assert not fields.is_mirror({"metadata": {"annotations": {"mirror": "x"}}})
+    assert not fields.is_mirror({"metadata": {"annotations": None}})
 
 
 def test_a_condition_has_a_type_and_a_status():

@@ -1,10 +1,9 @@
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from regcred.core.pullcredential import parse
-from regcred.core.rescue import Attempts, Left, Scene, lacks, left
+from regcred.core.rescue import Judge, Judgement, Left, Scene
 from regcred.core.strandedpod import Owner, StrandedPod
 from tests.support.operating import EPOCH
 
@@ -20,12 +19,12 @@ SCENE = Scene(
     {"registry.example.com": "main", "docker.io": "hub"},
     {"default": (SECRET,), "own": ("theirs", SECRET), "bare": ("theirs",)},
 )
-DAY = 24 * 3600.0
 
 
 def pullcredential(name="main", **spec):
     source = {"basic": {"secretRef": {"name": "login"}}}
     usual = {"registries": ["registry.example.com"], "source": source, "namespaces": {}}
+    usual |= {"rescue": "Report"}
     found = parse({"metadata": {"name": name}, "spec": usual | spec})
     assert found.problem is None
     return found
@@ -53,15 +52,23 @@ def pullcredential(name="main", **spec):
         (parse({"metadata": {"name": "main"}, "spec": {}}), POD, False),
     ],
 )
-def test_lacks(one, pod, expected):
-    assert lacks(pod, SCENE, one) is expected
+def test_lacking(one, pod, expected):
+    judged = Judge(SCENE, [one], by_admission=False).judge(pod)
+    assert judged.lacking == ((one.name,) if expected else ())
+    assert expected or judged == Judgement()
 
 
 # Which of them are evicted
 
 
+#: It asks for all Pods, whoever admits their successors.
+ASKING = pullcredential(attach="None")
+
+
 def why(pod, *others, by_admission=False):
-    return left(pod, SCENE, others, by_admission=by_admission)
+    judged = Judge(SCENE, [ASKING, *others], by_admission=by_admission).judge(pod)
+    assert "main" in judged.lacking
+    return judged.left
 
 
 OWN, BARE = replace(POD, account="own"), replace(POD, account="bare")
@@ -113,89 +120,3 @@ def test_admission_gives_it_to_the_successor(one, expected):
         assert why(pod, one) is Left.SUCCESSOR
     gone = replace(POD, account="gone")
     assert why(gone, one, by_admission=True) is Left.SUCCESSOR
-
-
-# What was tried
-
-
-def later(seconds, uid="v"):
-    return replace(POD, uid=uid, created=EPOCH + timedelta(seconds=seconds))
-
-
-def test_the_first_eviction_is_followed_by_one_of_a_successor():
-    attempts = Attempts()
-    assert not attempts.is_futile(POD)
-    attempts.evicted(POD, [POD], 0.0)
-    assert attempts.was_evicted("u")
-    first, second = later(5), later(10, "w")
-    assert not attempts.was_evicted("v")
-    assert not attempts.is_futile(first)
-    attempts.evicted(first, [first], 5.0)
-    assert attempts.is_futile(second)
-    assert not attempts.is_futile(replace(second, owner=Owner("ReplicaSet", "web", "later")))
-    assert not attempts.is_futile(replace(second, owner=None))
-
-
-def test_all_that_were_stuck_at_first_are_no_successors():
-    attempts = Attempts()
-    before = [later(n, str(n)) for n in range(5)]
-    for n, pod in enumerate(before):
-        assert not attempts.is_futile(pod)
-        attempts.evicted(pod, [*before[n:], replace(later(99), owner=None)], float(n))
-    one, other = later(20), later(21, "w")
-    assert not attempts.is_futile(one)
-    attempts.evicted(one, [one, other], 20.0)
-    assert attempts.is_futile(other)
-    assert not attempts.is_futile(before[0])
-
-
-def test_who_changes_what_is_wanted_has_it_tried_again():
-    attempts = Attempts()
-    attempts.evicted(POD, [], 0.0)
-    attempts.evicted(later(5), [], 5.0)
-    assert attempts.is_futile(later(10))
-    attempts.start_over()
-    assert not attempts.is_futile(later(10))
-    assert attempts.was_evicted("u")
-
-
-def test_a_day_later_all_is_forgotten():
-    attempts = Attempts()
-    attempts.evicted(POD, [], 0.0)
-    attempts.evicted(later(5), [], 5.0)
-    other = replace(POD, uid="x", owner=Owner("ReplicaSet", "x", "x"))
-    attempts.evicted(other, [], DAY + 1)
-    assert not attempts.was_evicted("u")
-    assert attempts.was_evicted("v")
-    assert attempts.is_futile(later(10))
-    attempts.evicted(replace(other, uid="y", owner=None), [], DAY + 6)
-    assert not attempts.is_futile(later(10))
-
-
-def test_what_was_refused_waits_longer_and_longer():
-    attempts = Attempts()
-    assert attempts.due("u") == 0.0
-    pauses = [attempts.refused("u", 0.0, chance=1.0) for _ in range(7)]
-    assert pauses == [10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
-    assert attempts.due("u") == 300.0
-    assert attempts.refused("x", 0.0, chance=1.0, asked=30.0) == 30.0
-    assert attempts.refused("x", 0.0, chance=1.0, asked=1e6) == 300.0
-
-
-def test_what_was_put_off_counts_as_no_refusal():
-    attempts = Attempts()
-    attempts.put_off("u", 7.0)
-    assert attempts.due("u") == 7.0
-    assert attempts.refused("u", 10.0, chance=1.0) == 10.0
-    attempts.put_off("u", 50.0)
-    assert attempts.refused("u", 50.0, chance=1.0) == 20.0
-
-
-def test_refusals_of_pods_that_are_gone_are_forgotten():
-    attempts = Attempts()
-    attempts.refused("u", 0.0, chance=1.0)
-    attempts.refused("v", 0.0, chance=1.0)
-    attempts.keep({"v"})
-    assert (attempts.due("u"), attempts.due("v")) == (0.0, 10.0)
-    attempts.evicted(replace(POD, uid="v"), [], 10.0)
-    assert attempts.due("v") == 0.0

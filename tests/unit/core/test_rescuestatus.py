@@ -5,10 +5,11 @@ import pytest
 
 from regcred.core.pullcredential import Rescue
 from regcred.core.rescue import Left
-from regcred.core.rescuestatus import Census, figures, says
+from regcred.core.rescuestatus import Census, figures, may_not_evict, says
 
 STUCK = Census(True, 12, 3, "team-a")
 WAIT = "12 Pods in 3 namespaces wait for want of the login, made without it"
+KEPT = Counter({Left.RUNS: 1, Left.BARE: 2})
 HELM = "the chart's value rescue.rights"
 
 
@@ -30,16 +31,34 @@ HELM = "the chart's value rescue.rights"
             (
                 "False",
                 "PodsStuck",
-                f"{WAIT}; Evict would make 12 anew, as does regcred why -n team-a --fix",
+                f"{WAIT}; Evict would make 12 anew, as does regcred why -A --fix",
             ),
         ),
         (
-            Census(True, 1, 1, "team-a", Counter({Left.BARE: 1}), lacking="Evict"),
+            replace(STUCK, namespaces=1, left=KEPT, lacking="Evict"),
             (
                 "False",
                 "PodsStuck",
-                "1 Pod in team-a waits for want of the login, made without it; Evict would make 0"
-                " anew, as does regcred why -n team-a --fix",
+                "12 Pods in team-a wait for want of the login, made without it; Evict would make 9"
+                " anew, as does regcred why -n team-a --fix, and leave alone: 1 with a container"
+                " that runs, 2 without a controller",
+            ),
+        ),
+        (
+            Census(True, 1, 1, "team-a", Counter({Left.BARE: 1})),
+            (
+                "False",
+                "PodsStuck",
+                "1 Pod in team-a waits for want of the login, made without it; Evict would leave"
+                " alone: 1 without a controller; see regcred why -n team-a",
+            ),
+        ),
+        (
+            replace(STUCK, left=Counter({Left.BARE: 12})),
+            (
+                "False",
+                "PodsStuck",
+                f"{WAIT}; Evict would leave alone: 12 without a controller; see regcred why -A",
             ),
         ),
     ],
@@ -49,7 +68,6 @@ def test_report(census, expected):
 
 
 REST = f"{WAIT}; 9 to be evicted, 20 a minute at most"
-KEPT = Counter({Left.RUNS: 1, Left.BARE: 2})
 
 
 @pytest.mark.parametrize(
@@ -82,15 +100,34 @@ KEPT = Counter({Left.RUNS: 1, Left.BARE: 2})
             (
                 "False",
                 "PodsLeft",
-                f"{WAIT}; left alone: 12 {Left.AGAIN}; see regcred why -n team-a",
+                f"{WAIT}; left alone: 12 {Left.AGAIN}; see regcred why -A",
             ),
         ),
         (
-            replace(STUCK, lacking="Evict"),
+            Census(True, 1, 1, "team-a", Counter({Left.BARE: 1}), lacking="Evict"),
+            (
+                "False",
+                "PodsLeft",
+                "1 Pod in team-a waits for want of the login, made without it; left alone:"
+                " 1 without a controller; see regcred why -n team-a",
+            ),
+        ),
+        (
+            replace(STUCK, lacking="Evict", left=KEPT),
             (
                 "False",
                 "RightMissing",
-                f"{WAIT}; the operator may not create pods/eviction; {HELM}=Evict lets it",
+                f"{WAIT}; the operator may not create pods/eviction; {HELM}=Evict lets it;"
+                " left alone: 1 with a container that runs, 2 without a controller",
+            ),
+        ),
+        (
+            replace(STUCK, trouble=may_not_evict("team-b")),
+            (
+                "False",
+                "Evicting",
+                f"{WAIT}; 12 to be evicted, 20 a minute at most; in team-b the operator may not"
+                f" create pods/eviction; {HELM}=Evict lets it",
             ),
         ),
     ],

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from regcred.core import strandedpod
-from regcred.core.strandedpod import Owner, StrandedPod
+from regcred.core.strandedpod import MOST_IMAGES, Owner, StrandedPod
 
 IMAGE = "registry.example.com/team/app:1"
 NAME = "registry.example.com/team/app"
@@ -125,6 +125,16 @@ def test_ephemeral_containers_do_not_count():
 
 def test_an_image_that_is_none():
     assert see(spec={"containers": [{"name": "c", "image": "Not An Image"}]}) is None
+
+
+def test_what_is_kept_of_one_pod_has_a_bound():
+    many = [status(name=f"c{n}") for n in range(3 * MOST_IMAGES)]
+    containers = [
+        {"name": each["name"], "image": f"r{n}.example.com/x"} for n, each in enumerate(many)
+    ]
+    found = see(*many, spec={"containers": containers})
+    assert found.images == tuple(f"r{n}.example.com/x" for n in range(MOST_IMAGES))
+    assert [each.parts[0] for each in found.places] == [f"r{n}" for n in range(MOST_IMAGES)]
 
 
 def test_owner():

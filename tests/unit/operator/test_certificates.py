@@ -147,9 +147,44 @@ def test_a_bundle_does_not_grow_for_ever():
     assert owners(bundle) == [f"pod-{n}" for n in range(15, 40)]
 
 
+@given(
+    st.integers(0, 2),
+    st.integers(0, 9999),
+    st.sampled_from([b"!", b"A", b"\n", b"\0", b"\xff", b""]),
+)
+def test_what_is_broken_costs_no_other(which, place, byte):
+    blocks = [each.pem for each in THREE]
+    place %= len(blocks[which])
+    blocks[which] = blocks[which][:place] + byte + blocks[which][place + 1 :]
+    bundle = merged(b"".join(blocks), [OWN.pem], NOW)
+    others = [each for n, each in enumerate(THREE) if n != which]
+    assert all(certificates.holds(bundle, each.pem) for each in [*others, OWN])
+    assert len(owners(bundle)) in (3, 4)
+    assert merged(bundle, [OWN.pem], NOW) == bundle
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_none_is_dropped(junk):
+    other = make(NAMES, "pod-a", NOW)
+    for bundle in (
+        junk + other.pem + OWN.pem,
+        other.pem + junk + OWN.pem,
+        other.pem + OWN.pem + junk,
+    ):
+        assert merged(bundle, [OWN.pem], NOW) == other.pem + OWN.pem
+
+
+def test_what_a_bundle_holds():
+    other = make(NAMES, "pod-a", NOW)
+    assert certificates.holds(other.pem.replace(b"\n", b"\r\n") + OWN.pem, other.pem)
+    for bundle in (b"", b"junk", OWN.pem):
+        assert not certificates.holds(bundle, other.pem)
+
+
 @given(st.binary(max_size=200) | st.just(b"-----BEGIN CERTIFICATE-----\nAAAA\n"))
 def test_a_bundle_that_is_none_is_replaced(junk):
     assert merged(junk, [OWN.pem], NOW) == OWN.pem
 
 
 OWN = make(NAMES, "own", NOW)
+THREE = [make(NAMES, f"pod-{n}", NOW) for n in range(3)]

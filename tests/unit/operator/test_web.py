@@ -225,12 +225,13 @@ async def test_one_connection_one_answer():
 
 async def test_idle_connections_keep_nobody_out(monkeypatch):
     monkeypatch.setattr(web, "_CONNECTIONS", 4)
+    monkeypatch.setattr(web, "_SECONDS", 1000.0)
     async with serving() as server:
         idle = [await connected(server) for _ in range(10)]
         assert (await answered(server, get("/healthz")))[0] == 200
         for reader, _ in idle[:7]:
             assert await ended(reader)
-        assert len(server._server._open) <= 4
+        assert len(server._server._new) <= 4
         for _, writer in idle:
             writer.close()
 

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from regcred.core import admission
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
 from regcred.operator import bounded, certificates, oplog, webhook
-from regcred.operator.bounded import Bounds
+from regcred.operator.bodies import Bodies
+from regcred.operator.bounded import Bounded, Bounds
 from regcred.operator.identity import Identity
 from regcred.operator.web import CannotListen, parsed
 from regcred.operator.webhook import Webhook, WebhookSettings
+from tests.support import reviews
 from tests.support.filledworld import FilledWorld, spec
 
-SERVICE = "regcred-webhook.ops.svc"
+SERVICE, OWN = "regcred-webhook.ops.svc", "system:serviceaccount:ops:regcred"
 JSON = ("Content-Type: application/json",)
 
 
@@ -43,6 +45,7 @@ class Served:
         self.counted = Counter()
         chosen = WebhookSettings("127.0.0.1:0", "regcred-webhook", "")
         self.webhook = Webhook(chosen, "ops", world, self._count)
+        self.webhook.user = OWN
 
     def _count(self, resource, outcome, seconds):
         assert seconds >= 0
@@ -102,17 +105,8 @@ def pod(**fields):
     return {"metadata": {"name": "x"}, "spec": {"serviceAccountName": "default", **fields}}
 
 
-def review(resource="pods", operation="CREATE", namespace="shop", obj=None, **more):
-    obj = pod() if obj is None else obj
-    request = {
-        "uid": "1-2",
-        "resource": {"group": "", "version": "v1", "resource": resource},
-        "operation": operation,
-        "namespace": namespace,
-        "object": obj,
-        **more,
-    }
-    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+def review(resource="pods", namespace="shop", obj=None, **more):
+    return reviews.review(resource, namespace, pod() if obj is None else obj, **more)
 
 
 def patch_of(response):
@@ -160,6 +154,16 @@ async def test_a_service_account_gets_the_mark():
         entry, mark = patch_of(await served.reviewed(resource="serviceaccounts", obj=account))
         assert entry["value"] == [{"name": "regcred"}]
         assert mark["value"] == {"regcred.dev/attached-by-operator": "regcred"}
+
+
+async def test_what_the_operator_writes_on_a_service_account_stays():
+    account = {"metadata": {"name": "default"}}
+    asked = {"resource": "serviceaccounts", "obj": account, "userInfo": {"username": OWN}}
+    async with serving([spec()]) as served:
+        assert patch_of(await served.reviewed(**asked)) == []
+        assert patch_of(await served.reviewed(**asked | {"userInfo": {"username": "x"}}))
+        served.webhook.user = None
+        assert await served.reviewed(**asked) is None
 
 
 async def test_nothing_is_decided_before_all_is_in_view():
@@ -228,6 +232,7 @@ async def test_a_connection_carries_many_reviews():
         (post(b"\xff\xfe"), 400),
         (post(json.dumps(review() | {"apiVersion": "admission.k8s.io/v1beta1"}).encode()), 400),
         (post(json.dumps(review(uid="")).encode()), 400),
+        (post(b'{"a":[' + b"{}," * 200_000 + b"{}]}"), 400),
         (post(json.dumps(review(obj={})).encode()), 400),
         (post(json.dumps(review(obj=pod(imagePullSecrets=["canary"]))).encode()), 400),
         (b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", 413),
@@ -260,6 +265,8 @@ SPOTS = [
     ("apiVersion",),
     ("request",),
     *(("request", key) for key in ("uid", "resource", "operation", "namespace", "object")),
+    ("request", "userInfo"),
+    ("request", "userInfo", "username"),
     ("request", "subResource"),
     *(("request", "resource", key) for key in ("group", "resource")),
     *(("request", "object", key) for key in ("metadata", "spec", "imagePullSecrets")),
@@ -279,14 +286,14 @@ def test_any_json_is_answered_or_refused(resource, changes):
     for path, value in changes:
         sent = put(sent, path, value)
     try:
-        question = admission.read(json.dumps(sent).encode())
+        question = admission.read(json.dumps(sent).encode(), "regcred")
     except InvalidInput:
         return
     world = FilledWorld()
     world.fill({}, [spec(serviceAccounts={"include": ["*"]})])
     there = [seen.object for seen in world.pullcredentials.view.values()]
     for labels in (None, {}):
-        patch = admission.decide(question, there, labels, "regcred")
+        patch = admission.decide(question, there, labels, OWN)
         told = json.loads(admission.answer(question, patch or []))
         assert told["response"]["uid"] == question.uid
 
@@ -298,19 +305,101 @@ def put(obj, path, value):
     return {**obj, first: put(obj.get(first), rest, value)} if isinstance(obj, dict) else obj
 
 
-async def test_all_requests_together_are_bounded(monkeypatch):
-    monkeypatch.setattr(webhook, "_MOST", 1000)
+def begun(size):
+    """The head of a review of so many bytes."""
+    return f"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
+def bodies(served):
+    """How much there is of each large body, the one that began first first."""
+    return [len(each.content) for each in served.webhook._bodies._there]
+
+
+def large(size, **fields):
+    body = json.dumps(review(**fields)).encode()
+    return post(body + b" " * (size - len(body)))
+
+
+async def test_what_is_only_announced_keeps_nobody_out():
     async with serving([spec()]) as served:
-        reader, writer = await served.connected()
-        writer.write(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n")
-        await until(lambda: served.webhook._held)
-        assert await served.reviewed() is None
-        assert served.counted == {("other", "undecided"): 1}
-        writer.write(b" " * 900)
-        assert (await answer(reader))[0] == 400
-        assert served.webhook._held == 0
+        silent = [await served.connected() for _ in range(10)]
+        for _, writer in silent:
+            writer.write(begun(webhook._LARGEST))
+        await until(lambda: len(bodies(served)) == 10)
         assert patch_of(await served.reviewed())
+        status, _, body = await served.answered(large(webhook._LARGEST))
+        assert (status, bodies(served)) == (200, [0] * 10)
+        assert patch_of(json.loads(body)["response"])
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_of_too_many_large_bodies_the_one_goes_that_began_first(monkeypatch):
+    monkeypatch.setattr(webhook, "_SMALL", 100)
+    monkeypatch.setattr(webhook, "_MOST", 2500)
+    async with serving([spec()]) as served:
+        slow = [await served.connected() for _ in range(3)]
+        for n, (_, writer) in enumerate(slow):
+            writer.write(begun(2000) + b" " * 1000)
+            await until(
+                lambda n=n: bodies(served)[-1:] == [1000] and len(bodies(served)) == min(n + 1, 2)
+            )
+        assert await ended(slow[0][0])
+        status, _, body = await served.answered(large(2000))
+        assert status == 200
+        assert patch_of(json.loads(body)["response"])
+        for reader, _ in slow[1:]:
+            assert await ended(reader)
+        assert bodies(served) == []
+        for _, writer in slow:
+            writer.close()
+
+
+async def test_small_ones_are_answered_whatever_large_ones_there_are(monkeypatch):
+    monkeypatch.setattr(webhook, "_MOST", 1)
+    async with serving([spec()]) as served:
+        small, more = large(webhook._SMALL), large(webhook._SMALL + 1)
+        assert (await served.answered(small))[0] == 200
+        reader, writer = await served.connected()
+        writer.write(more)
+        assert await ended(reader)
         writer.close()
+
+
+class Arriving:
+    """A request whose body comes in pieces, and whose connection has ended since."""
+
+    transport = None
+
+    def __init__(self, *pieces):
+        self.content = self
+        self._pieces = iter((*pieces, b""))
+
+    async def readany(self):
+        return next(self._pieces)
+
+
+async def test_between_two_large_bodies_others_have_their_turn():
+    seen, loop = [], asyncio.get_running_loop()
+
+    def use(body):
+        seen.append(bytes(body))
+        loop.call_soon(seen.append, "others")
+
+    held = Bodies(1000)
+    await asyncio.gather(*(held.read(Arriving(b"a", b"b"), use) for _ in range(3)))
+    assert seen == [b"ab", "others"] * 3
+
+
+async def test_of_a_body_that_was_too_slow_nothing_is_left():
+    held = Bodies(3)
+    await held._turn.acquire()
+    slow = asyncio.create_task(held.read(Arriving(b"abc"), bytes))
+    await until(lambda: [each.content for each in held._there] == [b"abc"])
+    fast = asyncio.create_task(held.read(Arriving(b"def"), bytes))
+    await until(lambda: [each.content for each in held._there] == [b"def"])
+    held._turn.release()
+    assert (await slow, await fast) == (b"", b"def")
 
 
 async def test_who_leaves_is_not_talked_about(log):
@@ -321,7 +410,7 @@ async def test_who_leaves_is_not_talked_about(log):
             writer.write(sent)
             await writer.drain()
             writer.transport.abort()
-            await until(lambda: not (served.webhook._server._open or served.webhook._held))
+            await until(lambda: not open_in(served))
         assert patch_of(await served.reviewed())
         assert len(log()) == before
 
@@ -357,38 +446,159 @@ async def test_an_idle_connection_ends(monkeypatch):
         writer.close()
 
 
-async def test_idle_connections_keep_nobody_out(monkeypatch):
-    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(4, 1000.0, 1000.0))
-    async with serving([spec()]) as served:
-        kept = await served.connected()
-        kept[1].write(post(b"x" * 100)[:-50])
-        await until(lambda: served.webhook._held)
-        idle = [await served.connected() for _ in range(10)]
-        assert patch_of(await served.reviewed())
-        for reader, _ in idle[:7]:
-            assert await ended(reader)
-        assert len(served.webhook._server._open) <= 4
-        kept[1].write(b"x" * 50)  # not the one that is being asked
-        assert (await answer(kept[0]))[0] == 400
-        for _, writer in (kept, *idle):
-            writer.close()
+def open_in(served):
+    """How many connections have a place."""
+    server = served.webhook._server
+    return len(server._new) + len(server._known)
 
 
-async def test_those_who_do_not_shake_hands_keep_nobody_out(monkeypatch, log):
-    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(4, 1000.0, 1000.0))
+async def known(served):
+    """A connection on which a review has been answered."""
+    reader, writer = await served.connected()
+    await asks_again((reader, writer))
+    return reader, writer
+
+
+async def asks_again(connection):
+    reader, writer = connection
+    writer.write(post(json.dumps(review()).encode()))
+    assert (await answer(reader))[0] == 200
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Nobody is spared for a while."""
+    monkeypatch.setattr(bounded, "_CHANCE_SECONDS", 0.0)
+    monkeypatch.setattr(bounded, "_REST_SECONDS", 0.0)
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Whether there was room, each time that the server looked for some."""
+    seen, make_room = [], Bounded._make_room
+
+    def look(server):
+        seen.append(make_room(server))
+        return seen[-1]
+
+    monkeypatch.setattr(Bounded, "_make_room", look)
+    return seen
+
+
+async def mute(served):
+    host, port = parsed(served.webhook.address)
+    return await asyncio.open_connection(host, port)
+
+
+async def asking(served):
+    """A connection with half a request."""
+    reader, writer = await served.connected()
+    writer.write(post(b"x" * 100)[:-50])
+    return reader, writer
+
+
+@pytest.mark.parametrize("come", [mute, Served.connected, asking])
+async def test_strangers_end_each_other_and_nobody_who_is_known(come, monkeypatch, hurried, log):
+    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(8, 1000.0, 1000.0))
     async with serving([spec()]) as served:
         before = len(log())
-        host, port = parsed(served.webhook.address)
-        mute = [await asyncio.open_connection(host, port) for _ in range(10)]
+        kept = [await known(served) for _ in range(4)]
+        strangers = []
+        for _ in range(20):
+            strangers.append(await come(served))
+            await until(lambda: open_in(served) <= 8)
         assert patch_of(await served.reviewed())
-        for reader, _ in mute[:6]:
+        for reader, _ in strangers[:15]:
             assert await ended(reader)
-        mute[-1][1].write(b"GET / HTTP/1.1\r\n\r\n")
-        await mute[-1][0].read()  # an alert of TLS
-        assert len(served.webhook._server._shaking) <= 4
+        for each in kept:
+            await asks_again(each)
+        assert open_in(served) <= 8
         assert len(log()) == before
-        for _, writer in mute:
+        for _, writer in (*kept, *strangers):
             writer.close()
+
+
+async def test_of_those_who_are_known_some_give_way_to_newcomers(monkeypatch, hurried):
+    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(8, 1000.0, 1000.0))
+    async with serving([spec()]) as served:
+        kept = [await known(served) for _ in range(8)]
+        await asks_again(kept[0])
+        new = [await served.connected() for _ in range(3)]
+        for reader, _ in kept[1:3]:  # who asked longest ago
+            assert await ended(reader)
+        assert await ended(new[0][0])
+        for each in (kept[0], *kept[3:]):
+            await asks_again(each)
+        for _, writer in (*kept, *new):
+            writer.close()
+
+
+async def test_while_all_are_to_be_left_nobody_else_is_let_in(monkeypatch, looks):
+    monkeypatch.setattr(bounded, "_REST_SECONDS", 1000.0)
+    monkeypatch.setattr(webhook, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(4, 1000.0, 1000.0))
+    labelled = spec(namespaces={"matchLabels": {"team": "a"}})
+    async with serving([labelled], {"shop": {"team": "a"}}) as served:
+        kept = [await known(served) for _ in range(4)]
+        for n, (_, writer) in enumerate(kept):
+            writer.write(post(json.dumps(review(namespace=f"new-{n}")).encode()))
+        await until(lambda: len(served.world._expected) == 4)
+        waits = asyncio.create_task(served.reviewed())
+        await until(lambda: False in looks)
+        for n, (reader, writer) in enumerate(kept):
+            served.world.add_namespace(f"new-{n}", team="a")
+            assert (await answer(reader))[0] == 200
+            writer.close()
+        assert patch_of(await waits)
+
+
+async def test_who_is_refused_is_not_known():
+    async with serving([spec()]) as served:
+        reader, writer = await served.connected()
+        writer.write(post(b"{}"))
+        assert (await answer(reader))[0] == 400
+        assert not served.webhook._server._known
+        kept = await known(served)
+        assert len(served.webhook._server._known) == 1
+        for each in (writer, kept[1]):
+            each.close()
+
+
+async def test_newcomers_have_their_chance(monkeypatch, looks):
+    monkeypatch.setattr(bounded, "_CHANCE_SECONDS", 1000.0)
+    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(4, 1000.0, 1000.0))
+    async with serving([spec()]) as served:
+        new = [await served.connected() for _ in range(4)]
+        waits = asyncio.create_task(served.reviewed())
+        await until(lambda: False in looks)
+        for each in new:
+            await asks_again(each)
+        new[0][1].close()
+        assert patch_of(await waits)
+        for _, writer in new:
+            writer.close()
+
+
+async def test_the_end_comes_while_somebody_waits(monkeypatch, looks):
+    monkeypatch.setattr(bounded, "_CHANCE_SECONDS", 1000.0)
+    monkeypatch.setattr(webhook, "_BOUNDS", Bounds(2, 1000.0, 1000.0))
+    async with serving([spec()]) as served:
+        shaking = [await mute(served) for _ in range(3)]
+        await until(lambda: False in looks)
+    for reader, writer in shaking:
+        assert await ended(reader)
+        writer.close()
+
+
+async def test_who_shakes_hands_in_another_way_is_forgotten(log):
+    async with serving() as served:
+        before = len(log())
+        reader, writer = await mute(served)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await reader.read()  # an alert of TLS
+        await until(lambda: not open_in(served))
+        assert len(log()) == before
+        writer.close()
 
 
 async def test_who_does_not_shake_hands_is_sent_away(monkeypatch):
