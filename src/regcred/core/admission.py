@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from regcred.core.pullcredential import PullCredential
 
 _VERSION = "admission.k8s.io/v1"
-_MIRROR = "kubernetes.io/config.mirror"
 _KINDS = {"serviceaccounts": ("CREATE", "UPDATE"), "pods": ("CREATE",)}
 #: Objects and lists in a review: once read, one takes up to 30 times the bytes that it took. A Pod
 #: of 500 containers with 20 variables each has 60,000, with what its managedFields say of them.
@@ -162,8 +161,7 @@ def decide(
 def _adding(pod: dict[str, Any], secret: str) -> jsonpatch.Patch:
     """What a Pod lacks; empty for nothing."""
     entries = pod["spec"].get("imagePullSecrets") or []
-    annotations = pod["metadata"].get("annotations") or {}
-    if _MIRROR in annotations or any(entry.get("name") == secret for entry in entries):
+    if fields.is_mirror(pod) or any(entry.get("name") == secret for entry in entries):
         return []
     entry = {"name": secret}
     if entries:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import names
 from regcred.core.effective import list_of, needed_account
 from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
-from regcred.core.fields import controller
+from regcred.core.fields import controller, controller_ref, is_mirror
 from regcred.core.podreading import templates
 from regcred.core.pullsecret import PullSecret
 from regcred.core.serviceaccount import attached_names
@@ -52,7 +52,6 @@ KINDS = (
     PODS,
 )
 
-_MIRROR = "kubernetes.io/config.mirror"
 _DONE = ("Succeeded", "Failed")
 
 
@@ -192,12 +191,10 @@ class _Owned:
 
 def _owned(item: dict[str, Any], resource: Resource) -> _Owned | None:
     metadata = item["metadata"]
-    if metadata.get("deletionTimestamp") or _MIRROR in (metadata.get("annotations") or {}):
+    if metadata.get("deletionTimestamp") or is_mirror(item):
         return None
     obj = {"kind": resource.kind, "apiVersion": resource.api_version, **item}
-    owner = next(
-        (ref["uid"] for ref in metadata.get("ownerReferences") or [] if ref.get("controller")), ""
-    )
+    owner = controller_ref(item).get("uid", "")
     needed = not _is_done(item, resource)
     if controller(obj) and resource is REPLICASETS and not item["spec"].get("replicas"):
         needed = False  # an old revision of what a custom controller rolls out

@@ -3,14 +3,12 @@
 import asyncio
 import dataclasses
 import gzip
-import io
-import json
 import socket
 
 import pytest
 
 from regcred.core.errors import UsageError
-from regcred.operator import bounded, oplog, web
+from regcred.operator import bounded, web
 from regcred.operator.facts import Snapshot
 from regcred.operator.metrics import Metrics
 from regcred.operator.web import CannotListen, Web, parsed
@@ -27,15 +25,6 @@ READY = Snapshot(
     watches={},
 )
 NOT_YET = dataclasses.replace(READY, synced=False, waiting_for=("namespaces", "secrets"))
-
-
-@pytest.fixture
-def log(monkeypatch):
-    """What the operator says."""
-    monkeypatch.setattr(oplog, "_log", oplog._Log())
-    stream = io.StringIO()
-    oplog._log.begin("json", "debug", stream)
-    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def serving(snapshot=READY, address="127.0.0.1:0"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import io
 import json
 import ssl
 from collections import Counter
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from regcred.core import admission
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
-from regcred.operator import bounded, certificates, oplog, webhook
+from regcred.operator import bounded, certificates, webhook
 from regcred.operator.bodies import Bodies
 from regcred.operator.bounded import Bounded, Bounds
 from regcred.operator.identity import Identity
@@ -26,15 +25,6 @@ from tests.support.filledworld import FilledWorld, spec
 
 SERVICE, OWN = "regcred-webhook.ops.svc", "system:serviceaccount:ops:regcred"
 JSON = ("Content-Type: application/json",)
-
-
-@pytest.fixture
-def log(monkeypatch):
-    """What the operator says."""
-    monkeypatch.setattr(oplog, "_log", oplog._Log())
-    stream = io.StringIO()
-    oplog._log.begin("json", "debug", stream)
-    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 class Served:
