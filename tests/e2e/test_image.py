@@ -8,6 +8,7 @@ import pytest
 from regcred import __version__
 from tests.support.cli import run_regcred
 from tests.support.pods import create, login_secret, pod
+from tests.support.rights import await_right
 
 STATE = ".status.containerStatuses[0].state.terminated"
 RESTRICTED = {
@@ -102,6 +103,8 @@ def test_speaks_to_the_api_server_as_its_service_account(in_a_pod, node_cluster,
     rights = ("--verb=get,create", "--resource=secrets")
     node_cluster.kubectl("create", "role", "maker", *rights, *where)
     node_cluster.kubectl("create", "rolebinding", "maker", "--role=maker", account, *where)
+    as_whom = (f"--as=system:serviceaccount:{namespace}:default",)
+    await_right(node_cluster.kubectl, as_whom, "create", "secrets", namespace)
     # The node has no network of Services: the API server is where it listens.
     server = urlsplit(node_cluster.server)
     env = {"KUBERNETES_SERVICE_HOST": server.hostname, "KUBERNETES_SERVICE_PORT": str(server.port)}

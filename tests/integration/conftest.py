@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.waiting import await_condition
 from tests.support.http import request
 from tests.support.operatorworld import installation, operator_world
+from tests.support.rights import await_right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,12 +149,7 @@ class World:
         }
         kubectl("create", *where, "-f", "-", stdin=json.dumps(manifest).encode())
         resource, verb = next((r, v[0]) for r, v in rights.items() if v)
-
-        def may() -> bool:
-            can = ("auth", "can-i", verb, resource, *where)
-            return kubectl(*can, kubeconfig=kubeconfig, check=False).returncode == 0
-
-        await_condition("the rights are known to the API server", may, timeout=30)
+        await_right(kubectl, kubeconfig, verb, resource, self.namespace)
         return kubeconfig
 
 

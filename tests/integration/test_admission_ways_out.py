@@ -31,6 +31,7 @@ from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE
 from tests.support.installed import free_port
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
+from tests.support.outages import API_SERVER, Outages
 from tests.support.release import CHART, CRD, helm
 from tools.plainyaml import NAMESPACE
 
@@ -48,7 +49,7 @@ def strict():
 
 
 def test_without_the_crd_fail_refuses_all_but_the_exempt(strict, helm_program, tmp_path):
-    installed = Installation(strict, helm_program, tmp_path)
+    installed, outages = Installation(strict, helm_program, tmp_path), Outages(strict)
     for place in ("exempt", "other"):
         strict.create_namespace(place)
     values = {
@@ -65,15 +66,23 @@ def test_without_the_crd_fail_refuses_all_but_the_exempt(strict, helm_program, t
         ]
         return [(status, json.loads(content)) for status, content in asked]
 
+    def said():
+        return [(status, found.get("message", "")) for status, found in asked("other")]
+
+    def admitted():
+        return [status for status, _ in said()] == [201, 201]
+
     def refused():
-        said = [(status, found.get("message", "")) for status, found in asked("other")]
-        return all(s == 403 and "resource referenced by paramKind" in text for s, text in said)
+        return all(s == 403 and "resource referenced by paramKind" in text for s, text in said())
 
     try:
         installed.install(**values)
-        assert [status for status, _ in asked("other")] == [201, 201]
+        await_condition("it is admitted", admitted, timeout=120, log=lambda: str(said()))
         strict.kubectl("delete", "-f", str(CRD))
-        await_condition("it is refused", refused, timeout=60)
+        # One that knew the CRD goes by the PullCredentials that it saw last: none.
+        outages.kill(API_SERVER)
+        outages.start(API_SERVER)
+        await_condition("it is refused", refused, timeout=120, log=lambda: str(said()))
         for place in ("kube-system", "exempt"):
             assert [status for status, _ in asked(place)] == [201, 201], asked(place)
         # Its Pods have to keep to the level "restricted": this one gets as far as that.

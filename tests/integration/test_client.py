@@ -30,6 +30,7 @@ from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.kube.resources import DEPLOYMENTS, EVENTS, NAMESPACES, SECRETS, SERVICEACCOUNTS
 from tests.support import etcd
+from tests.support.rights import await_right
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -302,6 +303,7 @@ class TestRights:
             assert asked.stdout.strip() == b"no"
             for command in cure.split(" && "):
                 kubectl(*shlex.split(command)[1:])
+            await_right(kubectl, cluster.users.stranger, "create", "secrets", namespace)
             await client.create(SECRETS, secret("s"), namespace)
             asked = kubectl(*shlex.split(check), kubeconfig=cluster.users.stranger)
             assert asked.stdout.strip() == b"yes"

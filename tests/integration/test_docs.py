@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import run_regcred
+from tests.support.rights import await_right
 
 ROOT = Path(__file__).parents[2]
 KEY = {
@@ -68,7 +69,9 @@ def test_the_rights_in_the_reference_are_enough(cluster, kubectl, namespace, htp
     bind = ("create", "rolebinding", "deployer", "--role=regcred-login")
     kubectl(*bind, f"--serviceaccount={namespace}:deployer", "-n", namespace)
     token = kubectl("create", "token", "deployer", "-n", namespace).stdout.decode()
-    env = {"KUBECONFIG": str(cluster.users.with_token(token))}
+    kubeconfig = cluster.users.with_token(token)
+    env = {"KUBECONFIG": str(kubeconfig)}
+    await_right(kubectl, kubeconfig, "create", "secrets", namespace)
     login = ("login", htpasswd_registry.address, "-u", htpasswd_registry.username)
     password = htpasswd_registry.password.encode()
 

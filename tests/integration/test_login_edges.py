@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 
 from tests.support.cli import run_regcred
+from tests.support.rights import await_right
 
 ROLE = ("--verb=get,list,create,patch,delete", "--resource=secrets,serviceaccounts,pods")
 
@@ -59,7 +60,10 @@ def test_a_restart_that_fails_stops_no_login(
         kubectl(*bind, f"--serviceaccount={namespace}:default", "-n", where)
         waiting_deployment(kubectl, where, "asia.gcr.io/p/app:1")
     token = kubectl("create", "token", "default", "-n", namespace).stdout.decode()
-    env = {"KUBECONFIG": str(cluster.users.with_token(token))}
+    kubeconfig = cluster.users.with_token(token)
+    env = {"KUBECONFIG": str(kubeconfig)}
+    for where in both:
+        await_right(kubectl, kubeconfig, "get", "deployments", where)
 
     done = run_regcred(*login("asia.gcr.io", *both), "--restart", env=env, check=1)
     assert done.stdout.count(b"Failed    deployment/web") == 2

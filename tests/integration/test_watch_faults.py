@@ -137,6 +137,12 @@ def settings_for(reason):
     return replace(QUICK, line=1_000_000, silence=silence)
 
 
+def struck(mirror, reason) -> bool:
+    """Whether the watch has noticed; silence before an answer begins is called by another name."""
+    names = {reason} | ({"unreachable"} if reason == "silent" else set())
+    return any(mirror.watch.restarts[name] for name in names)
+
+
 @pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize(("fault", "reason"), BEFORE)
 class TestAnswers:
@@ -178,7 +184,7 @@ class TestStreams:
             proxy.clear()  # lists in pages come before all of them have struck
             await history(client, filled)
             await as_listed(mirror, client, filled)
-        assert mirror.watch.restarts[reason] >= 1
+        assert struck(mirror, reason)
 
     async def test_among_events(self, proxy, proxied, client, filled, fault, reason, times):
         proxy.on(watches("secrets"), fault(LIVE + 2))
@@ -190,7 +196,7 @@ class TestStreams:
             await as_listed(mirror, client, filled)
             await history(client, filled)
             await as_listed(mirror, client, filled)
-        assert mirror.watch.restarts[reason] >= 1
+        assert struck(mirror, reason)
 
 
 async def test_no_answer_at_all(proxy, client, filled):
