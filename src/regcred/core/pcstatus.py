@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 MAX_FAILURES = 10
 _MAX_MESSAGE = 1000
 
+#: What `Minted` says at its end of the credential of before, while the source fails.
+STAYS = "; what it gave before stays"
+ENDED = "; what it gave before has expired"
+
 #: Kinds whose password a person may have chosen: the hash of a short one is a way to it.
 _MAY_BE_SHORT = frozenset({"dockerHub", "exec"})
 
@@ -100,9 +104,10 @@ def build(
         census: the Pods that are stuck for want of it; None where nobody looks.
     """
     ends = expires(pullcredential, source, last, old)
-    ready = _ready(pullcredential, tally, source, losses, ends is not None and ends <= now)
+    expired = ends is not None and ends <= now
+    ready = _ready(pullcredential, tally, source, losses, expired)
     failures = sorted(tally.failures, key=lambda each: (each.namespace, each.reason))
-    conditions = [("Ready", ready), ("Minted", _minted(pullcredential, source, last))]
+    conditions = [("Ready", ready), ("Minted", _minted(pullcredential, source, last, expired))]
     rescue = {}
     if census is not None and pullcredential.spec is not None and not pullcredential.deleting:
         mode = pullcredential.spec.rescue
@@ -239,13 +244,14 @@ def _minted(
     pullcredential: PullCredential,
     source: Fragment | SourceFailure | None,
     last: Fragment | None,
+    expired: bool,
 ) -> _Says:
     if pullcredential.problem is not None:
         return "Unknown", "InvalidSpec", "nobody knows what its source is"
     if source is None:
         return "Unknown", "Pending", "the source has not been asked yet"
     if isinstance(source, SourceFailure):
-        stays = "; what it gave before stays" if last else ""
+        stays = (ENDED if expired else STAYS) if last else ""
         return "False", source.reason, f"{_with_hint(source)}{stays}"
     one = "registry" if len(source.credentials) == 1 else "registries"
     odd = f"; left out: {listed(source.left_out)}" if source.left_out else ""

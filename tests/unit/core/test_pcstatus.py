@@ -133,6 +133,14 @@ def test_messages_name_what_mends_it():
                 "Secret a/b does not exist; make it; what it gave before stays",
             ),
         ),
+        (
+            status(source=MISSING, last=replace(given("ghcr.io"), expires=NOW)),
+            (
+                "False",
+                "SourceMissing",
+                "Secret a/b does not exist; make it; what it gave before has expired",
+            ),
+        ),
         (status(INVALID), ("Unknown", "InvalidSpec", "nobody knows what its source is")),
         (
             build(pullcredential(), NONE, None, (), {}, NOW),
