@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HERE = "127.0.0.1"
 _SECONDS = 30.0
+_watching: list[list[Served]] = []
 
 
 class Clock:
@@ -71,11 +72,13 @@ class Served:
         scheme: of its URL.
         port: of loopback.
         requests: all that came in, oldest first.
+        answers: the bodies of all that went out.
     """
 
     scheme: str = "http"
     port: int = 0
     requests: list[Seen] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list)
     _instead: dict[str, Callable[[], web.Response] | None] = field(default_factory=dict)
 
     @property
@@ -135,8 +138,13 @@ class Served:
                     assert request.transport is not None
                     request.transport.abort()
                     return web.Response()
-                return answer()
-        return await handler(request)
+                return self._noted(answer())
+        return self._noted(await handler(request))
+
+    def _noted(self, answer: web.StreamResponse) -> web.StreamResponse:
+        if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+            self.answers.append(answer.body)
+        return answer
 
 
 @contextmanager
@@ -152,6 +160,8 @@ def serve(app: web.Application, pair: KeyPair | None = None) -> Iterator[Served]
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(pair.certificate, pair.key)
     served = Served("https" if tls else "http")
+    for each in _watching:
+        each.append(served)
     app.middlewares.insert(0, served.watch)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -186,6 +196,17 @@ def serve(app: web.Application, pair: KeyPair | None = None) -> Iterator[Served]
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_SECONDS)
         loop.close()
+
+
+@contextmanager
+def watched() -> Iterator[list[Served]]:
+    """All applications that are served from now on, until the block ends."""
+    found: list[Served] = []
+    _watching.append(found)
+    try:
+        yield found
+    finally:
+        _watching[:] = [each for each in _watching if each is not found]
 
 
 @contextmanager

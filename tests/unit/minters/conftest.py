@@ -1,6 +1,7 @@
 """What tests of minters share: whom to trust, the time, names, an environment without logins."""
 
 import contextlib
+import importlib
 import os
 import ssl
 
@@ -8,9 +9,11 @@ import aiohttp.connector
 import pytest
 
 from cluster.pki import Authority
+from regcred.minters import MODULES
 from tests.support.providers.desk import open_desk
 from tests.support.providers.oidc import Issuer
-from tests.support.providers.serving import Clock, names, nobody, serve
+from tests.support.providers.serving import Clock, names, nobody, serve, watched
+from tests.support.providers.watching import Watch
 
 _AMBIENT = ("AWS_", "AZURE_", "GOOGLE_", "GCE_", "GCLOUD_", "CLOUDSDK_", "IDENTITY_", "MSI_")
 
@@ -42,6 +45,24 @@ def dns():
         yield known
 
 
+@pytest.fixture(autouse=True)
+def watch(monkeypatch, caplog, capfd):
+    """At the end of each test no minter has said any secret, in whatever form."""
+    made = Watch()
+    for name in MODULES.values():
+        module = importlib.import_module(f"regcred.minters.{name}")
+        for verb in ("mint", "revoke"):
+            if hasattr(module, verb):
+                function = made.call(f"{name}.{verb}", getattr(module, verb))
+                monkeypatch.setattr(module, verb, function)
+    with watched() as served:
+        yield made
+    made.add_served(served)
+    made.add_records(caplog.get_records("call"))
+    printed = capfd.readouterr()
+    made.require(stdout=printed.out, stderr=printed.err)
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -64,12 +85,13 @@ def unreachable():
 
 
 @pytest.fixture
-async def desk():
+async def desk(watch):
     """Make a Desk: ``await desk("REGISTRY", secrets=…)``; see `open_desk`."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(*registries, **options):
-            return await stack.enter_async_context(open_desk(*registries, **options))
+            opened = await stack.enter_async_context(open_desk(*registries, **options))
+            return watch.desk(opened)
 
         yield make
 
