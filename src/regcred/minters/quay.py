@@ -84,7 +84,7 @@ async def _stored(settings: Mapping[str, Any], url: str, robot: str, desk: Desk)
         authorization=bearer(oauth),
     )
     if answer.status != 200:
-        raise _not_read(answer, robot)
+        raise _not_read(answer, robot, oauth)
     token = Password(answer.text("token"))
     if not is_token(token) or answer.text("name") != robot:
         raise _not_quay(answer)
@@ -122,9 +122,9 @@ def _not_federated(answer: Answer, robot: str, shown: Password) -> MintFailed:
     return refused(answer, f"token to {robot}", said=said, hint=hint if answer.status < 429 else "")
 
 
-def _not_read(answer: Answer, robot: str) -> MintFailed:
+def _not_read(answer: Answer, robot: str, oauth: Password) -> MintFailed:
     said = answer.text("error_message") or answer.text("detail") or answer.text("message")
-    said = said.removesuffix(".")
+    said = one_line(said, hide=[oauth.reveal()]).removesuffix(".")
     if answer.status == 404 or "Could not find robot" in said:
         return refuse(
             f"{answer.host} has no robot account {robot}",
