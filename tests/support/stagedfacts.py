@@ -76,6 +76,9 @@ def stage(
     volume=False,
     running=False,
     account_anew="",
+    gave=(),
+    givers=(),
+    operators="",
 ):
     """Facts of one failing Pod.
 
@@ -93,6 +96,9 @@ def stage(
         fixed: names of Secrets that nothing can be merged into.
         times: name → (created, changed).
         last: kubelet's last try.
+        gave: name → registry → the PullCredential that its login came from.
+        givers: PullCredentials; None for those that may not be read.
+        operators: the name of the operator's Secret.
     """
     secrets, kept, times = dict(secrets), dict(kept), dict(times)
     objects = {
@@ -162,6 +168,7 @@ def stage(
                 kept_by=kept.get(name, ""),
                 is_fixed=name in fixed,
                 expires=dict(ends).get(name),
+                givers=dict(gave).get(name, {}),
             )
             for name in names
         },
@@ -171,4 +178,6 @@ def stage(
         some(others),
         tuple(unread),
         not_probed or ("" if probe else "--no-probe"),
+        None if givers is None else tuple(givers),
+        operators,
     )

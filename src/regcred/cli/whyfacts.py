@@ -112,6 +112,7 @@ class Gathering:
         await self._ask(pulls, ("frozen", "anew", "cut_off"), around)
         lost = [pull for pull in pulls if not pull.comes and pull.failure.policy != NEVER]
         await reader.read_beside(pull.pod.namespace for pull in lost)
+        await reader.read_givers(pull.pod.namespace for pull in lost)
         for pull in lost:
             pull.others = _beside(pull, around, lookups)
         await self._ask(lost, ("others",), around)
@@ -172,6 +173,8 @@ class Gathering:
             others=pull.others,
             unread=tuple(_unread(pull, around)),
             not_probed="" if self.checker else NOT_PROBED,
+            givers=None if around.givers is None else around.givers.get(pod.namespace, ()),
+            operators=around.operators(pod.namespace),
         )
         return Entry(diagnose.diagnose(facts), facts)
 
@@ -247,12 +250,11 @@ def _question(pull: _Pull, login: Login, around: Surroundings) -> Question:
 
 
 def _secrets(pull: _Pull, account: AccountFacts, around: Surroundings) -> dict[str, SecretFacts]:
-    """Those of the Pod's list, and of its ServiceAccount's."""
+    """Those of the Pod's list, of its ServiceAccount's, and of a Pod's that is made now."""
     place = pull.pod.namespace
-    return {
-        name: around.secrets[place, name]
-        for name in dict.fromkeys((*pull.pod.template.secrets, *(account.names or ())))
-    }
+    anew = (each.name for each in pull.anew.own.secrets) if pull.anew else ()
+    names = dict.fromkeys((*pull.pod.template.secrets, *(account.names or ()), *anew))
+    return {name: around.secrets[place, name] for name in names}
 
 
 def _unread(pull: _Pull, around: Surroundings) -> list[Unread]:
@@ -269,7 +271,16 @@ def _unread(pull: _Pull, around: Surroundings) -> list[Unread]:
     ]
     if not pull.comes:
         keys.append(("Secret", place, ""))
+    if _may_be_given(pull, around):
+        keys.append(("PullCredential", "", ""))
     return merged((*owner.unread, *(around.unread[key] for key in keys if key in around.unread)))
+
+
+def _may_be_given(pull: _Pull, around: Surroundings) -> bool:
+    """Whether what PullCredentials say could be the cause."""
+    own = pull.frozen
+    lacks = not own.own.unknown and all(each.useless for each in own.lookup.candidates)
+    return not pull.comes and (lacks or bool(around.operators(pull.pod.namespace)))
 
 
 def _maker(pod: FailingPod, around: Surroundings) -> tuple[str, str, str]:

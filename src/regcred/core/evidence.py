@@ -97,6 +97,7 @@ def _evidence(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:
     for secret in facts.secrets.values():
         yield from _secret(secret, pod.namespace)
     yield from _logins(facts)
+    yield from _givers(facts)
     for missing, places in facts.elsewhere.items():
         yield Evidence(
             f"a pull Secret {missing} is in {listed(places)}", "Secrets of all namespaces"
@@ -124,7 +125,8 @@ def _secret(secret: SecretFacts, namespace: str) -> Iterator[Evidence]:
         later = secret.changed if secret.changed != secret.created else None
         changed = f", changed at {moment(later)}" if later else ""
         kept = f", kept by regcred ({secret.kept_by})" if secret.kept_by else ""
-        ends = f", its logins end at {moment(secret.expires)}" if secret.expires else ""
+        first = "the first of its logins ends" if len(secret.givers) > 1 else "its logins end"
+        ends = f", {first} at {moment(secret.expires)}" if secret.expires else ""
         yield Evidence(f"exists{made}{changed}{kept}{ends}", source)
 
 
@@ -146,6 +148,24 @@ def _logins(facts: Facts) -> Iterator[Evidence]:
     if len(candidates) > _MOST_LOGINS:
         more = len(candidates) - _MOST_LOGINS
         yield Evidence(f"{more} more logins are for the image", "the Pod's Secrets")
+
+
+def _givers(facts: Facts) -> Iterator[Evidence]:
+    """What the PullCredentials say of themselves whose logins are for the image, or would be."""
+    image = facts.frozen.lookup.reference
+    named = {name for secret in facts.secrets.values() for name in secret.givers.values()}
+    for giver in facts.givers or ():
+        if image is None or not giver.is_for(image):
+            continue
+        if giver.selects is False and giver.name not in named:
+            continue
+        source = f"PullCredential {giver.name}"
+        for kind, says in (("Minted", giver.minted), ("Ready", giver.ready)):
+            if says.status:
+                since = f" since {moment(says.since)}" if says.since else ""
+                yield Evidence(f"{kind} is {says.status}{since}: {says}", source)
+        if giver.expires:
+            yield Evidence(f"its credential ends at {moment(giver.expires)}", source)
 
 
 def _answers(facts: Facts, told: Collection[str]) -> Iterator[Evidence]:

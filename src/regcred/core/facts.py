@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from regcred.core.effective import Effective
     from regcred.core.failing import FailingPod, Failure
+    from regcred.core.giver import Giver
     from regcred.core.lookup import Lookup
     from regcred.core.pulltext import PullError
     from regcred.core.stuck import Waiting
@@ -49,6 +50,8 @@ class SecretFacts:
         kept_by: ``login``, ``operator``, or empty for a Secret that regcred does not keep.
         expires: when its logins end, as regcred's own mark says.
         is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
+        givers: what the registry is (`regcred.core.claim.identity`) → the PullCredential that its
+            login came from, as the operator's mark says.
     """
 
     name: str
@@ -58,6 +61,7 @@ class SecretFacts:
     kept_by: str = ""
     is_fixed: bool = False
     expires: datetime | None = None
+    givers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class Facts:
         tries: how often kubelet has tried.
         unread: what could not be read.
         not_probed: why the registry was not asked, a clause; empty where it was.
+        givers: all PullCredentials; None where they could not be read, or nobody looked.
+        operators: the name of the operator's Secret in the namespace; empty where none is known.
     """
 
     pod: FailingPod
@@ -152,3 +158,5 @@ class Facts:
     others: Login | None = None
     unread: tuple[Unread, ...] = ()
     not_probed: str = ""
+    givers: tuple[Giver, ...] | None = ()
+    operators: str = ""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from regcred.core import mend
+from regcred.core import marks, mend
 from regcred.core.cause import Cause
 from regcred.core.evidence import moment
 from regcred.core.expiry import expires
 from regcred.core.nodeside import where_to_look
+from regcred.core.notgiven import LACKING, REFUSED, NotGiven
 from regcred.core.problem import Problem, Reason, listed
-from regcred.core.remedies import Remedies, secret_of
+from regcred.core.remedies import KEPT_BY_OPERATOR, Remedies, secret_of
 from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -35,17 +36,6 @@ ABOUT_LOGIN = frozenset(
         Reason.UNAUTHORIZED,
         Reason.FORBIDDEN,
         Reason.EXPIRED,
-    }
-)
-#: What kubelet says where the registry wants another login, or hides things without one.
-_REFUSED = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.EXPIRED})
-#: Reasons that a login of this kind is the answer to: there is none for the image.
-_NO_LOGIN = frozenset(
-    {
-        Reason.NO_CREDENTIAL,
-        Reason.NO_MATCHING_REGISTRY,
-        Reason.SECRET_MISSING,
-        Reason.WRONG_SECRET_TYPE,
     }
 )
 #: Reasons behind which a login may be missing, too.
@@ -68,6 +58,7 @@ class Refusal:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.remedies = Remedies(facts)
+        self.notgiven = NotGiven(facts, self.remedies)
         self.namespace = facts.pod.namespace
 
     def causes(self) -> list[Cause]:
@@ -91,7 +82,7 @@ class Refusal:
             blind = said.reason is not Reason.UNKNOWN  # what the node met is nearer to the Pod
         if verdict and not blind:
             first = self.of_verdict(verdict)
-        elif problems and (lookup.failed or said.reason in _REFUSED or not said.text):
+        elif problems and (lookup.failed or said.reason in REFUSED or not said.text):
             first = self.of_problem(problems[0])
         else:
             first = self.of_text()
@@ -107,10 +98,11 @@ class Refusal:
             return [self.older(anew or ())]
         if facts.cut_off and self.helps(facts.cut_off):
             return [self.cut_off(facts.cut_off)]
-        if facts.others and self.helps(facts.others) and first.reason in _NO_LOGIN:
+        if facts.others and self.helps(facts.others) and first.reason in LACKING:
             return [self.beside(first, facts.others)]
         for name, places in facts.elsewhere.items():
-            if first.reason is Reason.SECRET_MISSING and name in frozen:
+            missing = first.reason is Reason.SECRET_MISSING and not self.notgiven.is_due
+            if missing and name in frozen:
                 return [self.elsewhere(name, places)]
         if older and anew and not frozen and _fails(older):
             other = self.of_login(older)
@@ -219,8 +211,10 @@ class Refusal:
                 source = problem.source
         reason, message = verdict.reason, verdict.message
         secret = self.facts.secrets.get(secret_of(login, self.namespace, source))
-        ends = secret.expires if secret else None
-        if reason in _REFUSED and reason is not Reason.EXPIRED and ends and ends <= self.facts.now:
+        # The mark is of the first to end of all that are in there.
+        is_one = secret is not None and len(set(secret.givers.values())) < 2
+        ends = secret.expires if secret and is_one else None
+        if reason in REFUSED and reason is not Reason.EXPIRED and ends and ends <= self.facts.now:
             reason, message = Reason.EXPIRED, f"{message}; its login ended at {moment(ends)}"
         return self.cause(reason, message, verdict.hint, source, login)
 
@@ -241,7 +235,7 @@ class Refusal:
             return throttled(self.facts, said.text)
         text = said.text or "kubelet gives no reason"
         source, reason = "", said.reason
-        if login.own.unknown and reason in _REFUSED:
+        if login.own.unknown and reason in REFUSED:
             return Cause(
                 Reason.UNKNOWN,
                 f"kubelet says: {text}; with which login is not known: {listed(login.own.unknown)}",
@@ -253,7 +247,7 @@ class Refusal:
         for candidate in login.lookup.candidates:
             source = source or candidate.source
             ends = expires(candidate.credential.password)
-            if reason in _REFUSED and ends and ends <= self.facts.now:
+            if reason in REFUSED and ends and ends <= self.facts.now:
                 source, reason = candidate.source, Reason.EXPIRED
                 text = f"{text}; the login expired at {moment(ends)}"
         return self.cause(reason, f"kubelet says: {text}", "", source, login)
@@ -266,12 +260,18 @@ class Refusal:
         if not secret:
             there = (each.name for each in login.own.secrets if each.data is not None)
             secret = next(there, "")
+        if not_given := self.notgiven.cause(reason, message, secret, login):
+            return not_given
         if reason is Reason.SHADOWED:
             if not login.lookup.failed:
+                known = self.facts.secrets.get(secret)
+                if known and known.kept_by == marks.OPERATOR:
+                    hint = KEPT_BY_OPERATOR
                 return Cause(reason, message, (), hint or self.advice(reason))
             mends, lost = self.remedies.without(secret)
         else:
             mends, lost = self.remedies.login(reason, secret)
+            lost = "; ".join(filter(None, (lost, self.notgiven.elsewhere(reason))))
         return Cause(reason, message, mends, lost or self.advice(reason, mended=bool(mends)))
 
     def advice(self, reason: Reason, *, mended: bool = False) -> str:
@@ -293,7 +293,7 @@ def throttled(facts: Facts, text: str) -> Cause:
     when = f"; kubelet tries again at about {moment(facts.tries.next)}" if facts.tries.next else ""
     hint = "pull less, from a mirror, or by nodes that keep their images"
     if all(candidate.useless for candidate in facts.frozen.lookup.candidates):
-        hint = "registries let those pull more who log in: regcred login"
+        hint = "registries let those pull more who log in: regcred login, or a PullCredential"
     said = text or "the registry takes no more requests for now"
     return Cause(Reason.REGISTRY_THROTTLES, f"{said}{when}", (), hint)
 

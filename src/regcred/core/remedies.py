@@ -35,6 +35,14 @@ KEPT_BY_OPERATOR = (
     "(kubectl get pullcredentials)"
 )
 
+#: There is a Secret, without a login for the registry.
+_NOT_IN_IT = (Reason.NO_CREDENTIAL, Reason.NO_MATCHING_REGISTRY)
+
+#: The Secret that `regcred login` writes, and that of an operator that nobody has set up otherwise.
+_USUAL = "regcred"
+#: What a person's own is called where that name is the operator's.
+_BESIDE = "regcred-login"
+
 LOST = "what else is in the Secret is lost with it: look first, and log in to that too"
 
 #: The owner of a static Pod is its node; what stands in a file there can name no Secret.
@@ -76,6 +84,8 @@ class Remedies:
             return self._new_login(), self.price
         if not is_name(secret):
             return (), _NO_NAME
+        if reason is Reason.SECRET_MISSING and secret == _USUAL and self._own_name:
+            return self._beside(), "the operator is to make that Secret: this is another beside it"
         if reason is Reason.WRONG_SECRET_TYPE and self._is_for_else(secret):
             return self._beside(), f"the Secret {secret} is for something else, and stays as it is"
         known = self._facts.secrets.get(secret)
@@ -162,8 +172,9 @@ class Remedies:
         owner = self._facts.owner
         if not owner.template_secrets and owner.kind != "Pod":
             return self._new_login()
-        login = mend.login(self._registry, self._namespace, self._account)
-        return (*self._account_first(), login, *self.add("regcred")[0])
+        name = self._own_name
+        login = mend.login(self._registry, self._namespace, self._account, name=name)
+        return (*self._account_first(), login, *self.add(name or _USUAL)[0])
 
     def _account_first(self) -> tuple[Mend, ...]:
         """The ServiceAccount made again, where it was deleted after the Pod was made."""
@@ -172,11 +183,20 @@ class Remedies:
         return (mend.create_account(self._namespace, self._account),)
 
     def _new_login(self) -> tuple[Mend, ...]:
+        whose = self._registry, self._namespace, self._account
         if not self.anew():
-            return (mend.login(self._registry, self._namespace, self._account),)
-        found = new_login(self._registry, self._namespace, self._account, self._facts.owner)
+            return (mend.login(*whose, name=self._own_name),)
+        found = new_login(*whose, self._facts.owner, self._own_name)
         again = self.anew() if len(found) > 1 else ()
         return (*self._account_first(), found[0], *again)
+
+    @property
+    def _own_name(self) -> str:
+        """What a person's Secret has to be called; empty for as it always is."""
+        facts = self._facts
+        selected = any(giver.selects for giver in facts.givers or ())
+        taken = facts.operators == _USUAL or (selected and not facts.operators)
+        return _BESIDE if taken else ""
 
     @property
     def _is_debugger(self) -> bool:
@@ -188,14 +208,14 @@ class Remedies:
 
 
 def new_login(
-    registry: str, namespace: str, account: str, waiting: Waiting | None
+    registry: str, namespace: str, account: str, waiting: Waiting | None, name: str = ""
 ) -> tuple[Mend, ...]:
     """A login that the ServiceAccount gets; Pods that wait are made anew, and get it too."""
     if waiting is None:
-        return (mend.login(registry, namespace, account),)
+        return (mend.login(registry, namespace, account, name=name),)
     anew = mend.restart(waiting)
     restarts = isinstance(anew.step, mend.Restart)
-    login = mend.login(registry, namespace, account, restart=restarts)
+    login = mend.login(registry, namespace, account, name=name, restart=restarts)
     return (login,) if restarts else (login, anew)
 
 
@@ -221,7 +241,9 @@ def other_login(
         is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
     """
     if kept_by == marks.OPERATOR:
-        return (), KEPT_BY_OPERATOR
+        more = f"the operator keeps this Secret: add {registry} to a PullCredential"
+        look = "kubectl get pullcredentials"
+        return (), f"{more} ({look})" if reason in _NOT_IN_IT else KEPT_BY_OPERATOR
     if is_fixed or reason in _BEYOND_REPAIR:
         again = mend.login(registry, namespace, account, name=secret)
         return (mend.remove(namespace, secret), again), LOST

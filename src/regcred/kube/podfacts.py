@@ -23,10 +23,11 @@ from regcred.core.fields import entries, instant, mapping, text
 from regcred.core.pullsecret import PullSecret
 from regcred.core.secret import DOCKERCFG, DOCKERCONFIGJSON
 from regcred.core.serviceaccount import attached_names
+from regcred.kube import givers
 from regcred.kube.fanout import each
 from regcred.kube.podowners import Owner, OwnerReader
 from regcred.kube.podsearch import unread
-from regcred.kube.resources import EVENTS, NODES, SECRETS, SERVICEACCOUNTS
+from regcred.kube.resources import EVENTS, NODES, PULLCREDENTIALS, SECRETS, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from regcred.core.effective import Place
     from regcred.core.failing import FailingPod
+    from regcred.core.giver import Giver
     from regcred.kube.client import Client
     from regcred.kube.podsearch import Key
     from regcred.kube.resources import Resource
@@ -62,7 +64,9 @@ class Surroundings:
         events: by the Pod's UID.
         nodes: name → operating system and architecture.
         beside: namespace → names of all its pull Secrets, once they were asked for.
-        elsewhere: name of a Secret → namespaces that have a pull Secret of that name.
+        elsewhere: name of a Secret → namespaces that have a pull Secret of that name; without the
+            operator's, which are not for copying.
+        givers: namespace → all PullCredentials; None where they may not be read.
         unread: what could not be read: (kind, namespace, name) → why.
     """
 
@@ -74,6 +78,7 @@ class Surroundings:
     nodes: dict[str, tuple[str, str]] = field(default_factory=dict)
     beside: dict[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    givers: dict[str, tuple[Giver, ...]] | None = field(default_factory=dict)
     unread: dict[Key, Unread] = field(default_factory=dict)
 
     def owner(self, pod: FailingPod) -> Owner:
@@ -81,6 +86,13 @@ class Surroundings:
         if pod.owner is None:
             return Owner("Pod", pod.name)
         return self.owners[pod.namespace, *pod.owner]
+
+    def operators(self, namespace: str) -> str:
+        """The name of the operator's Secret there, as far as one was read; else empty."""
+        for (place, name), secret in self.secrets.items():
+            if place == namespace and secret.kept_by == marks.OPERATOR:
+                return name
+        return ""
 
     def not_known(self, keys: Iterable[Key]) -> list[Unread]:
         """What of `keys` could not be read, each missing right once."""
@@ -160,6 +172,23 @@ class Reader:
                 self._note_secret((namespace, name), obj)
         for namespace, names_there in found.items():
             self.found.beside[namespace] = tuple(sorted(names_there))
+
+    async def read_givers(self, namespaces: Iterable[str]) -> None:
+        """All PullCredentials, for a login that one of them is to give to these namespaces."""
+        wanted = list(dict.fromkeys(namespaces))
+
+        async def all_of(item: _Wanted) -> dict[str, tuple[Giver, ...]]:
+            return await givers.read(self._client, wanted) if wanted else {}
+
+        async for item, answer in each([_Wanted(PULLCREDENTIALS, None, "")], all_of):
+            self._step()
+            if isinstance(answer, NotFound):
+                continue  # nobody has installed the operator
+            if isinstance(answer, RegcredError):
+                self.found.givers = None
+                self._lost(("PullCredential", "", ""), "PullCredentials", answer, "list", item)
+            else:
+                self.found.givers = answer
 
     async def _get(self, item: _Wanted) -> dict[str, Any]:
         if item.namespace is not None:
@@ -291,6 +320,7 @@ class Reader:
             marks.kept_by(obj),
             bool(obj.get("immutable")) or obj.get("type") == DOCKERCFG,
             marks.expires_at(obj),
+            marks.read_owners(obj),
         )
 
     async def _read_elsewhere(self, pods: Sequence[FailingPod]) -> None:
@@ -311,6 +341,7 @@ class Reader:
                     SECRETS, None, field_selector=selector, metadata_only=True
                 )
                 for obj in page.get("items") or ()
+                if marks.kept_by(obj) != marks.OPERATOR
             ]
 
         async for item, answer in each(wanted[:_MOST_MISSING], one):
