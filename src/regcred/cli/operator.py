@@ -113,6 +113,13 @@ _SHORTEST_RESYNC = 1.0
     help="How often everything is listed anew, beside the watches, e.g. 30m.",
 )
 @option(
+    "--revoke-after",
+    metavar="DURATION",
+    default="10m",
+    show_default=True,
+    help="When an old minted login is taken back, from when the last namespace has the new one.",
+)
+@option(
     "--log-format",
     type=click.Choice(["json", "console"]),
     default=None,
@@ -158,6 +165,7 @@ def operator(**given: Any) -> None:
         _resync(given["resync"]),
         _webhook(given) if given["webhook"] else None,
         given["admission_policies"],
+        _seconds("--revoke-after", given["revoke_after"]),
     )
     if given["uninstall"]:
         _uninstall(config, settings)
@@ -234,6 +242,9 @@ def _report(undone: Undone, settings: Settings) -> None:
         )
     for name in undone.released:
         click.echo(f"pullcredential/{output.printable(name)} stays, and nothing acts on it")
+    for name, why in undone.not_revoked.items():
+        said = f"pullcredential/{name}: what was minted for it ends by itself: {why.message}"
+        output.warning(output.printable(said))
     if not undone.actions and not undone.released and not undone.others:
         click.echo("there is nothing of the operator's to take away")
     for failure in undone.failures:
@@ -258,10 +269,14 @@ def _namespace(given: str, pods: str) -> str:
 
 
 def _resync(text: str) -> float:
-    try:
-        seconds = duration.seconds(text)
-    except InvalidInput as error:
-        raise UsageError(f"--resync: {error.message}", hint=error.hint) from None
+    seconds = _seconds("--resync", text)
     if seconds < _SHORTEST_RESYNC:
         raise UsageError(f"--resync: {text} is too short", hint="at least 1s")
     return seconds
+
+
+def _seconds(flag: str, text: str) -> float:
+    try:
+        return duration.seconds(text)
+    except InvalidInput as error:
+        raise UsageError(f"{flag}: {error.message}", hint=error.hint) from None

@@ -27,6 +27,11 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(value: Any) -> list[str]:
+    """The strings in `value`, if it is a list."""
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
 def number(value: Any, default: int = 0) -> int:
     """`value` if it is a whole number and not negative, else `default`."""
     whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0

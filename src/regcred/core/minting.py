@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: When it is refreshed, as a share of its lifetime, and how far that is moved at most.
 _SHARE = 2 / 3
 _JITTER = 0.1
-#: A credential that ends sooner than this would not reach the last namespace alive.
+#: A credential that ends as soon as this would not reach the last namespace alive.
 LEAST = timedelta(seconds=10)
 _LONG = timedelta.max
 #: The shortest time between two refreshes, however short a life is.
@@ -62,7 +62,17 @@ def refresh_at(minted: datetime, expires: datetime, chance: float) -> datetime:
 
 def arrives(expires: datetime | None, now: datetime) -> bool:
     """Whether a credential lives long enough to be written at all."""
-    return expires is None or expires - now >= LEAST
+    return expires is None or expires - now > LEAST
+
+
+def made_before(handle: str, keep: str) -> bool:
+    """Whether a provider that counts what it makes made one before another.
+
+    Args:
+        handle: of the one, a number.
+        keep: of the other; empty for none, which all are before.
+    """
+    return not keep or (len(handle), handle) < (len(keep), keep)
 
 
 def digest(salt: str, credentials: Iterable[Credential]) -> str:

@@ -7,7 +7,7 @@ value: it goes into the object's condition, and the credential that was there be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -58,12 +58,13 @@ class SourceFailure:
         message: what is wrong, and with which object; never what a Secret holds.
         hint: what mends it.
         retry_after: seconds that the provider asks to be left alone for; None where it does not.
+            Counts down, and so is no part of what it is.
     """
 
     reason: SourceReason
     message: str
     hint: str = ""
-    retry_after: float | None = None
+    retry_after: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Fragment:
         minted: when they were; None for those of a static source.
         refresh: when they are to be minted again; None for never.
         handle: what the provider calls them (`regcred.core.minting.Minted`).
+        secret_version: resourceVersion of the Secret by which they were minted; empty for none.
     """
 
     credentials: Mapping[str, Credential]
@@ -87,6 +89,7 @@ class Fragment:
     minted: datetime | None = None
     refresh: datetime | None = None
     handle: str = ""
+    secret_version: str = ""
 
 
 def fragment(

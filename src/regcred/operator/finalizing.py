@@ -64,11 +64,12 @@ class Finalizing:
             self._on_replaced(name)
 
     async def _keep(self, name: str, seen: SeenPullCredential) -> None:
-        failures = 0
-        if seen.object.deleting:
-            await self._before_end(seen.object)
+        failures, ended = 0, False
         while True:
             pullcredential = seen.object
+            if pullcredential.deleting and not ended:
+                await self._before_end(pullcredential)
+                ended = True
             change = finalizer.remove if pullcredential.deleting else finalizer.add
             where = name, pullcredential.uid, pullcredential.finalizers, seen.version
             try:

@@ -20,7 +20,7 @@ from regcred.operator.facts import Snapshot
 from regcred.operator.metrics import Metrics
 from regcred.operator.pace import Pace
 from regcred.operator.seldom import Seldom
-from regcred.operator.term import Hooks, Term
+from regcred.operator.term import REVOKE_AFTER, Hooks, Term
 from regcred.operator.web import Web
 from regcred.operator.world import World
 
@@ -47,6 +47,8 @@ class Settings:
         resync: seconds from one list of everything to the next.
         webhook: of the admission webhook; None for none.
         admission_policies: the chart's are there, so that Pods get the Secret as they are created.
+        revoke_after: seconds from when the last namespace has a new login until the provider takes
+            the old one back, where it can.
     """
 
     namespace: str
@@ -57,6 +59,7 @@ class Settings:
     resync: float = RESYNC_SECONDS
     webhook: WebhookSettings | None = None
     admission_policies: bool = False
+    revoke_after: float = REVOKE_AFTER
 
 
 class Operator:
@@ -201,6 +204,8 @@ class Operator:
             self._pace,
             Hooks(self._metrics.reconciled, self._metrics.source_read, self._metrics.minted),
             by_admission=self._settings.admission_policies or self._settings.webhook is not None,
+            revoke_after=self._settings.revoke_after,
+            fence=self._lease.check if self._lease else lambda: None,
         )
         synced = asyncio.create_task(world.synced())
         stopped = asyncio.create_task(self._stopping.wait())

@@ -10,14 +10,22 @@ import asyncio
 import os
 import random
 import time
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regcred import minters
-from regcred.core import minting, nsfailure
+from regcred.core import fields, minting, nsfailure
 from regcred.core.credential import Password
-from regcred.core.errors import Forbidden, MintFailed, NotFound, RegcredError
+from regcred.core.errors import (
+    BadRequest,
+    Forbidden,
+    Invalid,
+    MintFailed,
+    NotFound,
+    RegcredError,
+)
 from regcred.core.pullsecret import PullSecret
 from regcred.core.source import Fragment, SourceFailure, SourceReason, fragment
 from regcred.core.sourcekinds import MINTED_KINDS
@@ -38,8 +46,25 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 120.0
 #: How many moments are compared, so that no two refreshes come together.
 _CHOICES = 16
+#: How many of one kind are asked at the same time; a provider that is away holds up no other.
+_TOGETHER = 8
 #: Of tokens of ServiceAccounts: the least that Kubernetes gives.
 _IDENTITY_SECONDS = 600
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What is known of one PullCredential in this term.
+
+    Args:
+        lock: held while its provider gives something, or takes something back.
+        looked: what an earlier leader minted has been looked for.
+        latest: the handle of what was minted last; None for nothing yet.
+    """
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looked: bool = False
+    latest: str | None = None
 
 
 class Minting:
@@ -52,6 +77,7 @@ class Minting:
         web: for the minters.
         refreshes: when others are refreshed.
         minted: told of each that succeeds: its kind, and how many seconds it took.
+        fence: raises `NotLeader` where another may lead by now.
         env: the environment of the minters.
         now: the time of day, with a zone.
     """
@@ -65,12 +91,17 @@ class Minting:
         *,
         refreshes: Callable[[], Iterable[datetime]],
         minted: Callable[[str, float], None] = lambda _kind, _seconds: None,
+        fence: Callable[[], None] = lambda: None,
         env: Mapping[str, str] = os.environ,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client, self._world, self._namespace, self._web = client, world, namespace, web
         self._refreshes, self._minted, self._env, self._now = refreshes, minted, env, now
-        self._asked: set[tuple[str, int]] = set()
+        self._fence = fence
+        self._of: defaultdict[str, _Remembered] = defaultdict(_Remembered)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_TOGETHER)
+        )
 
     def reading(self, others: Read) -> Read:
         """Asks those that mint, and has `others` ask the rest."""
@@ -79,18 +110,26 @@ class Minting:
             spec = pullcredential.spec
             if spec is None or spec.source.kind not in MINTED_KINDS:
                 return await others(pullcredential)
-            first = (pullcredential.uid, pullcredential.generation) not in self._asked
-            self._asked.add((pullcredential.uid, pullcredential.generation))
-            if first and (
-                found := await restore(self._client, self._world, pullcredential, self._now())
-            ):
-                return found
-            return await self._mint(pullcredential)
+            remembered = self._of[pullcredential.uid]
+            if not remembered.looked:
+                remembered.looked = True
+                found = await restore(
+                    self._client, self._world, self._namespace, pullcredential, self._now()
+                )
+                if found is not None:
+                    return found
+            async with remembered.lock, self._slots[spec.source.kind]:
+                given = await self._mint(pullcredential)
+                if isinstance(given, Fragment):
+                    remembered.latest = given.handle
+            return given
 
         return read
 
     async def revoke(self, pullcredential: PullCredential, keep: str) -> None:
         """Take back what was minted for it, but for one, where its kind lets that be.
+
+        What was minted since is not touched, wherever it is by now.
 
         Args:
             pullcredential: with a spec.
@@ -98,22 +137,37 @@ class Minting:
 
         Raises:
             MintFailed: it cannot be done now.
+            NotLeader: somebody else is to do it.
         """
         if (spec := pullcredential.spec) is None or spec.source.kind not in MINTED_KINDS:
             return
-        revoker = minters.revoker(minters.load(spec.source.kind))
-        if revoker is not None:
-            await revoker.revoke(spec.source.settings, self._desk(pullcredential), keep)
+        remembered = self._of[pullcredential.uid]
+        async with remembered.lock:
+            if keep and remembered.latest not in {None, keep}:
+                return
+            minter = await asyncio.to_thread(minters.load, spec.source.kind)
+            if (revoker := minters.revoker(minter)) is None:
+                return
+            self._fence()
+            try:
+                async with asyncio.timeout(_MOST_SECONDS):
+                    await revoker.revoke(spec.source.settings, self._desk(pullcredential, []), keep)
+            except TimeoutError:
+                said = f"{spec.source.kind} has not taken it back within {_MOST_SECONDS:g} s"
+                raise MintFailed(SourceReason.UNREACHABLE, said) from None
 
     async def _mint(self, pullcredential: PullCredential) -> Fragment | SourceFailure:
         spec = pullcredential.spec
         assert spec is not None  # noqa: S101 - see reading
         kind = spec.source.kind
         began = time.monotonic()
+        versions: list[str] = []
         try:
-            minter = minters.load(kind)
+            # Some import an SDK that takes a second or more of a small share of a processor.
+            minter = await asyncio.to_thread(minters.load, kind)
             async with asyncio.timeout(_MOST_SECONDS):
-                minted = await minter.mint(spec.source.settings, self._desk(pullcredential))
+                desk = self._desk(pullcredential, versions)
+                minted = await minter.mint(spec.source.settings, desk)
         except MintFailed as error:
             reason = SourceReason(error.reason)
             return SourceFailure(reason, error.message, error.hint, error.retry_after)
@@ -131,32 +185,47 @@ class Minting:
             )
         found = fragment(minted.credentials, f"what {kind} gives", expires=minted.expires)
         if isinstance(found, SourceFailure):
-            return found
+            # Not as where a person wrote it: the next answer may be another.
+            return replace(found, reason=SourceReason.MINT_FAILED)
         refresh = None
         if found.expires is not None:
             chances = [random.random() for _ in range(_CHOICES)]  # noqa: S311 - jitter
             refresh = minting.refresh_apart(now, found.expires, self._refreshes(), chances)
         return replace(
-            found, warnings=minted.warnings, minted=now, refresh=refresh, handle=minted.handle
+            found,
+            warnings=minted.warnings,
+            minted=now,
+            refresh=refresh,
+            handle=minted.handle,
+            secret_version=versions[0] if versions else "",
         )
 
-    def _desk(self, pullcredential: PullCredential) -> Desk:
+    def _desk(self, pullcredential: PullCredential, versions: list[str]) -> Desk:
+        """What its minter may use; notes the resourceVersions of the Secrets that it reads."""
+
+        async def secret(name: str) -> Mapping[str, bytes]:
+            found = await self._secret(name)
+            versions.append(
+                fields.text(fields.mapping(found.get("metadata")).get("resourceVersion"))
+            )
+            return PullSecret.from_object(found).data or {}
+
         spec = pullcredential.spec
         assert spec is not None  # noqa: S101 - see reading
         return Desk(
             spec.registries,
             f"regcred-{pullcredential.uid}",
             self._web,
-            self._secret,
+            secret,
             self._identity,
             self._now,
             self._env,
         )
 
-    async def _secret(self, name: str) -> Mapping[str, bytes]:
+    async def _secret(self, name: str) -> Mapping[str, Any]:
         where = f"Secret {self._namespace}/{name}"
         try:
-            found = await self._client.get(SECRETS, name, self._namespace)
+            return await self._client.get(SECRETS, name, self._namespace)
         except NotFound:
             raise MintFailed(
                 SourceReason.NOT_CONFIGURED,
@@ -164,8 +233,7 @@ class Minting:
                 hint=f"make it: kubectl create secret generic {name} -n {self._namespace} …",
             ) from None
         except RegcredError as error:
-            raise MintFailed(SourceReason.UNREACHABLE, nsfailure.told(error)) from None
-        return PullSecret.from_object(found).data or {}
+            raise _not_read(error) from None
 
     async def _identity(self, account: str, audience: str) -> Password:
         where = f"ServiceAccount {self._namespace}/{account}"
@@ -194,5 +262,17 @@ class Minting:
                 hint=f"the chart's value identities, with {account} in it, allows it",
             ) from None
         except RegcredError as error:
-            raise MintFailed(SourceReason.UNREACHABLE, nsfailure.told(error)) from None
-        return Password(str((answer.get("status") or {}).get("token") or ""))
+            raise _not_read(error) from None
+        token = fields.text(fields.mapping(answer.get("status")).get("token"))
+        if not token:
+            raise MintFailed(
+                SourceReason.MINT_FAILED, f"the API server answers without a token of {where}"
+            )
+        return Password(token)
+
+
+def _not_read(error: RegcredError) -> MintFailed:
+    """The API server does not give what a minter needs."""
+    refused = isinstance(error, Forbidden | Invalid | BadRequest)
+    reason = SourceReason.NO_PERMISSION if refused else SourceReason.UNREACHABLE
+    return MintFailed(reason, nsfailure.told(error))

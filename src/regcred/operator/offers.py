@@ -22,7 +22,8 @@ class Offers:
 
     Args:
         world: which PullCredentials there are.
-        given: what the source of one gives, or gave last; None for nothing that is known.
+        given: what the source of one gives, or gave last; None for nothing that is known, or
+            that is worth giving.
 
     Attributes:
         revision: another one after each `forget`.
@@ -62,6 +63,29 @@ class Offers:
         if found is None:
             found = self._merges[key] = merging.merge(offers)
         return found
+
+    def is_everywhere(self, pullcredential: PullCredential, given: Fragment) -> bool:
+        """Whether no namespace has any login of a PullCredential but these.
+
+        Of one without our finalizer what was there before stays, so it is not asked of that.
+        """
+        if FINALIZER not in pullcredential.finalizers:
+            return False
+        name = pullcredential.name
+        logins = self.merge(((pullcredential, given),)).digests
+        seen = set()  # namespaces are much alike
+        for namespace in self._world.names():
+            secret = self._world.secret_in(namespace)
+            if secret is None or not secret.is_ours or name not in secret.owners:
+                continue
+            if (alike := (secret.owners, id(secret.content))) in seen:
+                continue
+            seen.add(alike)
+            entries = secret.content.entries
+            for key, owner in secret.owner_names().items():
+                if owner == name and key in entries and entries[key] != logins.get(key):
+                    return False
+        return True
 
     def selected_by(self, pullcredential: PullCredential) -> list[str]:
         """The namespaces that a PullCredential selects, less those on their way out."""

@@ -31,13 +31,14 @@ _TRIES = 3
 
 
 async def restore(
-    client: Client, world: World, pullcredential: PullCredential, now: datetime
+    client: Client, world: World, namespace: str, pullcredential: PullCredential, now: datetime
 ) -> Fragment | None:
     """What a PullCredential gave last, to be refreshed when it was to be; None for nothing good.
 
     Args:
         client: to read Secrets with.
         world: where they are, and which status it has.
+        namespace: the operator's own.
         pullcredential: whose.
         now: the time of day, with a zone.
     """
@@ -53,23 +54,43 @@ async def restore(
         or not minting.arrives(expires, now)
     ):
         return None
-    for namespace in islice(_holders(world, pullcredential.name), _TRIES):
+    version = fields.text(noted.get("secretVersion"))
+    if await _has_changed(client, namespace, pullcredential, version):
+        return None
+    for place in islice(_holders(world, pullcredential.name), _TRIES):
         try:
-            secret = await client.get(SECRETS, world.secret, namespace)
+            secret = await client.get(SECRETS, world.secret, place)
         except RegcredError:
             continue
-        found = _logins(secret, _owned(world, namespace, pullcredential.name))
+        found = _logins(secret, _owned(world, place, pullcredential.name))
         if found is not None and minting.digest(
             pullcredential.uid, found.credentials.values()
         ) == fields.text(noted.get("digest")):
             return Fragment(
                 found.credentials,
                 expires,
+                warnings=tuple(fields.texts(noted.get("warnings"))),
                 minted=minted,
                 refresh=fields.instant(status.get("refreshAt")) or now,
                 handle=fields.text(noted.get("handle")),
+                secret_version=version,
             )
     return None
+
+
+async def _has_changed(
+    client: Client, namespace: str, pullcredential: PullCredential, version: str
+) -> bool:
+    """Whether the Secret by which it was minted is another: while nobody led, nobody saw it."""
+    spec = pullcredential.spec
+    ref = spec.source.secret if spec is not None else None
+    if ref is None:
+        return False
+    try:
+        secret = await client.get(SECRETS, ref.name, namespace)
+    except RegcredError:
+        return False  # There is nothing to mint by either.
+    return fields.text(fields.mapping(secret.get("metadata")).get("resourceVersion")) != version
 
 
 def _holders(world: World, name: str) -> Iterator[str]:

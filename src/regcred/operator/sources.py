@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import nsfailure, staticsource
+from regcred.core import minting, nsfailure, staticsource
 from regcred.core.backoff import growing
 from regcred.core.errors import NotFound, RegcredError
 from regcred.core.problem import listed
 from regcred.core.source import Fragment, SourceFailure, SourceReason
+from regcred.core.sourcekinds import MINTED_KINDS
 from regcred.kube.resources import SECRETS
 from regcred.operator import oplog
 
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
 
     from regcred.kube.client import Client
 
-#: How many are read at the same time.
+#: How many Secrets are read at the same time.
 _TOGETHER = 8
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
-#: With those that a provider may count as an attack.
-_LOCKED_OUT_PAUSE = 600.0
+#: With those that a provider may count as an attack: many lock somebody out at the fifth.
+_FIRST_LOCKED_OUT_PAUSE = 60.0
+_LONGEST_LOCKED_OUT_PAUSE = 600.0
+#: From one minting to the next, however often its Secret changes.
+_LEAST_PAUSE = 10.0
 #: No provider may ask to be left alone for longer.
 _MOST_ASKED = 3600.0
 _LOOK_AT_CLOCK = 600.0
@@ -67,10 +71,12 @@ class _State:
         failures: in a row.
         refresh: when it is asked again.
         resume: when that is after a failure, by the loop's clock, which nobody sets.
-        ended: that its credential has ended has been told.
+        earliest: when a provider may be asked once more, by that clock, whatever has changed.
+        late: that its credential is not worth giving any more has been told.
+        ended: that it has ended has been told.
         stale: it has to be asked once more.
         asking: the task that does; None for none.
-        alarm: rings at `refresh`, or when the credential ends.
+        alarm: rings at `refresh`, and when the credential is late and has ended.
     """
 
     object: PullCredential
@@ -79,6 +85,8 @@ class _State:
     failures: int = 0
     refresh: datetime | None = None
     resume: float = 0.0
+    earliest: float = 0.0
+    late: bool = False
     ended: bool = False
     stale: bool = True
     asking: asyncio.Task[None] | None = None
@@ -93,6 +101,7 @@ class Sources:
         on_result: told of each PullCredential whose source was asked, and whether what it gives
             is something else now.
         spawn: begins a task whose failure, which is a bug, ends the operator.
+        on_late: told of each PullCredential whose credential ends too soon to be given to anybody.
         on_read: told of each answer, for metrics: whose source, and ``ok`` or the reason of the
             failure.
         now: the time of day.
@@ -104,13 +113,13 @@ class Sources:
         *,
         on_result: Callable[[str, bool], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_late: Callable[[str], None] = lambda _name: None,
         on_read: Callable[[str, str], None] = lambda _name, _said: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._read, self._on_result, self._on_read = read, on_result, on_read
-        self._spawn, self._now = spawn, now
+        self._read, self._on_result, self._on_late = read, on_result, on_late
+        self._on_read, self._spawn, self._now = on_read, spawn, now
         self._states: dict[str, _State] = {}
-        self._together = asyncio.Semaphore(_TOGETHER)
 
     def put(self, pullcredential: PullCredential) -> None:
         """There is a PullCredential, or another spec of it; its source is asked if it has to be."""
@@ -151,6 +160,16 @@ class Sources:
         state = self._states.get(name)
         return None if state is None else state.last
 
+    def asked(self, name: str) -> PullCredential | None:
+        """Whose source is asked under a name: as it was when that was told last."""
+        state = self._states.get(name)
+        return None if state is None else state.object
+
+    def giving(self, name: str) -> Fragment | None:
+        """The same, less what would have ended before it is where it is to be."""
+        offer = self.offer(name)
+        return offer if offer and minting.arrives(offer.expires, self._now()) else None
+
     def result(self, name: str) -> Fragment | SourceFailure | None:
         """What came out of it at the last try; None before the first."""
         state = self._states.get(name)
@@ -189,10 +208,15 @@ class Sources:
     async def _work(self, name: str) -> None:
         """Ask until nothing has changed meanwhile."""
         while (state := self._states.get(name)) is not None and state.stale:
+            clock = asyncio.get_running_loop().time
+            if (early := state.earliest - clock()) > 0:
+                await asyncio.sleep(early)
+                continue
             state.stale = False
-            async with self._together:
-                result = await self._safely(state.object)
+            result = await self._safely(state.object)
             if self._states.get(name) is state:
+                if _mints(state.object) and isinstance(result, Fragment):
+                    state.earliest = clock() + _LEAST_PAUSE
                 self._take(name, state, result)
 
     async def _safely(self, pullcredential: PullCredential) -> Fragment | SourceFailure:
@@ -218,6 +242,8 @@ class Sources:
             pause = _pause(result, state.failures)
             state.resume = asyncio.get_running_loop().time() + (pause or 0.0)
             state.refresh = None if pause is None else self._now() + timedelta(seconds=pause)
+            if result.reason is SourceReason.THROTTLED:
+                state.earliest = max(state.earliest, state.resume)
         else:
             self._on_read(name, "ok")
             state.failures = 0
@@ -225,15 +251,17 @@ class Sources:
             if differs or isinstance(before, SourceFailure):
                 said = f"it gives logins for {listed(sorted(result.credentials))}"
                 oplog.say("info", "SourceRead", said, pullCredential=name)
-            state.last, state.ended, state.refresh = result, False, result.refresh
+            state.last, state.refresh = result, result.refresh
+            state.late = state.ended = False
         self._set_alarm(name, state)
         self._on_result(name, differs)
 
     def _set_alarm(self, name: str, state: _State) -> None:
         """Wake up when the source has to be asked again, or its credential has ended."""
         self._silence(state)
-        expires = state.last.expires if state.last and not state.ended else None
-        moments = [moment for moment in (state.refresh, expires) if moment is not None]
+        moments = [] if state.refresh is None else [state.refresh]
+        if state.last is not None and state.last.expires is not None and not state.ended:
+            moments.append(state.last.expires - (timedelta() if state.late else minting.LEAST))
         if not moments:
             return
         # Timers go by a clock that nobody sets: where the time of day is, it is seen soon enough.
@@ -252,6 +280,9 @@ class Sources:
             state.stale = True
             self._ask(name, state)
         expires = state.last.expires if state.last else None
+        if not minting.arrives(expires, now) and not state.late:
+            state.late = True
+            self._on_late(name)
         if expires is not None and expires <= now and not state.ended:
             state.ended = True
             self._on_result(name, False)
@@ -275,6 +306,11 @@ def _asked(pullcredential: PullCredential) -> tuple[object, ...]:
     return () if spec is None else (pullcredential.uid, spec.source, spec.registries)
 
 
+def _mints(pullcredential: PullCredential) -> bool:
+    spec = pullcredential.spec
+    return spec is not None and spec.source.kind in MINTED_KINDS
+
+
 def static(client: Client, namespace: str) -> Read:
     """Reads the Secrets of static sources.
 
@@ -282,6 +318,7 @@ def static(client: Client, namespace: str) -> Read:
         client: to read them with.
         namespace: the operator's own.
     """
+    together = asyncio.Semaphore(_TOGETHER)
 
     async def read(pullcredential: PullCredential) -> Fragment | SourceFailure:
         spec = pullcredential.spec
@@ -290,7 +327,8 @@ def static(client: Client, namespace: str) -> Read:
         if ref is None:
             return staticsource.read(spec, None, namespace)
         try:
-            secret = await client.get(SECRETS, ref.name, namespace)
+            async with together:
+                secret = await client.get(SECRETS, ref.name, namespace)
         except NotFound:
             return staticsource.read(spec, None, namespace)
         except RegcredError as error:
@@ -304,6 +342,8 @@ def _pause(failure: SourceFailure, failures: int) -> float | None:
     if failure.reason in _WAIT_FOR_CHANGE:
         return None
     chance = random.random()  # noqa: S311 - jitter, not a secret
-    longest = _LOCKED_OUT_PAUSE if failure.reason in _MAY_LOCK_OUT else _LONGEST_PAUSE
-    pause = growing(failures, first=_FIRST_PAUSE, longest=longest, chance=chance)
+    first, longest = _FIRST_PAUSE, _LONGEST_PAUSE
+    if failure.reason in _MAY_LOCK_OUT:
+        first, longest = _FIRST_LOCKED_OUT_PAUSE, _LONGEST_LOCKED_OUT_PAUSE
+    pause = growing(failures, first=first, longest=longest, chance=chance)
     return max(pause, min(failure.retry_after or 0.0, _MOST_ASKED))

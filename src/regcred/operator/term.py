@@ -36,6 +36,7 @@ from regcred.operator.world import Listener
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from regcred.core.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.operator.facts import WatchFigures
     from regcred.operator.pace import Pace
@@ -47,6 +48,10 @@ _SOURCES_SECONDS = 5.0
 _OLD_STATUS_SECONDS = 10.0
 #: What is in flight at the end gets so long; the Lease is given up after that.
 _END_SECONDS = 2.0
+
+
+#: How long who began a pull with an old login may take for it, layer by layer.
+REVOKE_AFTER = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,9 @@ class Term(Listener):
         pace: how many namespaces at a time.
         told: see `Hooks`.
         by_admission: whether Pods are given the Secret as they are created.
+        revoke_after: seconds from when the last namespace has a new login until the old one is
+            taken back.
+        fence: raises `NotLeader` where another may lead by now.
     """
 
     def __init__(
@@ -85,6 +93,8 @@ class Term(Listener):
         told: Hooks | None = None,
         *,
         by_admission: bool = False,
+        revoke_after: float = REVOKE_AFTER,
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._client, self._world = client, world
         self._told = told or Hooks()
@@ -112,20 +122,24 @@ class Term(Listener):
             self._web,
             refreshes=lambda: self._sources.refreshes(),
             minted=self._told.minted,
+            fence=fence,
         )
         self._sources = Sources(
             self._minting.reading(static(client, namespace)),
             on_result=self._source_read,
+            on_late=lambda _name: self._offers.forget(),
             spawn=self._spawn,
             on_read=self._told.read,
         )
         self._revoking = Revoking(
             self._minting.revoke,
-            given=self._sources.offer,
+            given=self._sources.giving,
+            current=self._staying,
             is_everywhere=self._is_everywhere,
+            after=revoke_after,
             spawn=self._spawn,
         )
-        self._offers = Offers(world, self._sources.offer)
+        self._offers = Offers(world, self._sources.giving)
         self._reconciler = Reconciler(
             client,
             world,
@@ -227,7 +241,10 @@ class Term(Listener):
             return
         pullcredential = seen.object
         self._undoing.forget(name)
+        before = self._sources.asked(name)
         self._sources.put(pullcredential)
+        if before is not None and _is_moved(before, pullcredential):
+            self._revoking.replaced(before)
         selected = self._offers.selected_by(pullcredential)
         self._tallies.expect(name, selected)
         self._touch(name)
@@ -304,15 +321,17 @@ class Term(Listener):
             if seen is not None and FINALIZER in seen.object.finalizers:
                 self._finalizing.keep(name, seen)
 
-    def _consider_revoking(self, name: str) -> None:
+    def _staying(self, name: str) -> PullCredential | None:
+        """The object of a name, unless it is on its way out."""
         seen = self._world.pullcredentials.view.get(("", name))
-        if seen is not None and not seen.object.deleting:
-            self._revoking.consider(seen.object)
+        return None if seen is None or seen.object.deleting else seen.object
 
     def _is_everywhere(self, name: str) -> bool:
-        """Whether each namespace that one selects has what it gave last."""
-        desired, ready, _ = self._tallies.figures(name)
-        return desired == ready and not self._tallies.losses(name)
+        """Whether no namespace has anything of one but what it gave last."""
+        pullcredential, given = self._staying(name), self._sources.giving(name)
+        if pullcredential is None or given is None:
+            return False
+        return self._offers.is_everywhere(pullcredential, given)
 
     def _has_login(self, name: str, namespace: str) -> bool:
         """Whether a namespace has what a PullCredential gives, and that has not expired."""
@@ -325,7 +344,7 @@ class Term(Listener):
 
     def _touch(self, name: str) -> None:
         """Its status may be another."""
-        self._consider_revoking(name)
+        self._revoking.consider(name)
         if self._held_back is not None:
             seen = self._world.pullcredentials.view.get(("", name))
             if seen is not None and not seen.object.deleting:
@@ -380,3 +399,12 @@ class Term(Listener):
         await asyncio.wait(writers)
         await self._status.flush()
         await self._events.flush()
+
+
+def _is_moved(before: PullCredential, now: PullCredential) -> bool:
+    """Whether what was minted before is none of what is minted now."""
+    if before.uid != now.uid:
+        return True
+    if before.spec is None or now.spec is None:
+        return False
+    return before.spec.source != now.spec.source

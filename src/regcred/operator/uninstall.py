@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from regcred.core.actions import PatchAccount
 from regcred.core.desired import Desired
 from regcred.core.errors import (
     Gone,
+    MintFailed,
     NamespaceTerminating,
     NotFound,
     RegcredError,
@@ -32,8 +34,10 @@ from regcred.core.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
+from regcred.minters.web import Web
 from regcred.operator import finalizer
 from regcred.operator.carryout import Contended, Hands
+from regcred.operator.minting import Minting
 from regcred.operator.world import World
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from regcred.kube.config import ClusterConfig
     from regcred.kube.watch import Watch
     from regcred.operator.loop import Settings
+    from regcred.operator.world import SeenPullCredential
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.2
@@ -67,6 +72,7 @@ class Undone:
         hopeless: it would be the same in every other namespace.
         others: names of Secrets that an operator has given under another ``--secret-name``. While
             there are any, no PullCredential is released.
+        not_revoked: PullCredential → why its provider has not taken back what was minted for it.
     """
 
     namespaces: int = 0
@@ -75,6 +81,7 @@ class Undone:
     failures: list[Failure] = field(default_factory=list)
     hopeless: bool = False
     others: list[str] = field(default_factory=list)
+    not_revoked: dict[str, MintFailed] = field(default_factory=dict)
 
 
 async def uninstall(
@@ -139,7 +146,7 @@ async def _undo(reading: Client, acting: Client, settings: Settings, undone: Und
                 await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
                 undone.others = _other_names(world)
                 if not undone.failures and not undone.others:
-                    await _release(world, acting, undone)
+                    await _release(world, acting, settings.namespace, undone)
             finally:
                 for task in watches:
                     task.cancel()
@@ -236,14 +243,23 @@ def _other_names(world: World) -> list[str]:
     return sorted({name for names in given for name in names if name} - {world.secret})
 
 
-async def _release(world: World, client: Client, undone: Undone) -> None:
-    for (_, name), seen in sorted(world.pullcredentials.view.items()):
-        wanted = seen.object
-        if FINALIZER not in wanted.finalizers:
-            continue
-        status = pcstatus.uninstalled(wanted, seen.status, datetime.now(UTC))
-        patch = statuswrite.patch(wanted.uid, status)
-        with contextlib.suppress(NotFound):
-            await client.json_patch(PULLCREDENTIALS, name, None, patch, subresource="status")
-        await finalizer.remove(client, name, wanted.uid, wanted.finalizers, seen.version)
-        undone.released.append(name)
+async def _release(world: World, client: Client, namespace: str, undone: Undone) -> None:
+    async with Web(os.environ) as web:
+        minting = Minting(client, world, namespace, web, refreshes=tuple)
+        for (_, name), seen in sorted(world.pullcredentials.view.items()):
+            if FINALIZER in seen.object.finalizers:
+                try:
+                    await minting.revoke(seen.object, "")
+                except MintFailed as error:
+                    undone.not_revoked[name] = error
+                await _release_one(client, seen)
+                undone.released.append(name)
+
+
+async def _release_one(client: Client, seen: SeenPullCredential) -> None:
+    wanted = seen.object
+    status = pcstatus.uninstalled(wanted, seen.status, datetime.now(UTC))
+    patch = statuswrite.patch(wanted.uid, status)
+    with contextlib.suppress(NotFound):
+        await client.json_patch(PULLCREDENTIALS, wanted.name, None, patch, subresource="status")
+    await finalizer.remove(client, wanted.name, wanted.uid, wanted.finalizers, seen.version)

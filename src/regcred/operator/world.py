@@ -262,17 +262,21 @@ class World:
         seen = self.namespaces.view.get(("", namespace))
         if seen is None:
             return None
-        key = namespace, self.secret
         accounts = (
             self._own_accounts.see((namespace, name), self.accounts.view.get((namespace, name)))
             for name in self._accounts.get(namespace, ())
         )
         return Observed(
             namespace,
-            self._own_secrets.see(key, self.secrets.view.get(key)),
+            self.secret_in(namespace),
             tuple(account for account in accounts if account is not None),
             seen.terminating,
         )
+
+    def secret_in(self, namespace: str) -> SeenSecret | None:
+        """The Secret of the operator's name there."""
+        key = namespace, self.secret
+        return self._own_secrets.see(key, self.secrets.view.get(key))
 
     def see_secret(self, obj: dict[str, Any]) -> SeenSecret:
         """What is kept of a Secret; equal contents are hashed, and kept in memory, once."""

@@ -25,6 +25,7 @@ FLAGS = {
     "--metrics-address": (":9090", "metrics_address", ":9090"),
     "--concurrency": ("7", "concurrency", 7),
     "--resync": ("1h30m", "resync", 5400.0),
+    "--revoke-after": ("90s", "revoke_after", 90.0),
 }
 DEFAULTS = Settings("regcred-system", "regcred", "regcred-operator", "127.0.0.1:8080", 64, 3600.0)
 
@@ -130,6 +131,7 @@ REFUSED = {
     "--concurrency=0": "--concurrency",
     "--concurrency=many": "--concurrency",
     "--resync=often": "--resync",
+    "--revoke-after=soon": "--revoke-after",
     "--resync=0s": "--resync",
     "--resync=-1h": "--resync",
     "--metrics-address=8080": "8080",

@@ -7,7 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regcred.core.credential import Credential, Password
-from regcred.core.minting import LEAST, Minted, arrives, digest, refresh_apart, refresh_at
+from regcred.core.minting import (
+    LEAST,
+    Minted,
+    arrives,
+    digest,
+    made_before,
+    refresh_apart,
+    refresh_at,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHANCES = st.floats(0, 1)
@@ -59,12 +67,12 @@ def test_twenty_that_are_minted_together_are_refreshed_apart(seed):
 
 @given(st.timedeltas(-timedelta(days=9), timedelta(days=9)))
 def test_what_ends_before_it_would_arrive_is_not_written(left):
-    assert arrives(NOW + left, NOW) == (left >= timedelta(seconds=10))
+    assert arrives(NOW + left, NOW) == (left > timedelta(seconds=10))
 
 
 def test_what_never_ends_arrives():
     assert arrives(None, NOW)
-    assert arrives(NOW + LEAST, NOW)
+    assert not arrives(NOW + LEAST, NOW)
 
 
 NAMES = st.text(st.characters(exclude_characters="\t\n"), min_size=1, max_size=20)
@@ -98,3 +106,11 @@ def test_a_digest_tells_nothing_else():
 def test_what_was_minted_does_not_show_its_secret():
     logins = (Credential("ghcr.io", "me", Password("canary")),)
     assert "canary" not in repr(Minted(logins, NOW, "17", ("a warning",)))
+
+
+def test_what_is_counted_was_made_in_that_order():
+    assert made_before("9", "10")
+    assert made_before("9", "")
+    assert not made_before("10", "10")
+    assert not made_before("11", "10")
+    assert not made_before("100", "20")

@@ -29,6 +29,7 @@ class Desk:
         ever."""
         self.asked = []
         self.told = []
+        self.late = []
         self.read = []
         self.held = None
         self.step = timedelta(0)
@@ -38,6 +39,7 @@ class Desk:
             self.give,
             on_result=lambda *result: self.told.append(result),
             spawn=self.spawn,
+            on_late=self.late.append,
             on_read=lambda *read: self.read.append(read),
             now=self.now,
         )
@@ -394,25 +396,26 @@ class TestMinted:
         assert len(desk.asked) == asked
 
     @pytest.mark.parametrize(
-        ("reason", "longest"),
+        ("reason", "pause"),
         [
-            (SourceReason.UNREACHABLE, 60),
-            (SourceReason.MINT_FAILED, 60),
-            (SourceReason.THROTTLED, 60),
-            (SourceReason.BAD_CREDENTIALS, 600),
-            (SourceReason.NO_PERMISSION, 600),
-            (SourceReason.NOT_CONFIGURED, 600),
+            (SourceReason.UNREACHABLE, (1, 60)),
+            (SourceReason.MINT_FAILED, (1, 60)),
+            (SourceReason.THROTTLED, (1, 60)),
+            (SourceReason.BAD_CREDENTIALS, (60, 600)),
+            (SourceReason.NO_PERMISSION, (60, 600)),
+            (SourceReason.NOT_CONFIGURED, (60, 600)),
         ],
     )
     @in_no_time
     async def test_a_provider_is_left_alone_for_longer_where_it_may_lock_out(
-        self, desk, reason, longest
+        self, desk, reason, pause
     ):
+        first, longest = pause
         desk.answers["login"] = failed(reason)
         desk.put()
         await asyncio.sleep(6 * 3600)
         pauses = [b - a for a, b in pairwise(desk.asked_for())]
-        assert 0.5 <= pauses[0] <= 1.0
+        assert first / 2 <= pauses[0] <= first
         assert all(longest / 2 <= pause <= longest for pause in pauses[-10:])
 
     @pytest.mark.parametrize(("after", "least"), [(0.0, 0.5), (90.0, 90), (86400.0, 3600)])
@@ -423,6 +426,46 @@ class TestMinted:
         await asyncio.sleep(10_000)
         first, second, *_ = desk.asked_for()
         assert least <= second - first <= max(least, 1.0) + 1
+
+    @in_no_time
+    async def test_what_has_too_little_time_left_is_given_to_nobody_any_more(self, desk):
+        desk.answers["login"] = [minted(), failed(SourceReason.UNREACHABLE)]
+        desk.put()
+        await asyncio.sleep(3589)
+        assert desk.late == []
+        assert desk.sources.giving("ghcr") is desk.sources.offer("ghcr")
+        await asyncio.sleep(2)
+        assert desk.late == ["ghcr"]
+        assert desk.sources.giving("ghcr") is None
+        assert desk.sources.offer("ghcr") is not None
+        await asyncio.sleep(7200)
+        assert desk.late == ["ghcr"]
+        desk.answers["login"] = lambda: minted(password="next")
+        await asyncio.sleep(61)
+        assert desk.sources.giving("ghcr") is not None
+
+    @in_no_time
+    async def test_a_secret_that_changes_all_the_time(self, desk):
+        """Each minting may make something at the provider."""
+        desk.answers["login"] = minted
+        source = {"githubApp": {"appId": 1, "secretRef": {"name": "login"}}}
+        desk.sources.put(pullcredential("ghcr", source=source))
+        for _ in range(100):
+            await asyncio.sleep(0.5)
+            desk.sources.secret_changed("login")
+        await asyncio.sleep(60)
+        pauses = [b - a for a, b in pairwise(desk.asked_for())]
+        assert 4 <= len(pauses) <= 6
+        assert min(pauses) >= 10
+
+    @in_no_time
+    async def test_who_takes_no_more_is_left_alone_whatever_changes(self, desk):
+        desk.answers["login"] = [failed(SourceReason.THROTTLED, after=300), minted()]
+        desk.put()
+        await asyncio.sleep(10)
+        desk.sources.secret_changed("login")
+        await asyncio.sleep(1000)
+        assert desk.asked_for() == [0.0, pytest.approx(300, abs=1)]
 
     @pytest.mark.parametrize("hours", [1, -1])
     @in_no_time

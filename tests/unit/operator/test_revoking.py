@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from regcred.core.errors import MintFailed
+from regcred.core.errors import MintFailed, NotLeader
 from regcred.core.source import SourceReason
 from regcred.minters import gitlab
 from regcred.operator import oplog
@@ -24,6 +24,8 @@ from tests.support.providers.serving import Clock, serve
 from tests.support.timeless import in_no_time, settle
 
 MAIN = pullcredential("main")
+#: Seconds, and a little longer than that.
+AFTER, THEN = 600.0, 602.0
 
 
 def token(handle="1"):
@@ -44,10 +46,14 @@ class Place:
         """How many times more the provider fails."""
         self.held = None
         self.tasks = []
+        self.objects = {"main": MAIN, "other": pullcredential("other")}
+        self.error = MintFailed(SourceReason.UNREACHABLE, "nobody answers", hint="wait")
         self.revoking = Revoking(
             self.revoke,
             given=self.given.get,
+            current=self.objects.get,
             is_everywhere=lambda _: self.everywhere,
+            after=AFTER,
             spawn=self.spawn,
         )
 
@@ -61,7 +67,7 @@ class Place:
         self.revoked.append((pullcredential.name, keep, asyncio.get_running_loop().time()))
         if self.failures:
             self.failures -= 1
-            raise MintFailed(SourceReason.UNREACHABLE, "nobody answers", hint="wait")
+            raise self.error
 
     def gives(self, handle, name="main"):
         """Its source gave this."""
@@ -89,16 +95,28 @@ def log():
 
 
 @in_no_time
-async def test_not_before_the_last_namespace_has_the_new_one(place):
+async def test_not_before_the_last_namespace_has_had_the_new_one_for_a_while(place):
     place.everywhere = False
     place.gives("2")
     for _ in range(3):
-        place.revoking.consider(MAIN)
+        place.revoking.consider("main")
         await asyncio.sleep(3600)
     assert place.revoked == []
     place.everywhere = True
-    place.revoking.consider(MAIN)
+    place.revoking.consider("main")
+    await asyncio.sleep(AFTER - 1)
+    assert place.revoked == []
+    await asyncio.sleep(3)
+    assert place.kept == ["2"]
+
+
+@in_no_time
+async def test_nobody_has_to_tell(place):
+    place.everywhere = False
+    place.gives("2")
     await settle()
+    place.everywhere = True
+    await asyncio.sleep(AFTER + 62)
     assert place.kept == ["2"]
 
 
@@ -106,13 +124,13 @@ async def test_not_before_the_last_namespace_has_the_new_one(place):
 async def test_once_for_each_that_was_given(place):
     place.gives("1")
     for _ in range(5):
-        place.revoking.consider(MAIN)
-        await settle()
+        place.revoking.consider("main")
+        await asyncio.sleep(THEN)
     assert place.kept == ["1"]
     place.gives("2")
-    place.revoking.consider(MAIN)
-    await settle()
+    await asyncio.sleep(THEN)
     assert place.kept == ["1", "2"]
+    assert all(task.done() for task in place.tasks)
 
 
 @in_no_time
@@ -120,9 +138,9 @@ async def test_what_cannot_be_taken_back_is_not_asked_for(place):
     place.given["main"] = given("ghcr.io")
     place.revoking.gave("main")
     place.revoking.gave("unknown")
-    place.revoking.consider(MAIN)
-    place.revoking.consider(pullcredential("unknown"))
-    await settle()
+    place.revoking.consider("main")
+    place.revoking.consider("unknown")
+    await asyncio.sleep(THEN)
     assert (place.revoked, place.tasks) == ([], [])
 
 
@@ -131,9 +149,9 @@ async def test_each_pullcredential_by_itself(place):
     place.held = asyncio.Event()
     for name in ("main", "other"):
         place.gives(f"of-{name}", name)
-        place.revoking.consider(pullcredential(name))
-    place.revoking.consider(MAIN)
-    await settle()
+        place.revoking.consider(name)
+    place.revoking.consider("main")
+    await asyncio.sleep(THEN)
     assert len(place.tasks) == 2
     place.held.set()
     await settle()
@@ -144,7 +162,6 @@ async def test_each_pullcredential_by_itself(place):
 async def test_a_provider_that_fails_is_asked_ever_more_seldom(place, log):
     place.failures = 20
     place.gives("2")
-    place.revoking.consider(MAIN)
     await asyncio.sleep(86400)
     pauses = [later - earlier for (_, _, earlier), (_, _, later) in pairwise(place.revoked)]
     assert len(place.revoked) == 21
@@ -157,71 +174,179 @@ async def test_a_provider_that_fails_is_asked_ever_more_seldom(place, log):
     assert place.tasks[0].done()
 
 
+@pytest.mark.parametrize(("asked", "least"), [(900.0, 900), (86400.0, 3600)])
+@in_no_time
+async def test_who_asks_to_be_left_alone_is_for_an_hour_at_most(place, asked, least):
+    place.failures = 1
+    place.error = MintFailed(SourceReason.THROTTLED, "slow down", retry_after=asked)
+    place.gives("2")
+    await asyncio.sleep(2 * 3600)
+    (_, _, first), (_, _, second) = place.revoked
+    assert second - first == pytest.approx(least)
+
+
+@in_no_time
+async def test_a_bug_in_one_minter_ends_nothing(place, log, monkeypatch):
+    monkeypatch.delenv("REGCRED_DEBUG", raising=False)
+    place.failures = 1
+    place.error = KeyError("hush")
+    place.gives("2")
+    await asyncio.sleep(THEN + 10)
+    assert place.kept == ["2", "2"]
+    assert [each["message"] for each in log()] == ["this is a bug in regcred: KeyError"]
+
+
+@in_no_time
+async def test_who_does_not_lead_any_more_leaves_it_to_the_next(place, log):
+    place.failures = 99
+    place.error = NotLeader("another may")
+    place.gives("2")
+    await asyncio.sleep(86400)
+    assert (place.kept, log()) == (["2"], [])
+
+
 @in_no_time
 async def test_what_comes_meanwhile_is_what_is_kept(place):
-    """Between two tries another is minted, and reaches all namespaces."""
+    """Between two tries another is minted."""
     place.failures = 1
     place.gives("2")
-    place.revoking.consider(MAIN)
-    await settle()
+    await asyncio.sleep(AFTER + 1)
     place.gives("3")
+    await asyncio.sleep(AFTER)
+    assert place.kept == ["2"]  # to begin with, all that was waited for is waited for again
     await asyncio.sleep(10)
     assert place.kept == ["2", "3"]
-    place.revoking.consider(MAIN)
-    await settle()
-    assert len(place.revoked) == 2
 
 
 @in_no_time
 async def test_what_comes_while_it_is_asked_has_the_rest_taken_back_too(place):
     place.held = asyncio.Event()
     place.gives("2")
-    place.revoking.consider(MAIN)
-    await settle()
+    await asyncio.sleep(THEN)
     place.gives("3")
     place.held.set()
-    await settle()
+    await asyncio.sleep(THEN)
     assert place.kept == ["2", "3"]
 
 
 @in_no_time
-async def test_a_namespace_that_comes_meanwhile_holds_it_up(place):
-    place.failures = 1
+async def test_an_object_that_was_mended_meanwhile(place):
+    """What cannot be done by the old spec can be by the new one."""
+    asked = []
+    mended = replace(MAIN, generation=2)
+
+    async def revoke(pullcredential, _):
+        asked.append(pullcredential.generation)
+        if pullcredential is not mended:
+            raise place.error
+
+    place.revoking._revoke = revoke
     place.gives("2")
-    place.revoking.consider(MAIN)
-    await settle()
+    await asyncio.sleep(THEN)
+    place.objects["main"] = mended
+    await asyncio.sleep(THEN)
+    assert asked[0] == MAIN.generation
+    assert asked[-1] == 2
+    assert place.tasks[0].done()
+
+
+@in_no_time
+async def test_a_namespace_that_comes_meanwhile_holds_it_up(place):
+    place.gives("2")
+    await asyncio.sleep(AFTER / 2)
     place.everywhere = False
-    await asyncio.sleep(600)
-    assert place.kept == ["2"]
+    await asyncio.sleep(2 * AFTER)
+    assert place.kept == []
     place.everywhere = True
-    place.revoking.consider(MAIN)
-    await settle()
-    assert place.kept == ["2", "2"]
+    place.revoking.consider("main")
+    await asyncio.sleep(THEN)
+    assert place.kept == ["2"]
 
 
 @in_no_time
 async def test_forgotten_is_forgotten(place):
     place.failures = 5
     place.gives("2")
-    place.revoking.consider(MAIN)
-    await settle()
+    await asyncio.sleep(AFTER + 1)
     place.revoking.forget("main")
     place.revoking.forget("main")
     await asyncio.sleep(3600)
     assert place.kept == ["2"]
-    place.revoking.consider(MAIN)
-    await settle()
+    place.revoking.consider("main")
+    await asyncio.sleep(THEN)
     assert place.kept == ["2"]
 
 
 @in_no_time
-async def test_a_source_that_was_forgotten_meanwhile_keeps_nothing_from_its_end(place):
+async def test_an_object_that_is_gone_keeps_nothing_from_its_end(place):
     place.gives("2")
-    del place.given["main"]
-    place.revoking.consider(MAIN)
     await settle()
+    del place.objects["main"]
+    await asyncio.sleep(THEN)
     assert place.revoked == []
-    assert place.tasks[0].done()
+
+
+class TestFormer:
+    """Another source took its place: what the former one gave goes, where that was."""
+
+    @staticmethod
+    def minting(kind="gitlab", **settings):
+        source = {kind: {"project": "a/b", "secretRef": {"name": "s"}} | settings}
+        return pullcredential("main", source=source)
+
+    async def after(self, place, former, now, handle="2"):
+        asked = []
+
+        async def revoke(pullcredential, keep):
+            asked.append((pullcredential.spec.source.kind, keep))
+
+        place.revoking._revoke = revoke
+        place.objects["main"] = now
+        place.revoking.replaced(former)
+        place.gives(handle)
+        await asyncio.sleep(AFTER - 1)
+        assert asked == []
+        await asyncio.sleep(3)
+        assert place.tasks[0].done()
+        return asked
+
+    @in_no_time
+    async def test_of_the_same_instance(self, place):
+        asked = await self.after(place, self.minting(), self.minting(project="c/d"))
+        assert asked == [("gitlab", "2"), ("gitlab", "2")]
+
+    @in_no_time
+    async def test_of_another_instance(self, place):
+        former = self.minting(url="https://gitlab.acme.com")
+        assert await self.after(place, former, self.minting()) == [("gitlab", "2"), ("gitlab", "")]
+
+    @in_no_time
+    async def test_of_another_kind_which_takes_nothing_back(self, place):
+        now = pullcredential("main", source={"githubApp": {"appId": 1, "secretRef": {"name": "s"}}})
+        assert await self.after(place, self.minting(), now, handle="") == [("gitlab", "")]
+
+    @in_no_time
+    async def test_of_another_object_of_the_name(self, place):
+        former = replace(self.minting(), uid="before")
+        assert await self.after(place, former, self.minting()) == [("gitlab", "2"), ("gitlab", "")]
+
+    @in_no_time
+    async def test_that_fails_is_given_up(self, place, log):
+        place.failures = 99
+        place.objects["main"] = MAIN
+        place.revoking.replaced(self.minting())
+        place.gives("")
+        await asyncio.sleep(THEN + 60)
+        assert len(place.revoked) == 3
+        assert log()[-1]["message"] == "nobody answers; wait; what was minted ends by itself"
+
+    @in_no_time
+    async def test_the_object_goes_before_that(self, place):
+        former = replace(self.minting(), uid="before")
+        place.revoking.replaced(former)
+        place.revoking.forget("main")
+        await place.revoking.last(MAIN)
+        assert place.kept == ["", ""]
 
 
 class TestLast:
@@ -239,7 +364,9 @@ class TestLast:
         assert place.kept == [""] * 3
         assert asyncio.get_running_loop().time() < 30
         said = [each["message"] for each in log()]
-        assert said == ["nobody answers; wait; what was minted ends by itself"] * 3
+        assert said == ["nobody answers; wait"] * 2 + [
+            "nobody answers; wait; what was minted ends by itself"
+        ]
 
     @in_no_time
     async def test_it_is_tried_again(self, place):
@@ -258,7 +385,9 @@ async def test_deploy_tokens_of_gitlab(place):
             revoking = Revoking(
                 lambda _, keep: gitlab.revoke(settings, desk, keep),
                 given=place.given.get,
+                current=place.objects.get,
                 is_everywhere=lambda _: place.everywhere,
+                after=0.0,
                 spawn=place.spawn,
             )
             for _ in range(3):
@@ -266,7 +395,6 @@ async def test_deploy_tokens_of_gitlab(place):
                 place.given["main"] = replace(token(), handle=minted.handle)
                 revoking.gave("main")
             assert len(provider.deploy_tokens) == 4
-            revoking.consider(MAIN)
             await asyncio.gather(*place.tasks)
             assert [str(each.id) for each in provider.deploy_tokens] == [
                 str(somebodys.id),
