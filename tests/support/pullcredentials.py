@@ -239,6 +239,7 @@ MINTED_SPECS = [
     _minted("ecr"),
     _minted("ecr", region="eu-west-1", roleArn="arn:aws:iam::1:role/x", secretRef=_REF),
     _minted("ecr", roleArn="arn:aws:iam::1:role/x", identity=_ACCOUNT),
+    _minted("ecr", roleArn="arn:aws:iam::1:role/x", externalId="a_B=1/2:3", secretRef=_REF),
     _minted("googleArtifactRegistry"),
     _minted(
         "googleArtifactRegistry",
@@ -251,6 +252,7 @@ MINTED_SPECS = [
     _minted("acr", tenantId="t", clientId="c", cloud="AzureChina", secretRef=_REF),
     _minted("acr", tenantId="t", clientId="c", identity=_ACCOUNT),
     _minted("githubApp", appId=1, secretRef=_REF),
+    _minted("githubApp", clientId="Iv23liAbCdEfGhIjKlMn", secretRef=_REF),
     _minted(
         "githubApp",
         appId=1,
@@ -294,6 +296,22 @@ REFUSED_MINTED = [
         "spec.source.ecr",
         "identity needs roleArn: the role that trusts it",
     ),
+    *(
+        (
+            _minted("ecr", externalId="a/1", **others),
+            "spec.source.ecr",
+            "externalId needs roleArn, and has no meaning with identity",
+        )
+        for others in (
+            {"secretRef": _REF},
+            {"roleArn": "arn:aws:iam::1:role/x", "identity": _ACCOUNT},
+        )
+    ),
+    (
+        _minted("ecr", roleArn="arn:aws:iam::1:role/x", externalId="a b"),
+        "spec.source.ecr.externalId",
+        "no external ID has such characters: letters, digits and _+=,.@:/- are allowed",
+    ),
     (
         _minted("googleArtifactRegistry", identity=_ACCOUNT),
         "spec.source.googleArtifactRegistry",
@@ -305,6 +323,14 @@ REFUSED_MINTED = [
         "secretRef and identity need tenantId and clientId",
     ),
     (_minted("githubApp", appId=1), "spec.source.githubApp.secretRef", "Required value"),
+    *(
+        (
+            _minted("githubApp", secretRef=_REF, **apps),
+            "spec.source.githubApp",
+            "exactly one of clientId and appId is required",
+        )
+        for apps in ({}, {"appId": 1, "clientId": "Iv23liAbCdEfGhIjKlMn"})
+    ),
     (
         _minted("gitlab", secretRef=_REF),
         "spec.source.gitlab",

@@ -34,8 +34,8 @@ class Minted:
 
     Args:
         credentials: a login for each of the registries that were asked for.
-        expires: when the first of them does, as the provider says; None where it never does, or
-            where nobody says.
+        expires: when the first of them does, as the provider says, by the clock here; None where it
+            never does, or where nobody says.
         handle: what the provider calls it, for revoking; empty for what cannot be revoked. No
             secret.
         warnings: what a person should know about it, a clause each: a key that lives for ever, a

@@ -52,10 +52,12 @@ class Revoker(Minter, Protocol):
     """One whose provider lets a credential be taken back."""
 
     async def revoke(self, settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
-        """Take back all that was minted for this owner, but for the one with the handle `keep`.
+        """Take back all that was minted for this owner before the one with the handle `keep`.
 
-        Called when the last namespace has the new one, and at the end with an empty `keep`. It goes
-        by what the provider has and not by what somebody remembers, so it can be called again.
+        Called when the last namespace has that one, and at the end with an empty `keep` for all. It
+        goes by what the provider has and not by what somebody remembers, so it can be called again.
+        What was minted after `keep` stays: it may be by somebody else, at the same time, and on its
+        way into the namespaces.
 
         Raises:
             MintFailed: it cannot be taken back now.

@@ -49,7 +49,9 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     answers = {host: await _exchange(host, shown, desk) for host in dict.fromkeys(hosts.values())}
     tokens = {host: _token(answer) for host, answer in answers.items()}
     credentials = tuple(Credential(key, USERNAME, tokens[host]) for key, host in hosts.items())
-    ends = [end for token in tokens.values() if (end := expiry.expires(token))]
+    ends = [
+        answers[host].here(end) for host, token in tokens.items() if (end := expiry.expires(token))
+    ]
     warnings = tuple(each for answer in answers.values() for each in clock_warning(answer))
     return Minted(credentials, min(ends, default=None), warnings=warnings)
 

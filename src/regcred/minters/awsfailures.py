@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from regcred.core.backoff import seconds_of
 from regcred.core.errors import MintFailed
 from regcred.core.redact import one_line
 from regcred.core.source import SourceReason
-from regcred.minters.web import Answer, clock_warning
+from regcred.minters.web import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 _CODES = {
     SourceReason.BAD_CREDENTIALS: (
@@ -58,7 +56,10 @@ _PUBLIC = (
     "allow ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken "
     "(AmazonElasticContainerRegistryPublicReadOnly has both)"
 )
-_ASSUME = "allow sts:AssumeRole on it, and name who asks as Principal in the role's trust policy"
+_ASSUME = (
+    "allow sts:AssumeRole on it, and name who asks as Principal in the role's trust policy; "
+    "externalId is what that may want besides"
+)
 _FEDERATE = (
     "let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC "
     "provider for system:serviceaccount:NAMESPACE:NAME"
@@ -122,8 +123,11 @@ def ask(
     given: Mapping[str, str],
     hide: tuple[str, ...],
     now: Callable[[], datetime],
-) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """Ask, once; then the client is closed. Say what is odd about the clocks, too.
+) -> tuple[Mapping[str, Any], Answer]:
+    """Ask, once; then the client is closed.
+
+    Returns:
+        What was said, and how, without its body.
 
     Raises:
         MintFailed: there is no answer, or no good one.
@@ -134,11 +138,10 @@ def ask(
         answer = getattr(client, call)(**given)
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
     except raised() as error:
-        raise translate(error, question, hide) from None
+        raise translate(error, question, hide, now()) from None
     finally:
         client.close()
-    url = f"https://{question.host}/"
-    return answer, clock_warning(Answer(200, headers, b"", url, _skew(headers, now())))
+    return answer, _bare(200, headers, question, now())
 
 
 def unknown(question: Question, what: str) -> MintFailed:
@@ -148,13 +151,15 @@ def unknown(question: Question, what: str) -> MintFailed:
     )
 
 
-def translate(error: Exception, question: Question, hide: tuple[str, ...]) -> MintFailed:
+def translate(
+    error: Exception, question: Question, hide: tuple[str, ...], now: datetime
+) -> MintFailed:
     """The failure that an exception of the SDK stands for."""
     from botocore import exceptions as of_sdk
 
     match error:
         case of_sdk.ClientError():
-            return _refused(error, question, hide)
+            return _refused(error, question, hide, now)
         case of_sdk.NoCredentialsError() | of_sdk.PartialCredentialsError():
             return _failure(SourceReason.NOT_CONFIGURED, "there are no credentials", _NOBODY)
         case of_sdk.CredentialRetrievalError() | of_sdk.MetadataRetrievalError():
@@ -198,7 +203,7 @@ def _unreachable(error: Exception, question: Question) -> MintFailed:
     return MintFailed(SourceReason.UNREACHABLE, f"{asked} cannot be reached: {why}")
 
 
-def _refused(error: Any, question: Question, hide: tuple[str, ...]) -> MintFailed:
+def _refused(error: Any, question: Question, hide: tuple[str, ...], now: datetime) -> MintFailed:
     said = error.response.get("Error", {})
     meta = error.response.get("ResponseMetadata", {})
     code, status = str(said.get("Code", "")), meta.get("HTTPStatusCode", 0)
@@ -215,7 +220,7 @@ def _refused(error: Any, question: Question, hide: tuple[str, ...]) -> MintFaile
         reason,
         f"{who} gives no {wanted}{words}",
         hint=_hint(reason, code, action, question.service),
-        retry_after=_after(meta),
+        retry_after=_bare(status, meta.get("HTTPHeaders", {}), question, now).retry_after,
     )
 
 
@@ -238,12 +243,5 @@ def _hint(reason: SourceReason, code: str, action: str, service: str) -> str:
     return _PUBLIC if service == "ecr-public" else _ECR
 
 
-def _after(meta: Mapping[str, Any]) -> float | None:
-    return seconds_of(meta.get("HTTPHeaders", {}).get("retry-after", ""), datetime.now(UTC))
-
-
-def _skew(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    try:
-        return parsedate_to_datetime(headers.get("date", "")) - now
-    except (TypeError, ValueError):
-        return None
+def _bare(status: int, headers: Mapping[str, str], question: Question, now: datetime) -> Answer:
+    return Answer(status, headers, b"", f"https://{question.host}/", now)

@@ -5,19 +5,19 @@ asking of their own (``registryIds`` is deprecated for that). ECR Public has a t
 Who asks is, in this order: keys of a Secret; a ServiceAccount of the operator's namespace, with
 which AssumeRoleWithWebIdentity gives the role; else what the platform gives the operator's Pod,
 which is the SDK's to find (IRSA, EKS Pod Identity, the instance's role). ``roleArn`` is assumed on
-top of that.
+top of that, with ``externalId`` where its trust policy wants one.
 
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from base64 import b64decode
 from dataclasses import dataclass
@@ -28,9 +28,10 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
 from regcred.core.minting import Minted
 from regcred.core.source import SourceReason
-from regcred.minters import awsfailures, ecrplaces
+from regcred.minters import awsfailures, ecrplaces, threads
 from regcred.minters import settings as reading
 from regcred.minters.awsfailures import Question
+from regcred.minters.web import clock_warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _AUDIENCE = "sts.amazonaws.com"
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _NOT_IN_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _LONGEST_NAME = 64
 _SDK = "pip install 'regcred[aws]'"
@@ -52,12 +54,14 @@ class Login:
     Args:
         keys: access key id, secret access key, session token; None for what the platform gives.
         role: to assume; empty for none.
+        external: what its trust policy wants to hear besides; empty for nothing.
         token: of a ServiceAccount, to assume it with.
         name: of the session, for CloudTrail.
     """
 
     keys: tuple[str, Password, Password] | None
     role: str
+    external: str
     token: Password | None
     name: str
 
@@ -79,24 +83,29 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
         import boto3  # noqa: F401
     except ImportError:
         raise reading.refuse("boto3 is not installed, which asks AWS for tokens", _SDK) from None
-    return await asyncio.to_thread(_minted, places, login, region, desk)
+    return await threads.run(_minted, places, login, region, desk)
 
 
 async def _login(settings: Mapping[str, Any], desk: Desk) -> Login:
     role = reading.text(settings, "roleArn", default="")
     if role and not _ROLE.fullmatch(role):
         raise reading.refuse("roleArn is not the ARN of a role: arn:aws:iam::ACCOUNT:role/NAME")
+    external = reading.text(settings, "externalId", default="")
     name = _NOT_IN_NAME.sub("-", desk.owner)[:_LONGEST_NAME]
     identity = reading.mapping(settings, "identity")
+    if external and (identity is not None or not role):
+        raise reading.refuse("externalId needs roleArn, and has no meaning with identity")
+    if external and not _EXTERNAL_ID.fullmatch(external):
+        raise reading.refuse("externalId has characters that none can have, or too few of them")
     if identity is None:
-        return Login(await _keys(settings, desk), role, None, name)
+        return Login(await _keys(settings, desk), role, external, None, name)
     if reading.mapping(settings, "secretRef") is not None:
         raise reading.refuse("secretRef and identity exclude each other")
     if not role:
         raise reading.refuse("identity needs roleArn: the role that the ServiceAccount may assume")
     account = reading.text(identity, "serviceAccount")
     audience = reading.text(identity, "audience", default=_AUDIENCE)
-    return Login(None, role, await desk.identity(account, audience), name)
+    return Login(None, role, "", await desk.identity(account, audience), name)
 
 
 async def _keys(settings: Mapping[str, Any], desk: Desk) -> tuple[str, Password, Password] | None:
@@ -138,14 +147,17 @@ def _session(login: Login, region: str, desk: Desk) -> Any:
         import botocore
 
         config = _config(signature_version=botocore.UNSIGNED)
-        client = _client(_sdk(None, region), Question("sts", region), login, config=config)
+        client = _client(
+            _sdk(None, region, desk), Question("sts", region), login, desk, config=config
+        )
         token = {"WebIdentityToken": login.token.reveal()}
         return _assumed(client, "AssumeRoleWithWebIdentity", login, token, region, desk)
-    session = _sdk(login.keys, region)
+    session = _sdk(login.keys, region, desk)
     if not login.role:
         return session
-    client = _client(session, Question("sts", region), login)
-    return _assumed(client, "AssumeRole", login, {}, region, desk)
+    client = _client(session, Question("sts", region), login, desk)
+    more = {"ExternalId": login.external} if login.external else {}
+    return _assumed(client, "AssumeRole", login, more, region, desk)
 
 
 def _assumed(
@@ -161,10 +173,10 @@ def _assumed(
     if len(held) != len(names):
         raise awsfailures.unknown(question, "has no keys in it")
     key, secret, session = held
-    return _sdk((key, Password(secret), Password(session)), region)
+    return _sdk((key, Password(secret), Password(session)), region, desk)
 
 
-def _sdk(keys: tuple[str, Password, Password] | None, region: str) -> Any:
+def _sdk(keys: tuple[str, Password, Password] | None, region: str, desk: Desk) -> Any:
     import boto3
     import botocore.session
 
@@ -173,6 +185,8 @@ def _sdk(keys: tuple[str, Password, Password] | None, region: str) -> Any:
     core.set_default_client_config(_config())
     key, secret, session = keys or ("", None, None)
     try:
+        if keys is None:
+            _past_proxies(core)
         return boto3.session.Session(
             aws_access_key_id=key or None,
             aws_secret_access_key=secret.reveal() if secret else None,
@@ -181,7 +195,20 @@ def _sdk(keys: tuple[str, Password, Password] | None, region: str) -> Any:
             botocore_session=core,
         )
     except awsfailures.raised() as error:
-        raise awsfailures.translate(error, Question("sts", region), ()) from None
+        raise awsfailures.translate(error, Question("sts", region), (), desk.now()) from None
+
+
+def _past_proxies(core: Any) -> None:
+    """Have the instance's metadata asked directly, for which the SDK has no setting.
+
+    A proxy would say what its own machine is. Of all that the SDK asks for keys, this is the only
+    one for which it looks at ``HTTP_PROXY``.
+    """
+    from botocore.httpsession import URLLib3Session
+
+    instance = core.get_component("credential_provider").get_provider("iam-role")
+    fetcher = instance._role_fetcher
+    fetcher._session = URLLib3Session(timeout=fetcher._timeout)
 
 
 def _config(**more: Any) -> Any:
@@ -193,11 +220,11 @@ def _config(**more: Any) -> Any:
     )
 
 
-def _client(session: Any, question: Question, login: Login, **options: Any) -> Any:
+def _client(session: Any, question: Question, login: Login, desk: Desk, **options: Any) -> Any:
     try:
         return session.client(question.service, region_name=question.region, **options)
     except awsfailures.raised() as error:
-        raise awsfailures.translate(error, question, login.secrets) from None
+        raise awsfailures.translate(error, question, login.secrets, desk.now()) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +236,10 @@ class _Token:
 
 def _token(session: Any, place: Place, login: Login, desk: Desk) -> tuple[_Token, tuple[str, ...]]:
     question = Question(place.service, place.region)
-    client = _client(session, question, login)
+    client = _client(session, question, login, desk)
     host = awsfailures.host(client)
     question = Question(place.service, place.region, "GetAuthorizationToken", login.role, host)
-    answer, warnings = awsfailures.ask(client, question, {}, login.secrets, desk.now)
+    answer, heard = awsfailures.ask(client, question, {}, login.secrets, desk.now)
     found = answer.get("authorizationData")
     if isinstance(found, list):  # ECR Public gives one, ECR a list of one.
         found = found[0] if found else None
@@ -221,6 +248,7 @@ def _token(session: Any, place: Place, login: Login, desk: Desk) -> tuple[_Token
     ends = found.get("expiresAt")
     if not isinstance(ends, datetime):
         raise awsfailures.unknown(question, "does not say when the token ends")
+    ends = heard.here(ends)
     if ends <= desk.now():
         raise MintFailed(
             SourceReason.MINT_FAILED,
@@ -230,7 +258,7 @@ def _token(session: Any, place: Place, login: Login, desk: Desk) -> tuple[_Token
     user, password = _pair(found.get("authorizationToken"))
     if not user or not password:
         raise awsfailures.unknown(question, "has a token in it that is no user and password")
-    return _Token(user, Password(password), ends), warnings
+    return _Token(user, Password(password), ends), clock_warning(heard)
 
 
 def _pair(token: Any) -> tuple[str, str]:

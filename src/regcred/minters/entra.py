@@ -98,7 +98,7 @@ async def _credential(
         return await _by_identity(identity, tenant, client, _login(settings, desk), desk)
     if stored:
         return await _by_secret(settings, tenant, client, desk)
-    return _by_azure(tenant, client, _login(settings, desk), desk.env)
+    return _by_azure(tenant, client, _login(settings, desk), desk)
 
 
 def _login(settings: Mapping[str, Any], desk: Desk) -> str:
@@ -120,7 +120,7 @@ async def _by_identity(
     audience = text(identity, "audience", default=_AUDIENCE)
     shown = await desk.identity(account, audience)
     said = claims(shown)
-    asked = Asked(login, f"application {client}", tenant, client)
+    asked = Asked(login, f"application {client}", tenant, client, desk.now)
     asked.federation = (
         f"issuer {said.get('iss')}, subject {said.get('sub')} and audience {audience}"
     )
@@ -141,7 +141,7 @@ async def _by_secret(
     data = await desk.secret(name)
     key = _CERTIFICATE if _CERTIFICATE in data and _SECRET not in data else _SECRET
     found = await secret_text(settings, desk, key)
-    asked = Asked(login, f"application {client}", tenant, client)
+    asked = Asked(login, f"application {client}", tenant, client, desk.now)
     if "-----BEGIN" not in found:
         secret = ClientSecretCredential(tenant, client, found, authority=login, **asked.options)
         return secret, asked
@@ -158,21 +158,23 @@ async def _by_secret(
 
 
 def _by_azure(
-    tenant: str, client: str, login: str, env: Mapping[str, str]
+    tenant: str, client: str, login: str, desk: Desk
 ) -> tuple[AsyncTokenCredential, Asked]:
     """With what Azure gives to a Pod, else to a node."""
     from azure.identity.aio import ManagedIdentityCredential, WorkloadIdentityCredential
 
-    file = env.get("AZURE_FEDERATED_TOKEN_FILE", "")
+    file = desk.env.get("AZURE_FEDERATED_TOKEN_FILE", "")
     if not file:
         who = f"managed identity {client}" if client else "a managed identity"
-        asked = Asked(METADATA, who, tenant, client)
+        asked = Asked(METADATA, who, tenant, client, desk.now)
+        # Past all proxies: one would say what its own machine is.
+        asked.options["use_env_settings"] = False
         return ManagedIdentityCredential(client_id=client or None, **asked.options), asked
-    tenant = tenant or env.get("AZURE_TENANT_ID", "")
-    client = client or env.get("AZURE_CLIENT_ID", "")
+    tenant = tenant or desk.env.get("AZURE_TENANT_ID", "")
+    client = client or desk.env.get("AZURE_CLIENT_ID", "")
     if not tenant or not client:
         raise refuse("workload identity lacks a tenant or a client", "set tenantId and clientId")
-    asked = Asked(login, f"application {client}", tenant, client)
+    asked = Asked(login, f"application {client}", tenant, client, desk.now)
     credential = WorkloadIdentityCredential(
         tenant_id=tenant, client_id=client, token_file_path=file, authority=login, **asked.options
     )

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import MintFailed
 from regcred.core.source import SourceReason
 from regcred.minters.web import Answer, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
 
 METADATA = "Azure's metadata service"
 #: Who fails is asked again later, by whoever asks us: no pauses here.
@@ -37,6 +41,8 @@ _KNOWN = {
     "700211": _FEDERATED,
     "700212": _FEDERATED,
     "700213": _FEDERATED,
+    "70025": _FEDERATED,
+    "7000229": (_NOT_CONFIGURED, "the tenant has no service principal of the application"),
     "500011": (_NOT_CONFIGURED, "the tenant does not know Azure Container Registry"),
     "7000112": (SourceReason.NO_PERMISSION, "the application is disabled"),
     "53003": (SourceReason.NO_PERMISSION, "Conditional Access does not allow it"),
@@ -47,6 +53,7 @@ _HINTS = {
     "700027": "az ad app credential reset --id {client} --append --cert @CERTIFICATE.pem",
     "700024": "set the clock right",
     "700016": "correct clientId or tenantId",
+    "7000229": "az ad sp create --id {client}",
     "90002": "correct tenantId or cloud",
     "900023": "correct tenantId or cloud",
 }
@@ -61,6 +68,7 @@ class Asked:
         who: asks.
         tenant: whose; empty where nobody says.
         client: the ID of the application or managed identity; empty where nobody says.
+        now: the time of day, with a zone.
         federation: what a federated credential has to say; empty where there is none.
         answer: without its body; None while there is none.
         options: for the SDK.
@@ -70,6 +78,7 @@ class Asked:
     who: str
     tenant: str
     client: str
+    now: Callable[[], datetime]
     federation: str = ""
     answer: Answer | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -80,9 +89,8 @@ class Asked:
     def _saw(self, response: Any) -> None:
         http = response.http_response
         headers = {str(name).lower(): str(value) for name, value in http.headers.items()}
-        self.answer = Answer(
-            http.status_code, headers, b"", str(http.request.url).partition("?")[0]
-        )
+        url = str(http.request.url).partition("?")[0]
+        self.answer = Answer(http.status_code, headers, b"", url, self.now())
 
 
 def failure(asked: Asked, message: str) -> MintFailed:

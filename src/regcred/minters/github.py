@@ -58,7 +58,10 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     Raises:
         MintFailed: GitHub gives none, or cannot be asked.
     """
-    app = _identifier(settings, "appId", "[A-Za-z0-9._-]+")
+    if ("appId" in settings) == ("clientId" in settings):
+        raise refuse("exactly one of clientId and appId is required")
+    key = "clientId" if "clientId" in settings else "appId"
+    app = _identifier(settings, key, "[A-Za-z0-9._-]+" if key == "clientId" else "[0-9]+")
     url = base_url(settings, "url", _API)
     repositories = texts(settings, "repositories")
     if full := [each for each in repositories if "/" in each]:
@@ -76,7 +79,7 @@ def _identifier(settings: Mapping[str, Any], key: str, pattern: str) -> str:
     value = settings.get(key)
     found = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not re.fullmatch(pattern, found):
-        raise refuse(f"{key} is required, and has to be the number that GitHub shows")
+        raise refuse(f"{key} has to be as GitHub shows it")
     return found
 
 
@@ -118,7 +121,8 @@ class _GitHub:
         if answer.text("permissions", "packages") not in ("read", "write"):
             raise self._may_not_read(answer)
         credentials = tuple(Credential(key, USERNAME, token) for key in self.desk.registries)
-        return Minted(credentials, expires, warnings=(*clock_warning(answer), _UNSUPPORTED))
+        said = (*clock_warning(answer), _UNSUPPORTED)
+        return Minted(credentials, answer.here(expires), warnings=said)
 
     async def installation(self) -> str:
         """The ID of the only installation, or of that for the registries' owner."""
@@ -144,8 +148,13 @@ class _GitHub:
             if answer.status != 200:
                 raise self._no_entry(answer)
             try:
-                listed = {each["account"]["login"]: each["id"] for each in answer.json}
-                found |= {name.lower(): str(int(number)) for name, number in listed.items()}
+                listed = [(each["account"] or {}, str(int(each["id"]))) for each in answer.json]
+                # An enterprise, which has no packages of its own, has a slug in place of a login.
+                found |= {
+                    account["login"].lower(): number
+                    for account, number in listed
+                    if account.get("login")
+                }
             except (TypeError, ValueError, KeyError, AttributeError):
                 raise self._not_github(answer) from None
             if len(listed) < _PAGE:
@@ -160,7 +169,7 @@ class _GitHub:
             headers=_HEADERS,
             json_body=body,
         )
-        if (pause := _throttled(answer, self.desk.now())) is not None:
+        if (pause := _throttled(answer)) is not None:
             raise MintFailed(
                 SourceReason.THROTTLED,
                 f"{answer.host} takes no more requests of App {self.app} for now",
@@ -206,7 +215,9 @@ class _GitHub:
                 hint=(clock or [anew])[0],
             )
         if answer.status == 404 and "Integration" in said:
-            return refuse(f"{answer.host} has no App {self.app}", "correct appId, or url")
+            return refuse(
+                f"{answer.host} has no App {self.app}", "correct clientId or appId, or url"
+            )
         if answer.status == 404:
             return refuse(f"{answer.host} has no API of GitHub at {self.url}", _URL_HINT)
         return refused(answer, f"token to App {self.app}", said=said)
@@ -227,7 +238,7 @@ class _GitHub:
         )
 
 
-def _throttled(answer: Answer, now: datetime) -> float | None:
+def _throttled(answer: Answer) -> float | None:
     """Seconds to leave GitHub alone for; None where it has not asked for that."""
     if answer.status not in (403, 429):
         return None
@@ -236,7 +247,7 @@ def _throttled(answer: Answer, now: datetime) -> float | None:
         return float(after[:9])
     reset = answer.headers.get("x-ratelimit-reset", "")
     if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
-        return max(float(reset[:12]) - now.timestamp(), 1.0)
+        return max(float(reset[:12]) - answer.theirs.timestamp(), 1.0)
     is_limit = answer.status == 429 or "rate limit" in answer.text("message").lower()
     return _PAUSE if is_limit else None
 

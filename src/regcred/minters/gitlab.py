@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
+from regcred.core.minting import Minted, made_before
 from regcred.core.redact import one_line
 from regcred.core.source import SourceReason
 from regcred.minters.settings import base_url, mapping, number, refuse, secret_text, text
@@ -79,6 +79,7 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     username, token = answer.text("username"), answer.text("token")
     if not handle or not username or not token or expires is None:
         raise _no_gitlab(answer)
+    expires = answer.here(expires)
     if expires <= desk.now():
         raise MintFailed(
             SourceReason.MINT_FAILED,
@@ -95,7 +96,9 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
 
 
 async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
-    """Delete the deploy tokens that were made for this owner, but for `keep`.
+    """Delete the deploy tokens that were made for this owner before `keep`.
+
+    One that was made after it is about to be used: GitLab counts them.
 
     Raises:
         MintFailed: they cannot be deleted now.
@@ -103,7 +106,7 @@ async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
     holder = await _holder(settings, desk)
     authorization = bearer(holder.token)
     for handle in await _owned(holder, desk):
-        if handle == keep:
+        if not made_before(handle, keep):
             continue
         answer = await desk.web.ask("DELETE", f"{holder.url}/{handle}", authorization=authorization)
         if answer.status not in (200, 202, 204, 404):

@@ -29,7 +29,7 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
 from regcred.core.minting import Minted
 from regcred.core.source import SourceReason
-from regcred.minters import googlefailures, googlekey
+from regcred.minters import googlefailures, googlekey, threads
 from regcred.minters import settings as reading
 from regcred.minters.googletransport import Transport
 from regcred.minters.web import clock_warning
@@ -90,6 +90,7 @@ async def _from_metadata(desk: Desk, transport: Transport, scope: str) -> tuple[
             f"http://{host}{_TOKEN}{query}",
             headers={"Metadata-Flavor": "Google"},
             seconds=10,
+            direct=True,
         )
     except MintFailed as error:
         error.hint = error.hint or _ELSEWHERE
@@ -172,13 +173,15 @@ async def _ask(credentials: Any, transport: Transport) -> tuple[Password, dateti
 
     stumbled = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
     try:
-        await asyncio.to_thread(credentials.refresh, transport)
+        await threads.run(credentials.refresh, transport)
     except (GoogleAuthError, *stumbled):
         raise googlefailures.unknown(transport.host) from None
     token, expires = credentials.token, credentials.expiry
     if not isinstance(token, str) or not token or not isinstance(expires, datetime):
         raise googlefailures.unknown(transport.host)
-    return Password(token), expires.replace(tzinfo=UTC)
+    expires, answer = expires.replace(tzinfo=UTC), transport.answers[-1]
+    # Elsewhere it is so many seconds from now, and by the clock here already.
+    return Password(token), answer.here(expires) if answer.text("expireTime") else expires
 
 
 def _require_sdk() -> None:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
+from regcred.core.minting import Minted, made_before
 from regcred.core.redact import one_line
 from regcred.core.source import SourceReason
 from regcred.minters.settings import base_url, mapping, number, refuse, secret_text, text, texts
@@ -97,6 +97,7 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     username, password = answer.text("name"), answer.text("secret")
     if not handle or not username or not password or expires is None:
         raise _no_harbor(answer)
+    expires = answer.here(expires)
     if expires <= desk.now():
         raise MintFailed(
             SourceReason.MINT_FAILED,
@@ -113,14 +114,16 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
 
 
 async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
-    """Delete the robot accounts that were made for this owner, but for `keep`.
+    """Delete the robot accounts that were made for this owner before `keep`.
+
+    One that was made after it is about to be used: Harbor counts them.
 
     Raises:
         MintFailed: they cannot be deleted now.
     """
     harbor = await _harbor(settings, desk)
     for handle in await _owned(harbor, desk):
-        if handle == keep:
+        if not made_before(handle, keep):
             continue
         url = f"{harbor.url}/robots/{handle}"
         answer = await desk.web.ask("DELETE", url, authorization=harbor.authorization)

@@ -71,12 +71,14 @@ async def _federated(identity: Mapping[str, Any], url: str, robot: str, desk: De
     if not is_token(token) or expires is None:
         raise _not_quay(answer)
     credentials = tuple(Credential(key, robot, token) for key in desk.registries)
-    return Minted(credentials, expires, warnings=clock_warning(answer))
+    return Minted(credentials, answer.here(expires), warnings=clock_warning(answer))
 
 
 async def _stored(settings: Mapping[str, Any], url: str, robot: str, desk: Desk) -> Minted:
     """The robot's own token."""
     oauth = Password(await secret_text(settings, desk, "token"))
+    if not is_token(oauth):
+        raise refuse("what the Secret has under token is no OAuth access token of Quay")
     organization, _, name = robot.partition("+")
     answer = await desk.web.ask(
         "GET",

@@ -33,8 +33,10 @@ _CONNECT_SECONDS = 10.0
 #: No token and no error is larger.
 _MAX_BODY = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: A clock that is further off than this is told of: tokens would be refused for it.
+#: A clock that is further off than this is told of, and made up for.
 SKEW = timedelta(seconds=60)
+#: One that is further off than this is none: neither certificates nor signatures would be valid.
+_NO_CLOCK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,14 @@ class Answer:
         headers: names in lower case; of several of one name the last.
         body: all of it. Never shown.
         url: what was asked, without query.
-        skew: how far the provider's clock is before ours; None where it shows none.
+        at: when it came, by the clock here.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     url: str
-    skew: timedelta | None = None
+    at: datetime
 
     @property
     def json(self) -> Any:
@@ -74,6 +76,39 @@ class Answer:
     def host(self) -> str:
         """Who said it."""
         return urlsplit(self.url).netloc
+
+    @property
+    def theirs(self) -> datetime:
+        """When it came, by the provider's clock; by the one here where it shows none."""
+        try:
+            found = parsedate_to_datetime(self.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return self.at
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the provider's clock is ahead of the one here; nothing where they agree."""
+        found = self.theirs - self.at
+        return found if abs(found) > SKEW else timedelta()
+
+    def here(self, moment: datetime) -> datetime:
+        """A moment by the provider's clock, by the one here.
+
+        What ends at a moment that the provider names has so long to live as that is from its own
+        now: by a clock that is behind, it would be taken for alive when it has ended.
+        """
+        if abs(self.skew) > _NO_CLOCK:
+            return moment
+        try:
+            return moment - self.skew
+        except OverflowError:
+            return moment
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the provider asks to be left alone for; None where it does not."""
+        return seconds_of(self.headers.get("retry-after", ""), self.theirs)
 
 
 class Web:
@@ -116,6 +151,7 @@ class Web:
         json_body: Any = None,
         form: Mapping[str, str] | None = None,
         seconds: float = TIMEOUT,
+        direct: bool = False,
     ) -> Answer:
         """One request.
 
@@ -127,6 +163,8 @@ class Web:
             json_body: sent as JSON.
             form: sent as a form.
             seconds: for all of it.
+            direct: past all proxies, as one asks what is on the same link: a proxy would say what
+                its own machine is.
 
         Raises:
             MintFailed: ``Unreachable``: no answer, or one that is none.
@@ -147,7 +185,7 @@ class Web:
                 headers=sent,
                 data=data,
                 allow_redirects=False,
-                proxy=self._proxy(url),
+                proxy=None if direct else self._proxy(url),
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
             ) as answer:
                 body = await _read(answer)
@@ -166,7 +204,7 @@ class Web:
                 "sent where nobody said",
                 hint="give the address that it leads to",
             )
-        return Answer(answer.status, found, body, plain, self._skew(found.get("date", "")))
+        return Answer(answer.status, found, body, plain, self._now())
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -182,15 +220,6 @@ class Web:
             return proxy.from_environment(url, self._env) or None
         except proxy.BadProxy as error:
             raise MintFailed(SourceReason.NOT_CONFIGURED, str(error), hint=error.hint) from None
-
-    def _skew(self, date: str) -> timedelta | None:
-        try:
-            theirs = parsedate_to_datetime(date)
-        except (TypeError, ValueError):
-            return None
-        if theirs.tzinfo is None:
-            theirs = theirs.replace(tzinfo=UTC)
-        return theirs - self._now()
 
 
 def refused(answer: Answer, what: str, *, said: str = "", hint: str = "") -> MintFailed:
@@ -218,13 +247,13 @@ def refused(answer: Answer, what: str, *, said: str = "", hint: str = "") -> Min
         reason,
         f"{answer.host} gives no {what} ({answer.status}){words}",
         hint=hint,
-        retry_after=seconds_of(answer.headers.get("retry-after", ""), datetime.now(UTC)),
+        retry_after=answer.retry_after,
     )
 
 
 def clock_warning(answer: Answer) -> tuple[str, ...]:
     """What to say where two clocks disagree; empty where they agree."""
-    if answer.skew is None or abs(answer.skew) <= SKEW:
+    if not answer.skew:
         return ()
     where = "ahead of" if answer.skew > timedelta() else "behind"
     seconds = abs(answer.skew.total_seconds())

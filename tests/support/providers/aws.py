@@ -1,4 +1,4 @@
-"""AWS: STS, ECR and ECR Public before moto's server, and what a platform gives its Pods.
+"""AWS: STS, ECR and ECR Public before moto's server.
 
 moto knows users, keys, roles and policies, and answers anybody. So here stands before it what AWS
 does first: it verifies signatures (by moto's own means), the age of requests and of sessions, what
@@ -8,7 +8,6 @@ issuer. Tokens of moto's ECR are all the same and ended in 2015; here they are l
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
-https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html
 """
 
 from __future__ import annotations
@@ -49,9 +48,12 @@ HOSTS = (
     "api.ecr.cn-north-1.amazonaws.com.cn",
 )
 AUDIENCE = "sts.amazonaws.com"
-PULLER, POWERLESS, CLOSED, FEDERATED = (
-    f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("puller", "powerless", "closed", "federated")
+PULLER, POWERLESS, CLOSED, FEDERATED, PARTNER = (
+    f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    for name in ("puller", "powerless", "closed", "federated", "partner")
 )
+#: What the trust policy of PARTNER asks for.
+EXTERNAL_ID = "regcred/42"
 #: The ServiceAccount that may have the role FEDERATED.
 SERVICE_ACCOUNT = "puller"
 _TOO_OLD = timedelta(minutes=5)
@@ -121,6 +123,7 @@ def moto() -> Iterator[Account]:
         _role(iam, POWERLESS, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/puller"})
         _role(iam, CLOSED, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/somebody"}, *_ALLOWED)
         _role(iam, FEDERATED, {"Federated": "oidc"}, *_ALLOWED)
+        _role(iam, PARTNER, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/puller"}, *_ALLOWED)
         yield Account(url, puller, nobody)
     finally:
         server.stop()
@@ -225,6 +228,11 @@ class Aws:
             if form.get("Action") != "AssumeRole":
                 raise _Refusal("InvalidAction", "Could not find operation", 400)
             self._require(form["RoleArn"], "AssumeRole")
+            # moto looks at no conditions.
+            if form["RoleArn"] == PARTNER and form.get("ExternalId") != EXTERNAL_ID:
+                raise _Refusal(
+                    "AccessDenied", f"Not authorized to perform sts:AssumeRole on {PARTNER}"
+                )
             await self._allowed(request, "AssumeRole", form["RoleArn"])
         except _Refusal as error:
             return _xml_error(error)
@@ -306,37 +314,6 @@ class Aws:
             ) as answer,
         ):
             return answer.status, await answer.read()
-
-
-class PodIdentity:
-    """EKS Pod Identity's agent: keys for a Pod that shows the token from its file.
-
-    Args:
-        aws: whose keys.
-        token: that it takes.
-
-    Attributes:
-        app: to serve; the path is ``/v1/credentials``.
-    """
-
-    def __init__(self, aws: Aws, token: str) -> None:
-        self._aws, self._token = aws, token
-        self.app = web.Application()
-        self.app.router.add_get("/v1/credentials", self._get)
-
-    async def _get(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != self._token:
-            return web.Response(status=400, text="[token]: Service account token is not valid")
-        keys = self._aws.session()
-        ends = datetime.now(UTC) + timedelta(hours=6)
-        found = {
-            "AccessKeyId": keys.id,
-            "SecretAccessKey": keys.secret,
-            "Token": keys.session,
-            "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
-            "AccountId": ACCOUNT,
-        }
-        return web.json_response(found)
 
 
 def _json(body: Any, status: int = 200) -> web.Response:

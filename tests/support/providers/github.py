@@ -32,7 +32,7 @@ class Installation:
     """An App on an account.
 
     Args:
-        login: of the account.
+        login: of the account; empty for an enterprise, which has none.
         permissions: that the account has accepted.
         repositories: names of those that it may see.
         suspended: whether its owner has stopped it.
@@ -42,6 +42,11 @@ class Installation:
     permissions: dict[str, str] = field(default_factory=lambda: {"packages": "read"})
     repositories: tuple[str, ...] = ("app", "web")
     suspended: bool = False
+
+    @property
+    def account(self) -> dict[str, str]:
+        """As the API shows it."""
+        return {"login": self.login} if self.login else {"slug": "acme-corp", "name": "Acme"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class GitHub:
         prefix: of the paths.
 
     Attributes:
+        client_id: its other ID.
         installations: ID → what it is.
         issued: token → what it is good for.
         app: to serve.
@@ -73,6 +79,7 @@ class GitHub:
         self, app_id: int, key: RSAPublicKey, now: Callable[[], datetime], prefix: str = ""
     ) -> None:
         self._app_id, self._key, self._now = app_id, key, now
+        self.client_id = ""
         self.installations: dict[int, Installation] = {}
         self.issued: dict[str, Issued] = {}
         self.app = web.Application()
@@ -95,7 +102,7 @@ class GitHub:
         self._signed_in(request)
         size, page = (int(request.query.get(k, d)) for k, d in (("per_page", _PAGE), ("page", 1)))
         found = [
-            {"id": number, "app_id": self._app_id, "account": {"login": each.login}}
+            {"id": number, "app_id": self._app_id, "account": each.account}
             for number, each in self.installations.items()
         ]
         return web.json_response(found[(page - 1) * size : page * size])
@@ -159,7 +166,7 @@ class GitHub:
             )
         if ends > now + _MOST:
             raise refused(401, "'Expiration time' claim ('exp') is too far in the future")
-        if str(claims.get("iss")) != str(self._app_id):
+        if str(claims.get("iss")) not in {str(self._app_id), self.client_id}:
             raise refused(404, "Integration not found")
 
 

@@ -14,6 +14,7 @@ from regcred.core.credential import Password
 from regcred.core.source import SourceReason
 from regcred.minters import acr
 from tests.support.providers.acr import Registry
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure
 from tests.support.providers.entra import Application, Entra
 from tests.support.providers.oidc import a_key, subject
@@ -425,3 +426,37 @@ async def test_without_the_sdk(fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "azure.core.exceptions", None)
     error = await fails(NOT_CONFIGURED, STORED)
     assert error.hint == "pip install 'regcred[azure]'"
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_clock_that_is_wrong_is_made_up_for(there, desk, hours):
+    ours = off(timedelta(hours=hours))
+    wrong = await desk(REGISTRY, secrets={"azure": {"client-secret": SECRET}}, now=ours)
+    minted = await acr.mint(STORED, wrong)
+    assert abs(minted.expires - ours() - timedelta(hours=3)) < CLOSE
+
+
+async def test_no_proxy_is_asked_who_we_are(
+    registry, entra, there, start, monkeypatch, unreachable
+):
+    machine = start(entra.metadata)
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", machine.url)
+    monkeypatch.setenv("HTTP_PROXY", f"http://{unreachable}")
+    entra.identities = ["managed-1"]
+    registry.pullers.add("managed-1")
+    assert (await acr.mint({}, there)).credentials
+    assert machine.requests
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "says"),
+    [
+        (70025, NOT_CONFIGURED, "give it one with issuer"),
+        (7000229, NOT_CONFIGURED, f"az ad sp create --id {CLIENT}"),
+    ],
+)
+async def test_other_words_of_entra(fails, login, code, reason, says):
+    body = {"error": "invalid_client", "error_description": f"AADSTS{code}: no."}
+    login.instead(401, body, path=f"/{TENANT}/oauth2")
+    error = await fails(reason, KEYLESS)
+    assert says in error.hint

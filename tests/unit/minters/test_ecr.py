@@ -9,7 +9,8 @@ import pytest
 from regcred.core.credential import Password
 from regcred.core.source import SourceReason as Reason
 from regcred.minters import ecr
-from tests.support.providers import aws
+from tests.support.providers import aws, awsplatform
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import OWNER, failure
 
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -75,12 +76,21 @@ def irsa(monkeypatch, tmp_path, issuer):
 @pytest.fixture
 def agent(monkeypatch, tmp_path, start, cloud):
     """A Pod on a node with EKS Pod Identity's agent."""
-    agent = start(aws.PodIdentity(cloud, "token-of-the-pod").app)
+    agent = start(awsplatform.PodIdentity(cloud, "token-of-the-pod").app)
     file = tmp_path / "token"
     file.write_text("token-of-the-pod")
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{agent.url}/v1/credentials")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(file))
     return agent
+
+
+@pytest.fixture
+def instance(monkeypatch, start, cloud, served):
+    """A machine that has a role."""
+    there = start(awsplatform.InstanceMetadata(cloud).app)
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", there.url)
+    return there
 
 
 def data(keys):
@@ -118,6 +128,18 @@ async def test_a_role_of_a_user(mint, cloud, served):
     assert "x-amz-security-token" in token.headers
 
 
+async def test_a_role_that_asks_for_an_external_id(mint, cloud, account):
+    check(await mint(**KEYS, roleArn=aws.PARTNER, externalId=aws.EXTERNAL_ID), cloud)
+    for external in ({}, {"externalId": "regcred/43"}):
+        await refused(
+            mint(**KEYS, roleArn=aws.PARTNER, **external),
+            Reason.NO_PERMISSION,
+            f"{STS} gives no session of {aws.PARTNER}: AccessDenied",
+            "externalId",
+            hides=[account.puller.secret],
+        )
+
+
 async def test_a_service_account_of_the_cluster(mint, cloud, served, issuer):
     check(await mint(**IDENTITY), cloud)
     (sts,) = asked(served, STS)
@@ -138,6 +160,22 @@ async def test_a_role_of_the_operators_service_account(from_platform, cloud, irs
 
 async def test_pod_identity(from_platform, cloud, agent):
     check(await from_platform(), cloud)
+
+
+async def test_an_instances_role(from_platform, cloud, instance):
+    check(await from_platform(), cloud)
+
+
+@pytest.mark.parametrize("way", ["agent", "instance"])
+async def test_no_proxy_is_asked_who_we_are(
+    request, from_platform, cloud, served, monkeypatch, unreachable, way
+):
+    there = request.getfixturevalue(way)
+    monkeypatch.setenv("HTTP_PROXY", f"http://{unreachable}")
+    # Elsewhere this machine needs no proxy anyhow.
+    monkeypatch.setattr("urllib.request.proxy_bypass", lambda *_: False)
+    check(await from_platform(), cloud)
+    assert there.requests
 
 
 @pytest.mark.parametrize(
@@ -195,6 +233,22 @@ async def test_a_clock_that_is_wrong_is_told_of(mint, clock):
     assert warning.endswith("s behind the one here")
 
 
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_clock_that_is_wrong_is_made_up_for(desk, account, cloud, served, hours):
+    ours = off(timedelta(hours=hours))
+    there = await desk(REGISTRY, secrets={"aws": data(account.puller)}, now=ours)
+    minted = await ecr.mint(KEYS, there)
+    (ends,) = cloud.tokens.values()
+    assert abs(minted.expires - ends - timedelta(hours=hours)) < CLOSE
+
+
+async def test_what_a_clock_that_is_behind_would_take_for_alive(desk, account, cloud, served):
+    ours = off(timedelta(hours=-2))
+    cloud.lifetime = timedelta(seconds=-1)
+    there = await desk(REGISTRY, secrets={"aws": data(account.puller)}, now=ours)
+    await refused(ecr.mint(KEYS, there), Reason.MINT_FAILED, "ended", "clock")
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -202,6 +256,11 @@ async def test_a_clock_that_is_wrong_is_told_of(mint, clock):
         ({"region": 5}, "region"),
         (KEYS | {"roleArn": "puller"}, "roleArn"),
         (KEYS | {"roleArn": aws.PULLER.replace(":role/", ":user/")}, "roleArn"),
+        (KEYS | {"externalId": "regcred/42"}, "externalId needs roleArn"),
+        (IDENTITY | {"externalId": "regcred/42"}, "no meaning with identity"),
+        (KEYS | {"roleArn": aws.PARTNER, "externalId": "4"}, "externalId"),
+        (KEYS | {"roleArn": aws.PARTNER, "externalId": "4 2"}, "externalId"),
+        (KEYS | {"roleArn": aws.PARTNER, "externalId": 42}, "externalId"),
         (IDENTITY | KEYS, "exclude each other"),
         ({"identity": {"serviceAccount": "puller"}}, "identity needs roleArn"),
         (IDENTITY | {"identity": {}}, "serviceAccount"),

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from regcred.core.credential import HIDDEN
 from regcred.core.source import SourceReason
 from regcred.minters import github
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure
 from tests.support.providers.github import GitHub, Installation
 from tests.support.providers.oidc import a_key
@@ -292,6 +293,10 @@ async def test_nobody_is_there(fails, served, unreachable):
     [
         {"appId": None},
         {"appId": ""},
+        {"appId": "Iv23liAbCdEfGhIjKlMn"},
+        {"clientId": "Iv23liAbCdEfGhIjKlMn"},
+        {"appId": None, "clientId": "a b"},
+        {"appId": None, "clientId": ""},
         {"appId": True},
         {"appId": 1.5},
         {"appId": "a b"},
@@ -322,3 +327,36 @@ async def test_keys_that_are_none(fails, private, desk, clock):
         there = await desk(KEY, secrets={"github-app": {"private-key.pem": text}}, now=clock)
         error = await fails(NOT_CONFIGURED, there)
         assert error.message == f"the private key of App {APP} cannot be used: {why}"
+
+
+async def test_a_clock_that_is_wrong_is_made_up_for(counter, app, private, desk):
+    ours = off(timedelta(minutes=-5))
+    there = await desk(KEY, secrets={"github-app": {"private-key.pem": pem(private)}}, now=ours)
+    minted = await github.mint(counter[1], there)
+    (issued,) = app.issued.values()
+    assert abs(minted.expires - issued.expires + timedelta(minutes=5)) < CLOSE
+
+
+async def test_a_limit_is_reset_by_githubs_clock(fails, private, served, desk, clock):
+    reset = str(int(clock().timestamp()) + 900)
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
+    served.instead(403, {"message": "API rate limit exceeded"}, headers=headers)
+    secrets = {"github-app": {"private-key.pem": pem(private)}}
+    error = await fails(THROTTLED, await desk(KEY, secrets=secrets, now=off(timedelta(hours=-2))))
+    assert 800 < error.retry_after <= 900
+
+
+async def test_a_client_id(counter, app, fails):
+    del counter[1]["appId"]
+    app.client_id = "Iv23liAbCdEfGhIjKlMn"
+    assert (await github.mint(counter[1] | {"clientId": app.client_id}, counter[0])).credentials
+    error = await fails(NOT_CONFIGURED, clientId="Iv23liOther")
+    assert "has no App Iv23liOther" in error.message
+    assert "correct clientId" in error.hint
+
+
+async def test_an_enterprise_has_no_packages(counter, app):
+    del counter[1]["installationId"]
+    app.installations = {1: Installation("")} | app.installations
+    await github.mint(counter[1], counter[0])
+    assert [each.installation for each in app.issued.values()] == [NUMBER]

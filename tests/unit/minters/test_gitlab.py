@@ -4,6 +4,7 @@ import pytest
 
 from regcred.core.credential import Credential, Password
 from regcred.minters import gitlab
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import OWNER, failure
 from tests.support.providers.gitlab import AccessToken, GitLab
 
@@ -271,3 +272,19 @@ async def test_gitlab_com_is_asked_by_default(provider, start, dns, at, settings
     dns["gitlab.com"] = start(provider.app(), "gitlab.com").port
     del settings["url"]
     assert (await gitlab.mint(settings, at)).handle == "1"
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_clock_that_is_wrong_is_made_up_for(provider, settings, desk, hours):
+    there = await desk(REGISTRY, secrets={"gl": {"token": ACCESS}}, now=off(timedelta(hours=hours)))
+    minted = await gitlab.mint(settings, there)
+    (made,) = provider.deploy_tokens
+    assert abs(minted.expires - made.expires - timedelta(hours=hours)) < CLOSE
+
+
+async def test_one_that_is_made_meanwhile_stays(provider, settings, at):
+    for _ in range(9):
+        old = await gitlab.mint(settings, at)
+    new = await gitlab.mint(settings, at)
+    await gitlab.revoke(settings, at, old.handle)
+    assert [str(each.id) for each in provider.deploy_tokens] == [old.handle, new.handle]

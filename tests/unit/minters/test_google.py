@@ -1,7 +1,9 @@
 """googleArtifactRegistry: google-auth as it is, against the servers that it asks."""
 
+import asyncio
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from regcred.core.source import SourceReason as Reason
 from regcred.minters import google
 from tests.support.providers import google as provider
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure
 from tests.support.providers.google import IAM, OAUTH, PROVIDER, STS
 
@@ -549,3 +552,27 @@ async def test_nothing_of_it_is_logged(served, cloud, key, issuer, caplog, from_
     said = caplog.text + repr(minted)
     for secret in (*key["private_key"].splitlines()[1:-1], *issuer.tokens, *cloud.tokens):
         assert secret not in said
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_clock_that_is_wrong_is_made_up_for(served, cloud, issuer, desk, hours):
+    target = cloud.account("images", cloud.federated("puller"))
+    there = await desk(*REGISTRIES, identity=issuer, now=off(timedelta(hours=hours)))
+    minted = await google.mint({"identity": IDENTITY, "impersonate": target.email}, there)
+    ends = cloud.tokens[minted.credentials[0].password.reveal()].ends
+    assert abs(minted.expires - ends - timedelta(hours=hours)) < CLOSE
+
+
+async def test_the_metadata_server_is_asked_past_all_proxies(start, cloud, desk, dns, unreachable):
+    metadata = start(provider.Metadata(cloud, "node", google.SCOPE).app)
+    dns["metadata.google.internal"] = metadata.port
+    there = await desk(*REGISTRIES, env={"HTTP_PROXY": f"http://{unreachable}"})
+    check(await google.mint({}, there), cloud, "node")
+
+
+async def test_the_sdk_leaves_the_loop_a_thread_to_look_names_up(
+    served, cloud, account, key, from_file
+):
+    only = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(only)
+    check(await from_file(key), cloud, account.email)

@@ -5,6 +5,7 @@ import pytest
 
 from regcred.core.credential import Credential, Password
 from regcred.minters import harbor
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import OWNER, failure
 from tests.support.providers.harbor import Harbor, User
 
@@ -302,3 +303,21 @@ async def test_settings_that_cannot_be_meant(desk, served, settings, change, sai
     )
     assert (error.reason, said in error.message) == ("NotConfigured", True)
     assert served.requests == []
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_clock_that_is_wrong_is_made_up_for(provider, settings, desk, hours):
+    secrets = {"hb": {"username": "lead", "password": PASSWORD}}
+    there = await desk(REGISTRY, secrets=secrets, now=off(timedelta(hours=hours)))
+    minted = await harbor.mint(settings, there)
+    (made,) = provider.robots
+    assert abs(minted.expires - made.expires - timedelta(hours=hours)) < CLOSE
+
+
+async def test_one_that_is_made_meanwhile_stays(provider, settings, as_user):
+    at = await as_user()
+    for _ in range(9):
+        old = await harbor.mint(settings, at)
+    new = await harbor.mint(settings, at)
+    await harbor.revoke(settings, at, old.handle)
+    assert [str(each.id) for each in provider.robots] == [old.handle, new.handle]

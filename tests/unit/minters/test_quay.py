@@ -8,6 +8,7 @@ import pytest
 from regcred.core.credential import Password
 from regcred.core.source import SourceReason
 from regcred.minters import quay
+from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure
 from tests.support.providers.oidc import subject
 from tests.support.providers.quay import Quay
@@ -214,3 +215,18 @@ async def test_nobody_is_there(fails, served, unreachable):
 )
 async def test_settings_that_cannot_be_meant(fails, how, changed):
     await fails(NOT_CONFIGURED, how, **changed)
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+async def test_a_clock_that_is_wrong_is_made_up_for(server, served, desk, issuer, minutes):
+    ours = off(timedelta(minutes=minutes))
+    there = await desk("quay.io", identity=issuer, now=ours)
+    minted = await quay.mint({"robot": ROBOT, "url": served.url} | KEYLESS, there)
+    assert abs(minted.expires - ours() - timedelta(hours=1)) < CLOSE
+
+
+async def test_a_token_that_cannot_be_one(fails, desk, served):
+    there = await desk("quay.io", secrets={"quay-oauth": {"token": f"{OAUTH}\nx"}})
+    error = await fails(NOT_CONFIGURED, STORED, there)
+    assert "no OAuth access token" in error.message
+    assert not served.requests
