@@ -13,6 +13,7 @@ RUN := $(UV) run --frozen
 PYTEST := $(RUN) pytest
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
+ON_A_CLUSTER := tests/e2e tests/integration
 # Tests on a cluster that take their counts of faults and examples from `make soak`, too; those that
 # leave the most behind come last.
 SOAKED := $(addprefix tests/integration/,faults test_operator_specs.py test_admission_webhook.py \
@@ -42,7 +43,11 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 	@# else pytest runs the tiers that need no more than there is, and names the others.
 	@$(RUN) python -m cluster prepare --node --registry --helm --kustomize --gitops || [ "$${CI:-}" != true ]
 	@# Two for each core: in one of them a kubelet or a registry is waited for, most of the while.
-	@$(PYTEST) tests/e2e tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup
+	@# These go by the clock of a whole cluster on this machine. What fails runs once more with the
+	@# machine to itself, and both are shown; what fails again is a failure.
+	@$(PYTEST) $(ON_A_CLUSTER) -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup || { \
+		code=$$?; [ $$code = 1 ] || exit $$code; echo "make: once more, one by one, what failed"; \
+		$(PYTEST) $(ON_A_CLUSTER) -v --last-failed --last-failed-no-failures none --maxfail 3; }
 
 .PHONY: check
 check: setup ## format, lint, types, layers and unit tests; two minutes on two cores

@@ -49,11 +49,12 @@ _TESTS = Path(__file__).parent
 #: tests would meet; the other groups share what takes long to make.
 _GROUPS = {
     "integration/faults/": "faults",
+    "integration/test_operator_leaders": "leaders",
     "integration/test_operator": "pullcredentials",
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
-    "integration/test_gitops": "pullcredentials",
+    "integration/test_gitops": "gitops",
     "integration/test_chart_rights": "pullcredentials",
     "integration/test_chart.py": "chart",
     "e2e/test_admission": "pullcredentials",
