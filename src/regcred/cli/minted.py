@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from regcred import minters
 from regcred.cli import inputs, output
 from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
+from regcred.core.redact import one_line
 from regcred.core.source import SourceFailure, SourceReason, fragment
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 #: What may be set. ``identity`` is the operator's alone, and files are in place of ``secretRef``.
 SETTINGS = {
-    "ecr": ("region", "roleArn", "externalId"),
+    "ecr": ("region", "roleArn"),
     "googleArtifactRegistry": ("impersonate",),
     "acr": ("tenantId", "clientId", "cloud"),
-    "githubApp": ("clientId", "appId", "installationId", "repositories", "url"),
+    "githubApp": ("appId", "installationId", "repositories", "url"),
     "gitlab": ("project", "group", "days", "url"),
     "harbor": ("url", "projects", "days"),
     "quay": ("robot", "url"),
@@ -38,9 +39,23 @@ SETTINGS = {
         *("apiVersion", "image", "timeoutSeconds"),
     ),
 }
+#: What is read from files: the keys of the Secret that a PullCredential would name.
+FILES = {
+    "ecr": ("access-key-id", "secret-access-key", "session-token"),
+    "googleArtifactRegistry": ("key.json",),
+    "acr": ("client-secret", "client.pem"),
+    "githubApp": ("private-key.pem",),
+    "gitlab": ("token",),
+    "harbor": ("username", "password"),
+    "quay": ("token",),
+    "dockerHub": ("token",),
+    "exec": (),
+}
 _NUMBERS = frozenset({"appId", "installationId", "days", "timeoutSeconds"})
 _LISTS = frozenset({"repositories", "projects", "args", "passEnv"})
 _REF = "--secret-file"
+#: As in the CRD: of a number the digits, of a text the characters.
+_DIGITS, _LONGEST = 18, 4096
 
 
 class Source(NamedTuple):
@@ -69,16 +84,15 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     if not registries:
         raise UsageError("--from needs the registries that a login is wanted for")
     settings = _settings(source)
-    data = _files(source.files)
+    data = _files(source)
     if data:
         settings["secretRef"] = {"name": _REF}
     try:
         minted = asyncio.run(_mint(source.kind, settings, data, tuple(registries)))
     except MintFailed as error:
+        error.hint = _hint(error, source.kind)
         if error.reason == SourceReason.UNREACHABLE:
             raise Unreachable(error.message, hint=error.hint) from None
-        if not data and "secretRef" in error.message:
-            error.hint = f"{_REF} KEY=FILE gives what would be in that Secret"
         raise
     found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
     if isinstance(found, SourceFailure):
@@ -128,16 +142,32 @@ def _refuse_identity() -> NoReturn:
     )
 
 
+def _hint(error: MintFailed, kind: str) -> str:
+    """What mends it here, where there are flags in place of a Secret and its name."""
+    if FILES[kind] and any(
+        each in said for said in (error.message, error.hint) for each in ("secretRef", "secret gen")
+    ):
+        keys = " or ".join(f"{key}=FILE" for key in FILES[kind])
+        return f"{_REF} {keys} gives what would be in that Secret"
+    if error.reason == SourceReason.UNREACHABLE and not error.hint:
+        return "see whether the network and HTTPS_PROXY lead there, and try again"
+    if error.reason == SourceReason.NOT_CONFIGURED and not error.hint:
+        return f"{kind} takes --set KEY=VALUE with {', '.join(SETTINGS[kind])}"
+    return error.hint
+
+
 def _settings(source: Source) -> dict[str, Any]:
     found: dict[str, Any] = {}
     known = SETTINGS[source.kind]
     for text in source.settings:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise UsageError(f"--set {text!r} is not KEY=VALUE", hint="e.g. --set appId=12345")
+            raise UsageError(
+                f"--set: {_shown(key, known)} is not KEY=VALUE", hint="e.g. --set appId=12345"
+            )
         if key not in known:
             raise UsageError(
-                f"--set {key} is no setting of {source.kind} here",
+                f"--set {one_line(key)} is no setting of {source.kind} here",
                 hint=f"it has {', '.join(known)}",
             )
         if key in found:
@@ -146,31 +176,62 @@ def _settings(source: Source) -> dict[str, Any]:
     return found
 
 
+def _shown(key: str, known: Sequence[str]) -> str:
+    """What a flag was given: somebody may have put a secret there in place of a name."""
+    return repr(key) if key in known else "what is given"
+
+
 def _value(key: str, value: str) -> Any:
-    if key in _LISTS:
-        return [each for each in value.split(",") if each]
-    if key == "env":
-        pairs = (each.partition("=") for each in value.split(","))
-        return [{"name": name, "value": content} for name, _, content in pairs]
     if key in _NUMBERS:
-        if not (value.isascii() and value.isdigit()):
-            raise UsageError(f"--set {key} takes a number, and not {value!r}")
-        return int(value[:18])
+        if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
+            raise UsageError(
+                f"--set {key} takes a number, and not {one_line(value)!r}",
+                hint=f"e.g. --set {key}=7",
+            )
+        return int(value)
+    values = value.split(",") if key in _LISTS or key == "env" else [value]
+    values = [each for each in values if each]
+    if not values:
+        raise UsageError(f"--set {key} has nothing behind its =", hint=f"e.g. --set {key}=VALUE")
+    if any(len(each) > _LONGEST for each in values):
+        raise UsageError(
+            f"--set {key} is longer than any can be",
+            hint=f"{_LONGEST:,} characters are the most",
+        )
+    if key in _LISTS:
+        return values
+    if key == "env":
+        pairs = [each.partition("=") for each in values]
+        if not all(name and equals for name, equals, _ in pairs):
+            raise UsageError(
+                "--set env takes NAME=VALUE, and a comma between several",
+                hint="e.g. --set env=EXAMPLE_REGION=eu-1",
+            )
+        return [{"name": name, "value": content} for name, _, content in pairs]
     return value
 
 
-def _files(given: Sequence[str]) -> dict[str, bytes]:
+def _files(source: Source) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for text in given:
+    known = FILES[source.kind]
+    takes = f"{source.kind} takes " + (
+        " and ".join(f"{_REF} {key}=FILE" for key in known) or "none"
+    )
+    for text in source.files:
         key, equals, path = text.partition("=")
         if not key or not equals or not path:
-            raise UsageError(
-                f"{_REF} {text!r} is not KEY=FILE", hint=f"e.g. {_REF} private-key.pem=app.pem"
-            )
+            raise UsageError(f"{_REF}: {_shown(key, known)} is not KEY=FILE", hint=takes)
+        if key not in known:
+            raise UsageError(f"{_REF}: {source.kind} has no use for {one_line(key)}", hint=takes)
         if key in found:
-            raise UsageError(f"{_REF} {key} is given twice")
+            raise UsageError(f"{_REF} {key} is given twice", hint=takes)
         if path == "-":
             found[key] = inputs.read_password_stdin().reveal().encode("utf-8", "surrogateescape")
+        elif not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111 - as `read_file` does
+            raise InvalidInput(
+                f"{_REF} {key}: there is no such file",
+                hint=f"{_REF} {key}=FILE takes the name of a file, and not what is in it",
+            )
         else:
             found[key] = inputs.read_file(path, "secret")
     return found

@@ -7,7 +7,7 @@ through although kubelet could never use it is refused here.
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -23,6 +23,9 @@ from regcred.core import names
 from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
@@ -154,7 +157,9 @@ def secret(
             )
         data = _config(inputs.from_gcp_key(gcp_key, servers))
     elif minted is not None:
-        data = _config(inputs.from_minter(minted, chosen or [docker_server]))
+        servers = chosen or [docker_server]
+        _check_registries(servers)  # before something is made at the provider
+        data = _data(inputs.from_minter(minted, servers))
     else:
         username, password = _flags(docker_server, docker_username, docker_password, password_stdin)
         servers = chosen or [docker_server]
@@ -197,12 +202,21 @@ def _flags(
 
 
 def _config(credentials: list[Credential]) -> dict[str, bytes]:
-    from regcred.core import registrykey
+    _check_registries(credential.registry for credential in credentials)
+    return _data(credentials)
+
+
+def _data(credentials: list[Credential]) -> dict[str, bytes]:
     from regcred.core.authentry import build_dockerconfigjson
 
-    for credential in credentials:
-        inputs.check_registry(registrykey.parse_registry(credential.registry))
     return {core.DATA_KEY: build_dockerconfigjson(credentials)}
+
+
+def _check_registries(registries: Iterable[str]) -> None:
+    from regcred.core import registrykey
+
+    for registry in registries:
+        inputs.check_registry(registrykey.parse_registry(registry))
 
 
 def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
@@ -239,13 +253,11 @@ def _check_usable(content: bytes, source: str) -> None:
     Raises:
         InvalidDockerConfig: it could not; the message names the entry.
     """
-    from regcred.core import registrykey
     from regcred.core.dockerconfig import parse_dockerconfigjson
 
     config = parse_dockerconfigjson(content, source=source)
     config.require_usable(source)
-    for registry in config:
-        inputs.check_registry(registrykey.parse_registry(registry))
+    _check_registries(config)
 
 
 def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:

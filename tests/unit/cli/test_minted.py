@@ -127,15 +127,15 @@ def test_settings_of_nothing(verb, flag, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--set=project"], "--set 'project' is not KEY=VALUE"),
-        (["--set==x"], "--set '=x' is not KEY=VALUE"),
+        (["--set=project"], "--set: 'project' is not KEY=VALUE"),
+        (["--set==x"], "--set: what is given is not KEY=VALUE"),
         (["--set=days=1", "--set=days=2"], "--set days is given twice"),
         (["--set=days=soon"], "--set days takes a number, and not 'soon'"),
         (["--set=project=a", "--set=projct=b"], "--set projct is no setting of gitlab here"),
         (["--set=identity=a"], "it has project, group, days, url"),
-        (["--secret-file=token"], "--secret-file 'token' is not KEY=FILE"),
-        (["--secret-file=token="], "--secret-file 'token=' is not KEY=FILE"),
-        (["--secret-file=a=-", "--secret-file=a=-"], "--secret-file a is given twice"),
+        (["--secret-file=token"], "--secret-file: 'token' is not KEY=FILE"),
+        (["--secret-file=token="], "--secret-file: 'token' is not KEY=FILE"),
+        (["--secret-file=token=-"] * 2, "--secret-file token is given twice"),
         (["--gcp-key=x"], "--gcp-key and --from exclude each other"),
         (["--password-stdin"], "exclude each other"),
     ],
@@ -154,7 +154,7 @@ def test_a_kind_that_there_is_not():
     ("drop", "says"),
     [
         ("project=", "exactly one of project and group is required"),
-        ("token=", "--secret-file KEY=FILE gives what would be in that Secret"),
+        ("token=", "--secret-file token=FILE gives what would be in that Secret"),
     ],
 )
 def test_something_is_missing(provider, source, drop, says):
@@ -165,12 +165,17 @@ def test_something_is_missing(provider, source, drop, says):
 
 def test_a_file_that_is_not_there():
     said = refused(*SECRET, "--from=gitlab", "--secret-file=token=/nonexistent", code=1)
-    assert "cannot read the secret /nonexistent: No such file" in said
+    assert "--secret-file token: there is no such file" in said
 
 
 def test_a_file_under_another_key(tmp_path, source):
-    said = refused(*SECRET, *source[:-1], f"tokn={tmp_path / 'token'}", code=1)
-    assert "has no key token; it has tokn" in said
+    said = refused(*SECRET, *source[:-1], f"tokn={tmp_path / 'token'}")
+    assert "gitlab has no use for tokn" in said
+
+
+def test_nothing_is_made_for_a_registry_that_is_none(provider, source):
+    assert "can never match" in refused(*SECRET, "--registry=ghcr", *source, code=1)
+    assert provider.deploy_tokens == []
 
 
 def test_who_is_not_let_in_is_told_why(provider, source):
