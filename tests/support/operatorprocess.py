@@ -45,6 +45,7 @@ class OperatorProcess:
     Attributes:
         lines: what it has logged, parsed, the oldest first.
         odd: what it has written to stderr that is not JSON.
+        before_stop: called by `stop` while it still runs.
         started: when, by `time.monotonic`.
     """
 
@@ -60,6 +61,7 @@ class OperatorProcess:
         self._open = 0
         self.lines: list[Line] = []
         self.odd: list[str] = []
+        self.before_stop: Callable[[], object] = lambda: None
         self._stdout: list[str] = []
         self.started = 0.0
 
@@ -177,6 +179,7 @@ class OperatorProcess:
         Raises:
             AssertionError: it does not, or has written something that is no log line.
         """
+        self.before_stop()
         self.process.send_signal(signal.SIGTERM)
         assert self.wait(timeout=within) == 0, self._tail()
         assert not self.odd, self._tail()

@@ -58,10 +58,14 @@ class Installation:
         cluster: where.
         program: Helm.
         home: a folder for Helm.
+
+    Attributes:
+        on_operator: told of each operator before it starts.
     """
 
     def __init__(self, cluster: Cluster, program: Path, home: Path) -> None:
         name = f"op-{secrets.token_hex(4)}"
+        self.on_operator: Callable[[OperatorProcess], object] = lambda _: None
         self.cluster, self.secret_name, self.lease_name = cluster, name, name
         self._last: OperatorProcess | None = None
         self._release = Release(cluster, program, name, f"{name}-system", home)
@@ -115,6 +119,7 @@ class Installation:
             f"--lease-name={self.lease_name}",
         )
         self._last = OperatorProcess(kubeconfig or self.kubeconfig, *own, *args, env=env)
+        self.on_operator(self._last)
         return self._last
 
     def last_words(self) -> str:

@@ -4,7 +4,7 @@
 
     secrecy = Secrecy()
     secrecy.add("the access token", ACCESS)
-    secrecy.add_exchange(request, answer)
+    secrecy.add_served([served])
     secrecy.require({"the log": operator.stderr})
 
 A secret may leave as it is, escaped for JSON, Python, a URL or HTML, or in base64, once or twice
@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tests.support.providers.serving import Served
 
 #: Shorter ones stand in many words.
 LEAST = 8
@@ -103,6 +105,17 @@ class Secrecy:
             if is_secret(name):
                 shown = value.rpartition(" ")[2].rpartition("Signature=")[2]
                 self.add(f"{name} of {kind}", shown, *_inside(shown))
+
+    def add_served(self, all_served: Iterable[Served]) -> None:
+        """Know what providers were shown, and what they have given."""
+        for served in all_served:
+            for seen in served.requests:
+                self.add_headers("a request", seen.headers)
+                self.add_body("a request", seen.body)
+                if "form" in seen.headers.get("content-type", ""):
+                    self.add_form("a request", seen.body)
+            for body in served.answers:
+                self.add_body("an answer", body)
 
     def leaks(self, written: Mapping[str, str]) -> list[str]:
         """Which kinds of secrets stand where.

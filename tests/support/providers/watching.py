@@ -76,14 +76,7 @@ class Watch:
 
     def add_served(self, all_served: Iterable[Served]) -> None:
         """What servers were sent and have answered."""
-        for served in all_served:
-            for seen in served.requests:
-                self.secrecy.add_headers("a request", seen.headers)
-                self.secrecy.add_body("a request", seen.body)
-                if "form" in seen.headers.get("content-type", ""):
-                    self.secrecy.add_form("a request", seen.body)
-            for body in served.answers:
-                self.secrecy.add_body("an answer", body)
+        self.secrecy.add_served(all_served)
 
     def add_records(self, records: Iterable[logging.LogRecord]) -> None:
         """What was logged, with tracebacks."""
