@@ -17,10 +17,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from cluster.waiting import await_condition
+from tests.support.cli import run_regcred
 from tests.support.pods import pod
 from tests.support.providers import github as githubs
 from tests.support.providers.oidc import a_key
 from tests.support.providers.serving import Clock, serve
+from tests.support.secrecy import Secrecy
+from tests.support.secrecycluster import History, add_secrets
 
 pytestmark = pytest.mark.timeout(1800)
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
@@ -65,7 +68,13 @@ def github(token_registry, monkeypatch):
 
 
 @pytest.fixture
-def namespaces(installed, github, token_registry):
+def history(installed):  # which brings the CRD
+    with History(installed.cluster) as made:
+        yield made
+
+
+@pytest.fixture
+def namespaces(installed, github, token_registry, history):
     """Those that a PullCredential of GitHub's keeps logged in; it and they go at the end."""
     cluster, name = installed.cluster, installed.release.name
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app"}}
@@ -84,6 +93,7 @@ def namespaces(installed, github, token_registry):
     kind = {"apiVersion": "regcred.dev/v1alpha1", "kind": "PullCredential"}
     installed.apply(kind | {"metadata": {"name": name}, "spec": spec})
     installed.start(0)
+    installed.start(1)
     made = [f"{name}-{number}" for number in range(NAMESPACES)]
     for each in made:
         metadata = {"name": each, "labels": {"regcred-test": name}}
@@ -169,7 +179,44 @@ class Pulling:
         api.request("DELETE", f"{path}/{name}?gracePeriodSeconds=0")
 
 
-def test_no_pull_fails_while_tokens_come_and_go(installed, namespaces, github, token_registry):
+def tells_why(installed, namespace, registry):
+    """What `regcred why` says of a Pod of which kubelet has been refused the image."""
+    api, name = installed.cluster.api, installed.release.name
+    where = f"/api/v1/namespaces/{namespace}/pods"
+    status, content = api.request("POST", where, pod("asked-about", registry.image))
+    assert status == 201, content
+
+    def refused():
+        found = json.loads(api.request("GET", f"{where}/asked-about")[1])["status"]
+        states = [each["state"].get("waiting", {}) for each in found.get("containerStatuses", ())]
+        return any("Pull" in each.get("reason", "") for each in states)
+
+    await_condition("kubelet is refused the image", refused, timeout=120)
+    minted = condition(installed, "Minted")
+    failing = minted["message"].removesuffix("; what it gave before has expired")
+    assert failing != minted["message"]
+    ask = ("why", "asked-about", "-n", namespace)
+    env = {"KUBECONFIG": str(installed.cluster.kubeconfig)}
+    (one,) = json.loads(run_regcred(*ask, "-o", "json", env=env, check=1).stdout)["pods"]
+    (cause,) = one["causes"]
+    assert cause["reason"] == "Expired"
+    gave = f"the credential for '{registry.address}' that PullCredential {name} gave ended at "
+    ended, _, since = cause["message"].removeprefix(gave).partition(" UTC, ")
+    assert cause["message"].startswith(gave)
+    found = json.loads(api.request("GET", f"{PULLCREDENTIALS}/{name}")[1])
+    assert f"{ended.replace(' ', 'T')}Z" == found["status"]["expiresAt"]
+    assert since == f"and there is no newer one, since minting fails: Unreachable: {failing}"
+    assert f"kubectl get pullcredential {name} -o yaml" in cause["hint"]
+    assert "commands" not in cause
+    text = run_regcred(*ask, env=env, check=1).stdout.decode()
+    assert f"  Expired: {cause['message']}" in text
+    assert "regcred login" not in text
+    api.request("DELETE", f"{where}/asked-about?gracePeriodSeconds=0")
+
+
+def test_no_pull_fails_while_tokens_come_and_go(
+    installed, namespaces, github, token_registry, history
+):
     with Pulling(installed, namespaces, token_registry.image) as pulling:
         await_condition(
             f"{TOKENS} tokens were issued",
@@ -205,6 +252,23 @@ def test_no_pull_fails_while_tokens_come_and_go(installed, namespaces, github, t
     assert github.served.host in condition(installed, "Minted")["message"]
     with Pulling(installed, namespaces[:1], token_registry.image) as pulling:
         await_condition("a pull fails", lambda: bool(pulling.failed), timeout=120)
-    said = installed.page(0, "/metrics")
-    for token in github.issued:
-        assert token not in said
+    tells_why(installed, namespaces[0], token_registry)
+
+    secrecy = Secrecy()
+    secrecy.add_served([github.served])
+    secrecy.add("a token", *github.issued)
+    add_secrets(secrecy, history.secrets())
+    secrecy.require(all_that_is_said(installed) | history.written())
+
+
+def all_that_is_said(installed):
+    """Where → what both replicas have logged, and what their pages say."""
+    said = {}
+    for replica in (0, 1):
+        for path in ("/metrics", "/readyz", "/healthz"):
+            said[f"{path} of replica {replica}"] = installed.page(replica, path)
+        (name,) = installed.pods(replica)
+        logs = installed.cluster.kubectl("logs", name, "-n", installed.release.namespace)
+        said[f"the log of replica {replica}"] = logs.stdout.decode() + logs.stderr.decode()
+    assert all(said.values())
+    return said
