@@ -305,6 +305,7 @@ def test_with_the_right_to_one_pod_alone(asked, why, stage):
         f"list secrets in {space}",
         f"get serviceaccounts in {space}",
         f"list events in {space}",
+        "list pullcredentials",
     }
     said = why("bare", env=env, check=1)
     for each in found["unread"]:

@@ -270,17 +270,8 @@ def _unread(pull: _Pull, around: Surroundings) -> list[Unread]:
         ("Node", "", pod.node),
     ]
     if not pull.comes:
-        keys.append(("Secret", place, ""))
-    if _may_be_given(pull, around):
-        keys.append(("PullCredential", "", ""))
+        keys += [("Secret", place, ""), ("PullCredential", "", "")]
     return merged((*owner.unread, *(around.unread[key] for key in keys if key in around.unread)))
-
-
-def _may_be_given(pull: _Pull, around: Surroundings) -> bool:
-    """Whether what PullCredentials say could be the cause."""
-    own = pull.frozen
-    lacks = not own.own.unknown and all(each.useless for each in own.lookup.candidates)
-    return not pull.comes and (lacks or bool(around.operators(pull.pod.namespace)))
 
 
 def _maker(pod: FailingPod, around: Surroundings) -> tuple[str, str, str]:
