@@ -160,7 +160,7 @@ async def test_nor_is_that_it_cannot_be_asked(served, settings, at, desk, dns):
 
 
 async def test_it_is_for_nobody_else(served, settings, desk):
-    for registry in ("gcr.io", "evil.example.com/docker.io", "*.docker.io"):
+    for registry in ("gcr.io", "evil.example.com/docker.io", "*.docker.io", "["):
         at = await desk(HUB, registry, secrets={"hub": {"token": TOKEN}})
         error = await failure(dockerhub.mint(settings, at), hides=HIDES)
         assert (error.reason, "is not Docker Hub" in error.message) == ("NotConfigured", True)

@@ -5,13 +5,16 @@ import sys
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from regcred.core.credential import Password
 from regcred.core.source import SourceReason as Reason
 from regcred.minters import ecr
+from regcred.minters.awsfailures import Question, translate
 from tests.support.providers import aws, awsplatform
 from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import OWNER, failure
+from tests.support.providers.serving import Clock
 
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 ECR, STS = "api.ecr.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"
@@ -622,3 +625,25 @@ async def test_nothing_of_it_is_logged(mint, account, cloud, issuer, caplog):
     said = caplog.text + repr(minted)
     for secret in (account.puller.secret, *issuer.tokens, *cloud.tokens):
         assert secret not in said
+
+
+async def test_a_certificate_that_nobody_trusts(mint, monkeypatch, account):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    await refused(
+        mint(), Reason.UNREACHABLE, "certificate is not trusted", hides=[account.puller.secret]
+    )
+
+
+async def test_a_proxy_that_is_not_there(mint, monkeypatch, account, unreachable):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{unreachable}")
+    await refused(
+        mint(), Reason.UNREACHABLE, "the proxy does not let us", hides=[account.puller.secret]
+    )
+
+
+def test_no_answer_in_time():
+    question = Question("ecr", "eu-west-1", "GetAuthorizationToken", host=ECR)
+    for late in (ConnectTimeoutError, ReadTimeoutError):
+        error = translate(late(endpoint_url=f"https://{ECR}/"), question, (), Clock()())
+        assert error.reason == Reason.UNREACHABLE
+        assert error.message == f"{ECR} cannot be reached: no answer in time"

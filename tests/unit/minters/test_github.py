@@ -360,3 +360,11 @@ async def test_an_enterprise_has_no_packages(counter, app):
     app.installations = {1: Installation("")} | app.installations
     await github.mint(counter[1], counter[0])
     assert [each.installation for each in app.issued.values()] == [NUMBER]
+
+
+async def test_a_list_without_end_is_left(fails, served):
+    page = [{"id": number, "account": {"login": f"org{number}"}} for number in range(1, 101)]
+    served.instead(200, page)
+    error = await fails(NOT_CONFIGURED, installationId=None)
+    assert "has 100 installations" in error.message
+    assert len(served.requests) == 10

@@ -288,3 +288,19 @@ async def test_one_that_is_made_meanwhile_stays(provider, settings, at):
     new = await gitlab.mint(settings, at)
     await gitlab.revoke(settings, at, old.handle)
     assert [str(each.id) for each in provider.deploy_tokens] == [old.handle, new.handle]
+
+
+async def test_one_that_may_not_be_deleted(served, settings, at):
+    await gitlab.mint(settings, at)
+    served.instead(
+        403, {"message": "403 Forbidden"}, path="/api/v4/projects/team/app/deploy_tokens/"
+    )
+    error = await failure(gitlab.revoke(settings, at, ""), hides=[ACCESS])
+    assert error.reason == "NoPermission"
+
+
+async def test_a_url_with_more_than_a_path(settings, at):
+    error = await failure(
+        gitlab.mint(settings | {"url": "https://a.example/?b"}, at), hides=[ACCESS]
+    )
+    assert "without ? and #" in error.message

@@ -321,3 +321,11 @@ async def test_one_that_is_made_meanwhile_stays(provider, settings, as_user):
     new = await harbor.mint(settings, at)
     await harbor.revoke(settings, at, old.handle)
     assert [str(each.id) for each in provider.robots] == [old.handle, new.handle]
+
+
+async def test_one_that_may_not_be_deleted(served, settings, as_user):
+    at = await as_user()
+    minted = await harbor.mint(settings, at)
+    served.instead(403, {"errors": []}, path=f"/api/v2.0/robots/{minted.handle}")
+    error = await failure(harbor.revoke(settings, at, ""), hides=hides())
+    assert error.reason == "NoPermission"
