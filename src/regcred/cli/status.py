@@ -48,7 +48,8 @@ def status(
     \b
     ATTACHED    2/3: of the ServiceAccounts meant, those that name the Secret.
                 Meant are default and each that a Pod runs as. "0/1, 2 Pods":
-                it is on none, and Pods name it.
+                it is on none, and Pods name it. "admission": Pods get it as
+                they are created (attach: Pod).
     MANAGED BY  login or operator: regcred keeps it; else the tool that says
                 so, or that wrote the data.
     EXPIRES     as the password, or regcred's mark, says; -: nothing says so.

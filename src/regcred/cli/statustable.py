@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from regcred.core.statusreport import Attachment, Row
+    from regcred.core.statusreport import Row
 
 _HEADS = ("NAMESPACE", "REGISTRY", "SECRET", "ATTACHED", "MANAGED BY", "EXPIRES", "FAILING")
 _SECRET = _HEADS.index("SECRET")
 _FOLDABLE = frozenset({"NAMESPACE", "REGISTRY", "SECRET", "MANAGED BY"})
 _UNKNOWN, _NONE = "?", "-"
+_BY_ADMISSION = "admission"
 #: Docker Hub's key as kubelet files it; scheme and path of the one that is written say no more.
 _HUB = FALLBACK
 _GAP = 2
@@ -57,7 +58,7 @@ def cells(row: Row, now: datetime) -> tuple[str, ...]:
         row.namespace,
         _HUB if row.registry == DOCKER_HUB_KEY else _shown(row.registry),
         secret,
-        _attached(row.attachment, row.pods),
+        _attached(row),
         row.managed_by or _NONE,
         _expires(row, now),
         _UNKNOWN if row.failing is None else f"{len(row.failing):,}" if row.failing else _NONE,
@@ -69,9 +70,12 @@ def _shown(name: str | None) -> str:
     return _UNKNOWN if name is None else name or _NONE
 
 
-def _attached(attachment: Attachment | None, pods: int | None) -> str:
+def _attached(row: Row) -> str:
+    attachment, pods = row.attachment, row.pods
     if attachment is None:
         return _NONE
+    if row.for_pods and not attachment.attached:
+        return _BY_ADMISSION
     attached, meant = attachment.attached, attachment.meant
     if attached is None and meant is None:
         return _UNKNOWN
@@ -159,7 +163,8 @@ def _renderables(
 
 def _styles(row: Row, now: datetime) -> tuple[str, ...]:
     soon = row.short_lived or (row.expires is not None and _seconds(row, now) < _SOON)
-    nowhere = row.attachment is not None and row.attachment.attached == () and not row.pods
+    nowhere = row.attachment is not None and row.attachment.attached == ()
+    nowhere = nowhere and not row.pods and not row.for_pods
     return (
         "",
         "",

@@ -49,6 +49,7 @@ class NamespaceFacts:
         named: Secret → how many Pods name it.
         refused: the Pods that fail to pull.
         unread: what could not be listed: ``secrets``, ``serviceaccounts``, ``pods``.
+        for_pods: PullCredentials with ``attach: Pod``, whose Secret admission names on Pods alone.
     """
 
     name: str
@@ -59,6 +60,7 @@ class NamespaceFacts:
     named: Counter[str] = field(default_factory=Counter)
     refused: list[RefusedPod] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    for_pods: frozenset[str] = frozenset()
 
     def add_secret(self, obj: dict[str, Any]) -> None:
         """Note a pull Secret."""

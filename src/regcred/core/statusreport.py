@@ -59,6 +59,8 @@ class Row:
         failing: the Pods that name the Secret and fail to pull an image which the registry key
             matches; all that name it and fail, of a Secret of which kubelet reads nothing; without
             a Secret those that name none for the registry.
+        giver: the PullCredential that the login came from; empty for none.
+        for_pods: whether that has admission name the Secret on Pods, and no ServiceAccount.
     """
 
     namespace: str
@@ -74,6 +76,8 @@ class Row:
     short_lived: bool = False
     pods: int | None = None
     failing: Pods = ()
+    giver: str = ""
+    for_pods: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what does not apply is left out, null is unknown."""
@@ -83,9 +87,12 @@ class Row:
             found |= {"reason": str(self.reason), "message": self.message}
         if self.managed_by:
             found["managedBy"] = self.managed_by
+        if self.giver:
+            found["pullCredential"] = self.giver
         if self.expires:
             found["expiresAt"] = f"{self.expires.replace(tzinfo=None).isoformat('T', 'seconds')}Z"
         flags = {"expired": self.expired, "static": self.static, "shortLived": self.short_lived}
+        flags["byAdmission"] = self.for_pods
         found |= {name: True for name, holds in flags.items() if holds}
         if at := self.attachment:
             found["serviceAccounts"] = {

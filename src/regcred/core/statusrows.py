@@ -146,6 +146,8 @@ class _Rows:
             short_lived=login.short_lived and expires is None,
             pods=self._named(secret.name),
             failing=self._pods(secret.name, number),
+            giver=login.giver,
+            for_pods=login.giver in self.facts.for_pods,
         )
 
     def _absent(self, name: str) -> Row:

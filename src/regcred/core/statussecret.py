@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import expiry, gcpkey, marks
+from regcred.core import claim, expiry, gcpkey, marks
 from regcred.core.errors import InvalidInput, InvalidRegistry, UndecodableDockerConfig
 from regcred.core.problem import Reason
 from regcred.core.pullsecret import KEYS, PullSecret
 from regcred.core.registrykey import parse_registry, without_user
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from regcred.core.dockerconfig import Entry
@@ -35,6 +36,7 @@ class SeenLogin:
         short_lived: whether it is of a kind that lives for an hour or so and does not say when
             it ends.
         useless: why kubelet gets no username out of it, a clause; empty for a usable entry.
+        giver: the PullCredential that it came from; empty for none.
     """
 
     registry: str
@@ -43,6 +45,7 @@ class SeenLogin:
     static: bool = False
     short_lived: bool = False
     useless: str = ""
+    giver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def see_secret(obj: dict[str, Any]) -> SeenSecret:
         if problem := secret.wrong_form(config):
             return bad(problem.reason, problem.message)
         return bad(Reason.NO_CREDENTIAL, f"{secret.source} holds no login")
-    logins = tuple(_see_login(entry) for entry in config.values())
+    givers = marks.read_owners(obj) if keeper == marks.OPERATOR else {}
+    logins = tuple(_see_login(entry, givers) for entry in config.values())
     return SeenSecret(name, keeper, logins, marks.expires_at(obj))
 
 
@@ -110,14 +114,15 @@ def managed_by(obj: dict[str, Any]) -> str:
     return max(writers)[1] if writers else ""
 
 
-def _see_login(entry: Entry) -> SeenLogin:
+def _see_login(entry: Entry, givers: Mapping[str, str]) -> SeenLogin:
     try:
         index = parse_registry(entry.registry).index
     except InvalidRegistry:
         index = None
     shown = without_user(entry.registry)
+    giver = givers.get(claim.identity(entry.registry) or "", "")
     if entry.useless:
-        return SeenLogin(shown, index, useless=entry.useless)
+        return SeenLogin(shown, index, useless=entry.useless, giver=giver)
     token = expiry.is_access_token(entry.username, entry.password)
     expires = expiry.expires(entry.password)
     return SeenLogin(
@@ -126,4 +131,5 @@ def _see_login(entry: Entry) -> SeenLogin:
         expires,
         static=expires is None and entry.username in _STATIC_USERS,
         short_lived=expires is None and token,
+        giver=giver,
     )

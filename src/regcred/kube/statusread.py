@@ -13,11 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from regcred.core import pullcredential
 from regcred.core.errors import APIError, NotFound, RegcredError
 from regcred.core.secret import DOCKERCFG, DOCKERCONFIGJSON
 from regcred.core.statusfacts import NamespaceFacts
 from regcred.kube.fanout import each
-from regcred.kube.resources import NAMESPACES, PODS, SECRETS, SERVICEACCOUNTS
+from regcred.kube.resources import (
+    NAMESPACES,
+    PODS,
+    PULLCREDENTIALS,
+    SECRETS,
+    SERVICEACCOUNTS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +71,7 @@ class Reading:
         absent: the namespaces asked for that do not exist.
         complete: whether there are no other namespaces than these.
         answered: whether anything at all could be listed, besides the names of namespaces.
+        for_pods: PullCredentials with ``attach: Pod``.
         absent_secrets: namespace → the names that something names and no pull Secret there has.
     """
 
@@ -72,6 +80,7 @@ class Reading:
     absent: list[str] = field(default_factory=list)
     complete: bool = True
     answered: bool = False
+    for_pods: set[str] = field(default_factory=set)
     absent_secrets: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, namespace: str) -> NamespaceFacts:
@@ -109,6 +118,7 @@ async def read(
     for name in namespaces or ():
         reading.of(name)
     await _read_all(client, listings, reading, step)
+    await _read_pullcredentials(client, reading, step)
     await _read_others(client, namespaces is None, reading, step)
     await _find_absent(client, namespaces or (), reading)
     return reading
@@ -159,6 +169,11 @@ def _note(item: dict[str, Any], listing: Listing, reading: Reading) -> None:
     if listing.resource is NAMESPACES:
         reading.of(metadata["name"])
         return
+    if listing.resource is PULLCREDENTIALS:
+        spec = pullcredential.parse(item).spec
+        if spec and spec.attach is pullcredential.Attach.POD:
+            reading.for_pods.add(metadata["name"])
+        return
     facts = reading.of(metadata["namespace"])
     if listing.resource is PODS:
         facts.add_pod(item)
@@ -168,6 +183,15 @@ def _note(item: dict[str, Any], listing: Listing, reading: Reading) -> None:
         facts.add_secret(item)
     elif metadata["name"] in reading.absent_secrets.get(facts.name, ()):
         facts.other_secrets = {*(facts.other_secrets or ()), metadata["name"]}
+
+
+async def _read_pullcredentials(client: Client, reading: Reading, step: Callable[[], None]) -> None:
+    """Ask for PullCredentials where a login came from one: how do Pods come to it?"""
+    secrets = (each for facts in reading.namespaces.values() for each in facts.secrets.values())
+    if any(login.giver for secret in secrets for login in secret.logins):
+        await _read_all(client, [Listing(PULLCREDENTIALS, None)], reading, step)
+        for facts in reading.namespaces.values():
+            facts.for_pods = frozenset(reading.for_pods)
 
 
 async def _read_others(

@@ -55,6 +55,14 @@ def test_where_it_is_attached(attachment, pods, said):
 
 
 @pytest.mark.parametrize(
+    ("attached", "said"), [((), "admission"), (None, "admission"), (("a",), "1/1")]
+)
+def test_where_admission_names_it_on_pods(attached, said):
+    row = Row("a", attachment=Attachment(("a",), attached), pods=2, for_pods=True)
+    assert cells(row, NOW)[ATTACHED] == said
+
+
+@pytest.mark.parametrize(
     ("row", "said"),
     [
         (Row("a", "gcr.io", "s"), ("gcr.io", "s")),

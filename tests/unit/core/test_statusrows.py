@@ -260,6 +260,12 @@ class TestJSON:
     def test_what_does_not_apply_is_left_out(self):
         assert Row("a").to_dict() == {"namespace": "a", "failing": []}
 
+    def test_what_a_pullcredential_gave(self):
+        seen = SeenSecret("s", "operator", (login(giver="main"), login("quay.io", giver="hub")))
+        found = [r.to_dict() for r in rows(facts(seen, for_pods=frozenset({"hub"})), NOW)]
+        assert [each["pullCredential"] for each in found] == ["main", "hub"]
+        assert [each.get("byAdmission", False) for each in found] == [False, True]
+
 
 class TestSummary:
     def test_counts(self):

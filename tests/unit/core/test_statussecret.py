@@ -174,3 +174,16 @@ def test_an_entry_without_username():
 def test_who_keeps_it(metadata, expected):
     assert managed_by(secret(auths(), **metadata)) == expected
     assert see_secret(secret(auths(), **metadata)).managed_by == expected
+
+
+def test_which_pullcredential_gave_what():
+    said = {
+        "regcred.dev/pullcredentials": "hub=docker.io,main=gcr.io",
+        "regcred.dev/kept-by": "operator",
+    }
+    config = auths("gcr.io", "https://index.docker.io/v1/", "quay.io")
+    config["auths"]["gcr.io"] = {"auth": ""}
+    ours = secret(config, labels={"app.kubernetes.io/managed-by": "regcred"}, annotations=said)
+    assert [each.giver for each in see_secret(ours).logins] == ["main", "hub", ""]
+    theirs = secret(config, annotations=said)
+    assert {each.giver for each in see_secret(theirs).logins} == {""}
