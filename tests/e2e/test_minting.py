@@ -257,7 +257,8 @@ def test_no_pull_fails_while_tokens_come_and_go(
     secrecy = Secrecy()
     secrecy.add_served([github.served])
     secrecy.add("a token", *github.issued)
-    add_secrets(secrecy, history.secrets())
+    release = installed.release
+    add_secrets(secrecy, history.secrets(), release.namespace, release.name)
     secrecy.require(all_that_is_said(installed) | history.written())
 
 

@@ -157,6 +157,7 @@ class OperatorsRun:
 
     def __init__(self, history: History) -> None:
         self._history = history
+        self._own: list[tuple[str, str]] = []
         self._operators: list[OperatorProcess] = []
         self._pages: dict[str, str] = {}
         self.secrecy = Secrecy()
@@ -164,6 +165,7 @@ class OperatorsRun:
     def follow(self, installation: Installation) -> None:
         """Follow all operators of an installation from now on."""
         installation.on_operator = self._follow
+        self._own.append((installation.namespace, installation.secret_name))
         config = yaml.safe_load(installation.kubeconfig.read_text())
         for each in config["users"]:
             self.secrecy.add("the operator's own token", each["user"]["token"])
@@ -175,7 +177,9 @@ class OperatorsRun:
             AssertionError: something does; says which, and where.
         """
         __tracebackhide__ = True
-        add_secrets(self.secrecy, self._history.secrets())
+        versions = self._history.secrets()
+        for namespace, name in self._own:
+            add_secrets(self.secrecy, versions, namespace, name)
         said = {
             "stdout": "\n".join(each.stdout for each in self._operators),
             "stderr": "\n".join(each.stderr for each in self._operators),
@@ -191,10 +195,18 @@ class OperatorsRun:
             self._pages[path] = f"{self._pages.get(path, '')}{operator.get(path)[1]}\n"
 
 
-def add_secrets(secrecy: Secrecy, objects: list[dict[str, Any]]) -> None:
-    """Know what is in Secrets, as the API server shows them."""
+def add_secrets(secrecy: Secrecy, objects: list[dict[str, Any]], namespace: str, name: str) -> None:
+    """Know what is in the Secrets of an operator: others' are read by others, and may be words.
+
+    Args:
+        secrecy: is to know it.
+        objects: Secrets of all namespaces.
+        namespace: the operator's own.
+        name: of its Secrets elsewhere.
+    """
     for obj in objects:
-        if obj.get("type") == _HELM:
+        is_own = namespace == obj["metadata"]["namespace"] or name == obj["metadata"]["name"]
+        if not is_own or obj.get("type") == _HELM:
             continue
         for key, value in (obj.get("data") or {}).items():
             data = base64.b64decode(value)
