@@ -50,6 +50,7 @@ _TESTS = Path(__file__).parent
 _GROUPS = {
     "integration/faults/": "faults",
     "integration/test_operator_leaders": "leaders",
+    "integration/test_operator_minting": "minting",
     "integration/test_operator": "pullcredentials",
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 #: How many namespaces a status names.
 MAX_FAILURES = 10
 _MAX_MESSAGE = 1000
+_MAX_WARNINGS = 8
 
 #: What `Minted` says at its end of the credential of before, while the source fails.
 STAYS = "; what it gave before stays"
@@ -173,8 +174,13 @@ def _minted_last(
         return {}
     if spec.source.kind in _MAY_BE_SHORT:
         return {}
-    said = {"digest": minting.digest(pullcredential.uid, fragment.credentials.values())}
-    said |= {"handle": fragment.handle} if fragment.handle else {}
+    said: dict[str, Any] = {
+        "digest": minting.digest(pullcredential.uid, fragment.credentials.values())
+    }
+    noted = {"handle": fragment.handle, "secretVersion": fragment.secret_version}
+    said |= {key: value for key, value in noted.items() if value}
+    if fragment.warnings:
+        said |= {"warnings": [_cut(each) for each in fragment.warnings[:_MAX_WARNINGS]]}
     return {"minted": said | {"mintedAt": _stamp(fragment.minted)}}
 
 
