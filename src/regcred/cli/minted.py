@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 #: What may be set. ``identity`` is the operator's alone, and files are in place of ``secretRef``.
 SETTINGS = {
-    "ecr": ("region", "roleArn"),
+    "ecr": ("region", "roleArn", "externalId"),
     "googleArtifactRegistry": ("impersonate",),
     "acr": ("tenantId", "clientId", "cloud"),
-    "githubApp": ("appId", "installationId", "repositories", "url"),
+    "githubApp": ("clientId", "appId", "installationId", "repositories", "url"),
     "gitlab": ("project", "group", "days", "url"),
     "harbor": ("url", "projects", "days"),
     "quay": ("robot", "url"),

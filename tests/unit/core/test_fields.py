@@ -8,6 +8,7 @@ from regcred.core import fields
 def test_what_is_of_another_kind_reads_as_empty():
     assert (fields.mapping({"a": 1}), fields.mapping([])) == ({"a": 1}, {})
     assert (fields.entries([{"a": 1}, None, "x"]), fields.entries("x")) == ([{"a": 1}], [])
+    assert (fields.texts(["a", None, 1]), fields.texts("a")) == (["a"], [])
     assert (fields.text("a"), fields.text(None), fields.text(1)) == ("a", "", "")
 
 

@@ -250,6 +250,12 @@ class TestWhatWasMinted:
     def test_what_the_provider_calls_it(self):
         assert status(source=minted(handle="17"))["minted"]["handle"] == "17"
 
+    def test_by_what_and_what_to_know_of_it(self):
+        fragment = replace(minted(), secret_version="42", warnings=("x" * 2000, *"bcdefghi"))
+        found = status(source=fragment)["minted"]
+        assert found["secretVersion"] == "42"
+        assert [len(each) for each in found["warnings"]] == [1000] + [1] * 7
+
     def test_no_secret(self):
         assert "canary" not in str(status(source=minted(password="canary", handle="17")))
 
