@@ -27,7 +27,7 @@ from regcred.core.errors import NotFound, UsageError
 from regcred.kube import config as kubeconfigs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from regcred.cli.minted import Source
     from regcred.core.registrykey import RegistryKey
@@ -136,6 +136,7 @@ def login(
     # What is wrong here is said before anybody is asked for a password.
     config = kubeconfigs.load(kubeconfig=kubeconfig, context=context, env=os.environ)
     keys = list({key.text: key for key in map(_key, registries)}.values())
+    minted = inputs.minted_source(source, settings, secret_files)
     credentials = _credentials(
         keys,
         username=username,
@@ -143,7 +144,7 @@ def login(
         password_stdin=password_stdin,
         gcp_key=gcp_key,
         from_docker_config=from_docker_config,
-        minted=inputs.minted_source(source, settings, secret_files),
+        minted=minted,
         timeout=timeout,
     )
     plan = Plan(
@@ -163,10 +164,14 @@ def login(
     async def run() -> None:
         if not skip_verify:
             await _verify(credentials, keys, plain_http, ca_file, timeout, report)
-        await _log_in(plan, keys, config, report)
+        await _log_in(plan, keys, config, report, minted.keep if minted else lambda: None)
 
-    with report:
-        asyncio.run(run())
+    try:
+        with report:
+            asyncio.run(run())
+    finally:
+        if minted is not None:
+            minted.end()
 
 
 def _key(text: str) -> RegistryKey:
@@ -243,6 +248,7 @@ async def _log_in(
     keys: list[RegistryKey],
     config: ClusterConfig,
     report: Report,
+    on_write: Callable[[], None],
 ) -> None:
     from regcred.cli.waiting import report_waiting
     from regcred.kube.client import Client
@@ -254,6 +260,7 @@ async def _log_in(
             # nothing half done.
             for namespace in namespaces:
                 await _write(client, plan, namespace, "server", Report("silent"))
+            on_write()
         attached = {n: await _write(client, plan, n, plan.dry_run, report) for n in namespaces}
         for namespace in namespaces:
             await report_waiting(

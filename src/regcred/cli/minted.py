@@ -7,10 +7,12 @@ there comes from files here (``--secret-file private-key.pem=app.pem``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from regcred import minters
 from regcred.cli import inputs, output
@@ -19,10 +21,11 @@ from regcred.core.redact import one_line
 from regcred.core.source import SourceFailure, SourceReason, fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from regcred.core.credential import Credential, Password
     from regcred.core.minting import Minted
+    from regcred.minters.desk import Desk
 
 #: What may be set. ``identity`` is the operator's alone, and files are in place of ``secretRef``.
 SETTINGS = {
@@ -58,8 +61,9 @@ _REF = "--secret-file"
 _DIGITS, _LONGEST = 18, 4096
 
 
-class Source(NamedTuple):
-    """What the flags say.
+@dataclass(slots=True)
+class Source:
+    """What the flags say, and what was minted by it.
 
     Args:
         kind: of the source.
@@ -70,10 +74,48 @@ class Source(NamedTuple):
     kind: str
     settings: Sequence[str] = ()
     files: Sequence[str] = ()
+    _minted: _Minted | None = None
+
+    def keep(self) -> None:
+        """What was minted may be in use from now on."""
+        self._minted = None
+
+    def end(self) -> None:
+        """Take back what nobody uses, where the provider lets that be; says so, and never fails."""
+        minted, self._minted = self._minted, None
+        if minted is None or (revoker := minters.revoker(minters.load(self.kind))) is None:
+            return
+        output.note(f"nobody uses what was minted, so {self.kind} is asked to take it back")
+
+        async def revoke() -> None:
+            async with _desk(minted) as desk:
+                await revoker.revoke(minted.settings, desk, "")
+
+        try:
+            asyncio.run(revoke())
+        except MintFailed as error:
+            output.warning(f"{error.message}; what was minted ends by itself")
+
+
+@dataclass(frozen=True, slots=True)
+class _Minted:
+    """By what something was minted.
+
+    Args:
+        settings: as in a PullCredential.
+        data: of the Secret that they name.
+        registries: that it is for.
+        owner: for whom; of this run alone.
+    """
+
+    settings: Mapping[str, Any]
+    data: Mapping[str, bytes] = field(repr=False)
+    registries: tuple[str, ...]
+    owner: str
 
 
 def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
-    """Mint a login for each of `registries`.
+    """Mint a login for each of `registries`; call `Source.keep` when it is used, or `Source.end`.
 
     Raises:
         UsageError: a flag cannot be meant.
@@ -88,7 +130,9 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     if data:
         settings["secretRef"] = {"name": _REF}
     try:
-        minted = asyncio.run(_mint(source.kind, settings, data, tuple(registries)))
+        wanted = _Minted(settings, data, tuple(registries), f"regcred-login-{secrets.token_hex(4)}")
+        minted = asyncio.run(_mint(source.kind, wanted))
+        source._minted = wanted
     except MintFailed as error:
         error.hint = _hint(error, source.kind)
         if error.reason == SourceReason.UNREACHABLE:
@@ -96,6 +140,7 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
         raise
     found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
     if isinstance(found, SourceFailure):
+        source.end()
         raise InvalidInput(found.message, hint=found.hint)
     for said in minted.warnings:
         output.warning(said)
@@ -107,14 +152,18 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     return list(minted.credentials)
 
 
-async def _mint(
-    kind: str, settings: Mapping[str, Any], data: Mapping[str, bytes], registries: tuple[str, ...]
-) -> Minted:
+async def _mint(kind: str, wanted: _Minted) -> Minted:
+    async with _desk(wanted) as desk:
+        return await minters.load(kind).mint(wanted.settings, desk)
+
+
+@contextlib.asynccontextmanager
+async def _desk(wanted: _Minted) -> AsyncIterator[Desk]:
     from regcred.minters.desk import Desk
     from regcred.minters.web import Web
 
     async def secret(_: str) -> Mapping[str, bytes]:
-        return data
+        return wanted.data
 
     async def identity(_account: str, _audience: str) -> Password:
         _refuse_identity()
@@ -122,16 +171,15 @@ async def _mint(
     # Whoever runs this may run any program, and with any variable.
     own = {"REGCRED_EXEC_PATH": os.environ.get("PATH", os.defpath), "REGCRED_EXEC_ENV": "*"}
     async with Web(os.environ) as web:
-        desk = Desk(
-            registries,
-            f"regcred-login-{secrets.token_hex(4)}",
+        yield Desk(
+            wanted.registries,
+            wanted.owner,
             web,
             secret,
             identity,
             lambda: datetime.now(UTC),
             own | os.environ,
         )
-        return await minters.load(kind).mint(settings, desk)
 
 
 def _refuse_identity() -> NoReturn:
@@ -217,6 +265,7 @@ def _files(source: Source) -> dict[str, bytes]:
     takes = f"{source.kind} takes " + (
         " and ".join(f"{_REF} {key}=FILE" for key in known) or "none"
     )
+    stdin = ""
     for text in source.files:
         key, equals, path = text.partition("=")
         if not key or not equals or not path:
@@ -226,6 +275,11 @@ def _files(source: Source) -> dict[str, bytes]:
         if key in found:
             raise UsageError(f"{_REF} {key} is given twice", hint=takes)
         if path == "-":
+            if stdin:
+                raise UsageError(
+                    f"{_REF} {key}=-: standard input is that of {stdin} already", hint=takes
+                )
+            stdin = key
             found[key] = inputs.read_password_stdin().reveal().encode("utf-8", "surrogateescape")
         elif not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111 - as `read_file` does
             raise InvalidInput(

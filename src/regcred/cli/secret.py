@@ -22,7 +22,7 @@ from regcred.cli.options import (
 from regcred.core import names
 from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import UsageError
+from regcred.core.errors import APIError, ServerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -175,7 +175,12 @@ def secret(
     done = "created"
     if dry_run != "client":
         write = Write(kubeconfig, context, namespace, dry_run, field_manager, validate)
-        built, done = _write(built, write)
+        try:
+            built, done = _write(built, write)
+        except APIError as error:
+            if minted is not None and not isinstance(error, ServerError):  # it surely is not there
+                minted.end()
+            raise
     suffix = {"client": " (dry run)", "server": " (server dry run)", "none": ""}[dry_run]
     _print(built, form, f"{done}{suffix}")
 

@@ -87,6 +87,13 @@ def test_a_secret_may_come_from_standard_input(provider, source):
     assert len(written(done)) == len(provider.deploy_tokens) == 1
 
 
+def test_standard_input_is_one(provider):
+    flags = ("--set=url=http://localhost", "--set=projects=a", "--from=harbor")
+    files = ("--secret-file=username=-", "--secret-file=password=-")
+    said = refused(*SECRET, *flags, *files, stdin=b"hush")
+    assert "password=-: standard input is that of username already" in said
+
+
 def test_variables_do_as_flags_do(served, source):
     env = {
         "REGCRED_FROM": "gitlab",
@@ -195,6 +202,40 @@ def test_a_provider_that_is_away(source):
 def test_answers_that_are_none(served, source):
     served.instead(201, f"<html>{ACCESS}</html>")
     assert "no deploy token" in refused(*SECRET, *source, code=1)
+
+
+@pytest.fixture
+def no_cluster(tmp_path):
+    """The environment of somebody whose cluster is away."""
+    with nobody() as host:
+        cluster = {"name": "c", "cluster": {"server": f"http://{host}"}}
+        context = {"name": "c", "context": {"cluster": "c", "user": ""}}
+        config = {"clusters": [cluster], "contexts": [context], "current-context": "c"}
+        (tmp_path / "config").write_text(json.dumps(config))
+        yield {"KUBECONFIG": str(tmp_path / "config")}
+
+
+LOGIN = ("login", REGISTRY, "--skip-verify")
+
+
+def test_what_nobody_uses_is_taken_back(provider, source, no_cluster):
+    theirs = provider.make("projects/team/app", "theirs", ["read_registry"], None)
+    said = refused(*LOGIN, *source, env=no_cluster, code=3)
+    assert "nobody uses what was minted, so gitlab is asked to take it back" in said
+    assert provider.deploy_tokens == [theirs]
+
+
+def test_what_cannot_be_taken_back_is_told(provider, source, no_cluster, monkeypatch):
+    make = provider.make
+
+    def and_then_no_more(*arguments):
+        provider.access[ACCESS].revoked = True
+        return make(*arguments)
+
+    monkeypatch.setattr(provider, "make", and_then_no_more)
+    said = refused(*LOGIN, *source, env=no_cluster, code=3)
+    assert "what was minted ends by itself" in said
+    assert len(provider.deploy_tokens) == 1
 
 
 @pytest.mark.parametrize("kind", MINTED_KINDS)
