@@ -241,6 +241,14 @@ def test_a_provider_that_is_away_for_too_long(installation, hub, lifetime):
         operator.stop()
 
 
+def of_helm(hub):
+    name = hub.world.full("app")
+    hub.world.delete_source("app")
+    path = f"/api/v1/namespaces/{hub.world.installation.namespace}/secrets"
+    data = {"private-key.pem": encoded(hub.key)}
+    hub.world.create(path, {"metadata": {"name": name}, "type": "helm.sh/release.v1", "data": data})
+
+
 @pytest.mark.parametrize(
     ("fault", "reason", "words"),
     [
@@ -256,13 +264,14 @@ def test_a_provider_that_is_away_for_too_long(installation, hub, lifetime):
             "takes no more requests",
         ),
         (lambda hub: hub.world.delete_source("app"), "NotConfigured", "does not exist"),
+        (of_helm, "NotConfigured", "of the type helm.sh/release.v1, which is no source"),
         (
             lambda hub: hub.world.put_source_data("app", {"private-key.pem": encoded("no key")}),
             "NotConfigured",
             "private key of App",
         ),
     ],
-    ids=["no installation", "suspended", "throttled", "no secret", "no key"],
+    ids=["no installation", "suspended", "throttled", "no secret", "not a source", "no key"],
 )
 def test_why_there_is_none(installation, hub, fault, reason, words):
     fault(hub)

@@ -21,6 +21,7 @@ from regcred.core.minting import Minted
 from regcred.core.redact import one_line
 from regcred.core.registrykey import display, is_docker_hub, parse_registry
 from regcred.core.source import SourceReason
+from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import mapping, refuse, secret_text, text
 from regcred.minters.web import basic, bearer, clock_warning, refused
 
@@ -59,6 +60,8 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
             )
     token = Password(await secret_text(settings, desk, "token"))
     secret = (mapping(settings, "secretRef") or {}).get("name", "")
+    if not token.reveal().isprintable():
+        raise refuse(f"Secret {secret}: what is in it is no access token")
     anew = f"make another one at {_MANAGE}, and put it into Secret {secret}"
     if expires is not None and expires <= desk.now():
         raise MintFailed(
@@ -92,7 +95,7 @@ async def _asked(username: str, token: Password, desk: Desk, anew: str) -> tuple
         said = one_line(answer.text("details"), hide=[token.reveal()]).removesuffix(".")
         raise refused(answer, f"token to {one_line(username)}", said=said, hint=anew)
     access = Password(answer.text("token") or answer.text("access_token"))
-    if answer.status != 200 or not _is_token(access):
+    if answer.status != 200 or not is_token(access):
         return (f"{unknown} ({answer.status})",)
     return clock_warning(answer) + await _pulls(username, access, desk)
 
@@ -132,8 +135,3 @@ def _is_docker_hub(registry: str) -> bool:
         return is_docker_hub(parse_registry(registry))
     except InvalidRegistry:
         return False
-
-
-def _is_token(access: Password) -> bool:
-    text = access.reveal()
-    return bool(text) and text.isascii() and text.isprintable()

@@ -48,6 +48,14 @@ _MOST_SECONDS = 120.0
 _CHOICES = 16
 #: How many of one kind are asked at the same time; a provider that is away holds up no other.
 _TOGETHER = 8
+#: Types of Secrets that somebody else has in the operator's namespace.
+_NO_SOURCES = frozenset(
+    {
+        "bootstrap.kubernetes.io/token",
+        "helm.sh/release.v1",
+        "kubernetes.io/service-account-token",
+    }
+)
 #: Of tokens of ServiceAccounts: the least that Kubernetes gives.
 _IDENTITY_SECONDS = 600
 
@@ -225,7 +233,7 @@ class Minting:
     async def _secret(self, name: str) -> Mapping[str, Any]:
         where = f"Secret {self._namespace}/{name}"
         try:
-            return await self._client.get(SECRETS, name, self._namespace)
+            found = await self._client.get(SECRETS, name, self._namespace)
         except NotFound:
             raise MintFailed(
                 SourceReason.NOT_CONFIGURED,
@@ -234,6 +242,12 @@ class Minting:
             ) from None
         except RegcredError as error:
             raise _not_read(error) from None
+        if (kind := fields.text(found.get("type"))) in _NO_SOURCES:
+            # Who may write a PullCredential says where it would be sent.
+            raise MintFailed(
+                SourceReason.NOT_CONFIGURED, f"{where} is of the type {kind}, which is no source"
+            )
+        return found
 
     async def _identity(self, account: str, audience: str) -> Password:
         where = f"ServiceAccount {self._namespace}/{account}"

@@ -6,6 +6,7 @@ counts only if it has the digest that the PullCredential's status notes, where t
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from regcred.kube.client import Client
     from regcred.operator.world import World
 
+#: By how much the clocks of two nodes may differ: what was minted later than now was so by a clock
+#: that is wrong, and then nobody knows when it ends.
+_CLOCKS = timedelta(minutes=1)
 #: Secrets that are read before it is minted after all.
 _TRIES = 3
 
@@ -51,6 +55,7 @@ async def restore(
         status.get("observedGeneration") != pullcredential.generation
         or expires is None
         or minted is None
+        or minted > now + _CLOCKS
         or not minting.arrives(expires, now)
     ):
         return None

@@ -188,3 +188,11 @@ async def test_settings_that_cannot_be_meant(served, settings, at, change, said)
     error = await failure(dockerhub.mint(settings | change, at), hides=HIDES)
     assert (error.reason, said in error.message) == ("NotConfigured", True)
     assert served.requests == []
+
+
+async def test_a_secret_that_is_no_token(served, settings, desk):
+    two = {"hub": {"token": f"{TOKEN}\n{TOKEN}"}}
+    error = await failure(dockerhub.mint(settings, await desk(HUB, secrets=two)), hides=HIDES)
+    assert error.reason == "NotConfigured"
+    assert "is no access token" in error.message
+    assert served.requests == []
