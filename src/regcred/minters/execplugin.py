@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from regcred.minters.desk import Desk
     from regcred.minters.program import Program
 
+_HELPER = "CredentialHelper"
+_PROTOCOLS = (_HELPER, "CredentialProvider")
 #: Logins, and for how many seconds they are good; None where nobody says.
 _Given = tuple[list[Credential], float | None]
 
@@ -45,16 +47,16 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     Raises:
         MintFailed: it gives no login.
     """
-    protocol = text(settings, "protocol")
+    protocol = settings.get("protocol")
+    if protocol not in _PROTOCOLS:
+        raise refuse(f"protocol has to be {' or '.join(_PROTOCOLS)}")
     default = _default(settings)
     command = program.find(settings, desk.env)
     asked = desk.now()
-    if protocol == "CredentialHelper":
+    if protocol == _HELPER:
         credentials, seconds = await _from_helper(command, desk)
-    elif protocol == "CredentialProvider":
-        credentials, seconds = await _from_provider(command, settings, desk)
     else:
-        raise refuse("protocol has to be CredentialHelper or CredentialProvider")
+        credentials, seconds = await _from_provider(command, settings, desk)
     own = [moment for each in credentials if (moment := expiry.expires(each.password))]
     if seconds is None and not own:
         seconds = default

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -142,10 +143,7 @@ def find(settings: Mapping[str, Any], env: Mapping[str, str]) -> Program:
         )
     path = shutil.which(name, path=os.pathsep.join(folders))
     if path is None:
-        raise refuse(
-            f"there is no program {name} in {os.pathsep.join(folders)}",
-            "put it there: the operator's image or a volume brings it",
-        )
+        raise _not_there(name, os.pathsep.join(folders))
     given = _given(settings, env)
     own = {each: env[each] for each in _ALWAYS if each in env}
     secrets = [*given.values(), *(own[each] for each in own if each.lower().endswith("_proxy"))]
@@ -157,6 +155,16 @@ def find(settings: Mapping[str, Any], env: Mapping[str, str]) -> Program:
         own | given,
         number(settings, "timeoutSeconds", default=30, least=1, most=300),
         tuple(each for each in secrets if len(each) >= _LEAST_HIDDEN),
+    )
+
+
+def _not_there(name: str, folders: str) -> MintFailed:
+    unfit = shutil.which(name, mode=os.F_OK, path=folders)
+    if unfit is not None:
+        return refuse(f"{unfit} is not executable", f"chmod +x {shlex.quote(unfit)}")
+    return refuse(
+        f"there is no program {name} in {folders}",
+        "put it there: the operator's image or a volume brings it",
     )
 
 

@@ -83,8 +83,10 @@ def base_url(settings: Mapping[str, Any], key: str, default: str) -> str:
     try:
         scheme, host, _ = origin(given)
         parts = urlsplit(given)
-    except BadPeerURL as error:
-        raise refuse(f"{key} has to be an https URL, and {error}") from None
+    except BadPeerURL:
+        raise refuse(
+            f"{key} has to be an https URL, as in https://registry.example.com, and without a login"
+        ) from None
     if parts.query or parts.fragment:
         raise refuse(f"{key} has to be a URL without ? and #")
     if scheme != "https" and not is_loopback(host):
@@ -108,14 +110,15 @@ async def secret_text(
     """
     there = mapping(settings, ref)
     if there is None:
-        raise refuse(f"{ref} is required: the Secret in the operator's namespace")
+        raise refuse(f"{ref} is required", "it names a Secret in the operator's namespace")
     name = text(there, "name")
     key = text(there, "key", default=key)
     data = await desk.secret(name)
     if key not in data:
         has = ", ".join(sorted(data)) or "nothing"
         raise refuse(
-            f"Secret {name} has no key {key}; it has {has}", f"{ref}.key names another one"
+            f"Secret {name} has no key {key}; it has {has}",
+            f"rename the key, or set {ref}.key to the one to use",
         )
     try:
         found = data[key].decode()

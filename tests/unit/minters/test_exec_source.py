@@ -245,10 +245,13 @@ async def test_only_what_is_in_the_folders_is_run(programs, env, desk_of, tmp_pa
     Programs(tmp_path).helper(HELPER, {HOST: ("here", "p")})
     programs.script("unfit", "", mode=0o600)
     (programs.folder / "folder").mkdir()
-    for command in (HELPER, "sh", "unfit", "folder", "docker-credential-none"):
+    for command in (HELPER, "sh", "folder", "docker-credential-none"):
         error = await failure(execplugin.mint(helper(command=command), await desk_of()), hides=[])
         assert error.reason == "NotConfigured"
         assert error.message == f"there is no program {command} in {programs.folder}"
+    error = await failure(execplugin.mint(helper(command="unfit"), await desk_of()), hides=[])
+    assert error.message == f"{programs.folder}/unfit is not executable"
+    assert error.hint == f"chmod +x {programs.folder}/unfit"
     for folders in (None, "", ".", ":", "programs"):
         env["REGCRED_EXEC_PATH"] = folders
         if folders is None:
@@ -442,7 +445,7 @@ async def test_the_longest_key_comes_first(programs, desk_of):
     [
         (helper(command=None), REGISTRY, "command is required"),
         (helper(command=5), REGISTRY, "command is required"),
-        (helper(protocol=None), REGISTRY, "protocol is required"),
+        (helper(protocol=None), REGISTRY, "protocol has to be CredentialHelper or"),
         (helper(protocol="Other"), REGISTRY, "protocol has to be CredentialHelper or"),
         (helper(args="get"), REGISTRY, "args has to be a list of texts"),
         (helper(args=[5]), REGISTRY, "args has to be a list of texts"),
