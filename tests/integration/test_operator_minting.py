@@ -147,12 +147,15 @@ def test_it_is_refreshed_while_it_is_good(installation, hub, lifetime):
     with installation.operator() as operator:
         hub.put()
         hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        since = condition(hub.world, "Ready")["lastTransitionTime"]
 
         def third():
+            assert hub.world.ready() == "3/3", "each has one that is good, all the time"
             assert hub.accepted(), "a namespace has a token that has ended"
             return len(hub.github.issued) >= 3 and len(hub.tokens()) == 1
 
         await_condition("the third token is everywhere", third, timeout=120)
+        assert condition(hub.world, "Ready")["lastTransitionTime"] == since
         operator.stop()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from regcred.cli.minted import Source
     from regcred.core.registrykey import RegistryKey
@@ -187,6 +188,22 @@ def minted_source(
     from regcred.cli.minted import Source
 
     return Source(kind, settings, files)
+
+
+@contextmanager
+def ending(source: Source | None) -> Iterator[Callable[[], None]]:
+    """At the end of the block what was minted is taken back, unless it is to be kept.
+
+    Yields:
+        Has it kept: call it when the login may be in use, or somebody has seen it.
+    """
+    if source is None:
+        yield lambda: None
+        return
+    try:
+        yield source.keep
+    finally:
+        source.end()
 
 
 def from_minter(source: Source, registries: Sequence[str]) -> list[Credential]:

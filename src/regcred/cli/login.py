@@ -137,41 +137,41 @@ def login(
     config = kubeconfigs.load(kubeconfig=kubeconfig, context=context, env=os.environ)
     keys = list({key.text: key for key in map(_key, registries)}.values())
     minted = inputs.minted_source(source, settings, secret_files)
-    credentials = _credentials(
-        keys,
-        username=username,
-        password=password,
-        password_stdin=password_stdin,
-        gcp_key=gcp_key,
-        from_docker_config=from_docker_config,
-        minted=minted,
-        timeout=timeout,
-    )
-    plan = Plan(
-        credentials=credentials,
-        name=name,
-        namespaces=split_namespaces(namespaces),
-        serviceaccounts=split_names(serviceaccounts, '--serviceaccount "$NAME"') or ["default"],
-        adopt=adopt,
-        restart=restart,
-        patience=timeout,
-        dry_run=dry_run,
-    )
+    chosen = split_namespaces(namespaces)
+    accounts = split_names(serviceaccounts, '--serviceaccount "$NAME"') or ["default"]
     report = Report.of(form, dry_run)
 
     import asyncio
 
-    async def run() -> None:
-        if not skip_verify:
-            await _verify(credentials, keys, plain_http, ca_file, timeout, report)
-        await _log_in(plan, keys, config, report, minted.keep if minted else lambda: None)
+    with inputs.ending(minted) as keep:
+        credentials = _credentials(
+            keys,
+            username=username,
+            password=password,
+            password_stdin=password_stdin,
+            gcp_key=gcp_key,
+            from_docker_config=from_docker_config,
+            minted=minted,
+            timeout=timeout,
+        )
+        plan = Plan(
+            credentials=credentials,
+            name=name,
+            namespaces=chosen,
+            serviceaccounts=accounts,
+            adopt=adopt,
+            restart=restart,
+            patience=timeout,
+            dry_run=dry_run,
+        )
 
-    try:
+        async def run() -> None:
+            if not skip_verify:
+                await _verify(credentials, keys, plain_http, ca_file, timeout, report)
+            await _log_in(plan, keys, config, report, keep)
+
         with report:
             asyncio.run(run())
-    finally:
-        if minted is not None:
-            minted.end()
 
 
 def _key(text: str) -> RegistryKey:
@@ -248,7 +248,7 @@ async def _log_in(
     keys: list[RegistryKey],
     config: ClusterConfig,
     report: Report,
-    on_write: Callable[[], None],
+    keep: Callable[[], None],
 ) -> None:
     from regcred.cli.waiting import report_waiting
     from regcred.kube.client import Client
@@ -260,7 +260,7 @@ async def _log_in(
             # nothing half done.
             for namespace in namespaces:
                 await _write(client, plan, namespace, "server", Report("silent"))
-            on_write()
+            keep()
         attached = {n: await _write(client, plan, n, plan.dry_run, report) for n in namespaces}
         for namespace in namespaces:
             await report_waiting(

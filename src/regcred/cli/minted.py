@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from regcred.cli import inputs, output
 from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
 from regcred.core.redact import one_line
 from regcred.core.source import SourceFailure, SourceReason, fragment
+from regcred.core.sourcekinds import SECRET_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,21 +44,28 @@ SETTINGS = {
         *("apiVersion", "image", "timeoutSeconds"),
     ),
 }
-#: What is read from files: the keys of the Secret that a PullCredential would name.
-FILES = {
-    "ecr": ("access-key-id", "secret-access-key", "session-token"),
-    "googleArtifactRegistry": ("key.json",),
-    "acr": ("client-secret", "client.pem"),
-    "githubApp": ("private-key.pem",),
-    "gitlab": ("token",),
-    "harbor": ("username", "password"),
-    "quay": ("token",),
-    "dockerHub": ("token",),
-    "exec": (),
-}
 _NUMBERS = frozenset({"appId", "installationId", "days", "timeoutSeconds"})
 _LISTS = frozenset({"repositories", "projects", "args", "passEnv"})
 _REF = "--secret-file"
+#: For taking back what nobody uses, while somebody waits.
+_END_SECONDS = 30.0
+#: What minters say of the operator and its Secrets, and what that is here.
+_WORDS = tuple(
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r"\b(into?) (?:the )?Secret\b(?: --secret-file)?", r"\1 the file of --secret-file"),
+        (r"\b(?:the )?Secret\b(?: --secret-file)?", _REF),
+        (r"\bsecretRef\b", _REF),
+        (r"^put it there: the operator's .*", "install it, or correct command and PATH"),
+        (r"^the operator has no programs .*", "there is no folder to look for programs in"),
+        (r"\ba PullCredential may give to", "may be given to"),
+        (r" (?:in the operator's Pod|of the operator)\b", ""),
+        (r"\bthe operator's address", "this machine's address"),
+        (r"\bthe operator\b", "regcred"),
+    )
+)
+#: What is wrong with a certificate that no CA mends.
+_NOT_FOR_A_CA = ("mismatch", "expired", "not yet valid")
 #: As in the CRD: of a number the digits, of a text the characters.
 _DIGITS, _LONGEST = 18, 4096
 
@@ -88,13 +97,15 @@ class Source:
         output.note(f"nobody uses what was minted, so {self.kind} is asked to take it back")
 
         async def revoke() -> None:
-            async with _desk(minted) as desk:
+            async with asyncio.timeout(_END_SECONDS), _desk(minted) as desk:
                 await revoker.revoke(minted.settings, desk, "")
 
         try:
             asyncio.run(revoke())
         except MintFailed as error:
-            output.warning(f"{error.message}; what was minted ends by itself")
+            output.warning(f"{_reworded(error.message)}; what was minted ends by itself")
+        except TimeoutError:
+            output.warning(f"{self.kind} does not answer; what was minted ends by itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +140,19 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     data = _files(source)
     if data:
         settings["secretRef"] = {"name": _REF}
+    wanted = _Minted(settings, data, tuple(registries), f"regcred-login-{secrets.token_hex(4)}")
     try:
-        wanted = _Minted(settings, data, tuple(registries), f"regcred-login-{secrets.token_hex(4)}")
         minted = asyncio.run(_mint(source.kind, wanted))
         source._minted = wanted
-    except MintFailed as error:
-        error.hint = _hint(error, source.kind)
-        if error.reason == SourceReason.UNREACHABLE:
-            raise Unreachable(error.message, hint=error.hint) from None
+    except KeyboardInterrupt:
+        source._minted = wanted  # nobody knows how far it has got
+        source.end()
         raise
+    except MintFailed as error:
+        failure = _here(error, source.kind)
+        if failure.reason == SourceReason.UNREACHABLE:
+            raise Unreachable(failure.message, hint=failure.hint) from None
+        raise failure from None
     found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
     if isinstance(found, SourceFailure):
         source.end()
@@ -190,18 +205,34 @@ def _refuse_identity() -> NoReturn:
     )
 
 
+def _here(error: MintFailed, kind: str) -> MintFailed:
+    """The failure as it is here, where there are flags and no operator and no Secret."""
+    return MintFailed(error.reason, _reworded(error.message), hint=_reworded(_hint(error, kind)))
+
+
+def _reworded(said: str) -> str:
+    for theirs, ours in _WORDS:
+        said = theirs.sub(ours, said)
+    return said
+
+
 def _hint(error: MintFailed, kind: str) -> str:
-    """What mends it here, where there are flags in place of a Secret and its name."""
-    if FILES[kind] and any(
-        each in said for said in (error.message, error.hint) for each in ("secretRef", "secret gen")
+    """What mends it here."""
+    said = f"{error.message} {error.hint}"
+    if SECRET_KEYS[kind] and (
+        "secretRef" in said or "secret gen" in said or (not error.hint and "Secret" in said)
     ):
-        keys = " or ".join(f"{key}=FILE" for key in FILES[kind])
-        return f"{_REF} {keys} gives what would be in that Secret"
-    if error.reason == SourceReason.UNREACHABLE and not error.hint:
+        return f"{kind} takes {_REF} {' or '.join(f'{key}=FILE' for key in SECRET_KEYS[kind])}"
+    if error.hint:
+        return error.hint
+    if error.reason == SourceReason.UNREACHABLE:
+        if "not trusted" in said and not any(each in said for each in _NOT_FOR_A_CA):
+            variable = "AWS_CA_BUNDLE" if kind == "ecr" else "SSL_CERT_FILE"
+            return f"{variable}=FILE has the CA trusted"
         return "see whether the network and HTTPS_PROXY lead there, and try again"
-    if error.reason == SourceReason.NOT_CONFIGURED and not error.hint:
+    if error.reason == SourceReason.NOT_CONFIGURED:
         return f"{kind} takes --set KEY=VALUE with {', '.join(SETTINGS[kind])}"
-    return error.hint
+    return ""
 
 
 def _settings(source: Source) -> dict[str, Any]:
@@ -261,7 +292,7 @@ def _value(key: str, value: str) -> Any:
 
 def _files(source: Source) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    known = FILES[source.kind]
+    known = SECRET_KEYS[source.kind]
     takes = f"{source.kind} takes " + (
         " and ".join(f"{_REF} {key}=FILE" for key in known) or "none"
     )

@@ -22,11 +22,13 @@ from regcred.cli.options import (
 from regcred.core import names
 from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import APIError, ServerError, UsageError
+from regcred.core.errors import ServerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Sources that may have a login for it.
+_FOR_DOCKER_HUB = frozenset({"dockerHub", "exec"})
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
 #: kubectl's words for what the API calls fieldValidation.
@@ -158,6 +160,11 @@ def secret(
         data = _config(inputs.from_gcp_key(gcp_key, servers))
     elif minted is not None:
         servers = chosen or [docker_server]
+        if servers == [_DOCKER_HUB] and minted.kind not in _FOR_DOCKER_HUB:
+            raise UsageError(
+                f"a login of {minted.kind} is none for Docker Hub",
+                hint="add --registry REGISTRY, the one to pull from",
+            )
         _check_registries(servers)  # before something is made at the provider
         data = _data(inputs.from_minter(minted, servers))
     else:
@@ -173,14 +180,16 @@ def secret(
     if save_config:
         built = core.with_last_applied(built)
     done = "created"
-    if dry_run != "client":
-        write = Write(kubeconfig, context, namespace, dry_run, field_manager, validate)
-        try:
-            built, done = _write(built, write)
-        except APIError as error:
-            if minted is not None and not isinstance(error, ServerError):  # it surely is not there
-                minted.end()
-            raise
+    with inputs.ending(minted) as keep:
+        if dry_run != "client":
+            write = Write(kubeconfig, context, namespace, dry_run, field_manager, validate)
+            try:
+                built, done = _write(built, write)
+            except ServerError:
+                keep()  # it may be there all the same
+                raise
+        if dry_run == "none" or form in ("json", "yaml"):
+            keep()
     suffix = {"client": " (dry run)", "server": " (server dry run)", "none": ""}[dry_run]
     _print(built, form, f"{done}{suffix}")
 

@@ -40,12 +40,14 @@ class Minted:
             secret.
         warnings: what a person should know about it, a clause each: a key that lives for ever, a
             clock that is wrong.
+        again: when the provider is asked once more at the latest; None where its end alone counts.
     """
 
     credentials: tuple[Credential, ...]
     expires: datetime | None = None
     handle: str = ""
     warnings: tuple[str, ...] = ()
+    again: timedelta | None = None
 
 
 def refresh_at(minted: datetime, expires: datetime, chance: float) -> datetime:

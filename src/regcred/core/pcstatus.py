@@ -225,7 +225,10 @@ def _ready(
         more = f" (and {len(losses) - 1} more)" if len(losses) > 1 else ""
         return "False", losses[0].reason, f"{_with_hint(losses[0])}{more}"
     if expired:
-        return "False", "Expired", "the credential has expired, and there is no newer one"
+        said = "the credential has expired, and there is no newer one"
+        if isinstance(source, SourceFailure):
+            said += f": {source.reason}: {_with_hint(source)}"
+        return "False", "Expired", said
     if tally.failures:
         names = sorted({each.namespace for each in tally.failures})
         first = min(tally.failures, key=lambda each: each.namespace)

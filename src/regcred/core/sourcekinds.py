@@ -14,3 +14,15 @@ MINTED_KINDS = (
     "dockerHub",
     "exec",
 )
+#: The keys of the Secret that one may have, by kind of those that ask a provider.
+SECRET_KEYS = {
+    "ecr": ("access-key-id", "secret-access-key", "session-token"),
+    "googleArtifactRegistry": ("key.json",),
+    "acr": ("client-secret", "client.pem"),
+    "githubApp": ("private-key.pem",),
+    "gitlab": ("token",),
+    "harbor": ("username", "password"),
+    "quay": ("token",),
+    "dockerHub": ("token",),
+    "exec": (),
+}

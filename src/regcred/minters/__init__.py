@@ -3,7 +3,7 @@
 Each module has::
 
     async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted
-    async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None   # where it can
+    async def revoke(settings, desk, keep: str, *, newer: bool = False) -> None   # where it can
 
 and raises `regcred.core.errors.MintFailed` with one of the reasons there. ``settings`` is what
 stands under the kind in a PullCredential; the CRD has seen it, but a module relies on no other
@@ -51,7 +51,9 @@ class Minter(Protocol):
 class Revoker(Minter, Protocol):
     """One whose provider lets a credential be taken back."""
 
-    async def revoke(self, settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
+    async def revoke(
+        self, settings: Mapping[str, Any], desk: Desk, keep: str, *, newer: bool = False
+    ) -> None:
         """Take back all that was minted for this owner before the one with the handle `keep`.
 
         Called when the last namespace has that one, and at the end with an empty `keep` for all. It

@@ -12,7 +12,7 @@ https://docs.docker.com/docker-hub/usage/pulls/#view-pull-rate-and-limit (asking
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.credential import Credential, Password
@@ -39,6 +39,8 @@ _MANIFEST = f"https://registry-1.docker.io/v2/{_IMAGE}/manifests/latest"
 _RATE = re.compile(r"(\d{1,12})(?:;w=(\d{1,12}))?", re.ASCII)
 #: The share of them that is left when it is told.
 _LEFT = 0.1
+#: When it is asked again whether it takes the token, and how many pulls are left.
+_LOOK, _LOOK_SOON = timedelta(hours=1), timedelta(minutes=10)
 _MANAGE = "https://app.docker.com/settings/personal-access-tokens"
 
 
@@ -70,18 +72,21 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
             f"{expires:%Y-%m-%dT%H:%M:%SZ}",
             hint=f"{anew}, and its end into expiresAt",
         )
-    warnings = await _asked(username, token, desk, anew)
+    known, warnings = await _asked(username, token, desk, anew)
     if expires is None:
         warnings += ("nobody says when the access token ends: expiresAt would",)
     return Minted(
         tuple(Credential(each, username, token) for each in desk.registries),
         expires,
         warnings=warnings,
+        again=_LOOK if known else _LOOK_SOON,
     )
 
 
-async def _asked(username: str, token: Password, desk: Desk, anew: str) -> tuple[str, ...]:
-    """What Docker Hub has to say about it, a clause each.
+async def _asked(
+    username: str, token: Password, desk: Desk, anew: str
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether Docker Hub says that it takes it, and what else it has to say, a clause each.
 
     Raises:
         MintFailed: ``BadCredentials``: it does not take it.
@@ -90,14 +95,14 @@ async def _asked(username: str, token: Password, desk: Desk, anew: str) -> tuple
     try:
         answer = await desk.web.ask("GET", _TOKEN, authorization=basic(username, token))
     except MintFailed as error:
-        return (f"{unknown}: {error.message}",)
+        return False, (f"{unknown}: {error.message}",)
     if answer.status == 401:
         said = one_line(answer.text("details"), hide=[token.reveal()]).removesuffix(".")
         raise refused(answer, f"token to {one_line(username)}", said=said, hint=anew)
     access = Password(answer.text("token") or answer.text("access_token"))
     if answer.status != 200 or not is_token(access):
-        return (f"{unknown} ({answer.status})",)
-    return clock_warning(answer) + await _pulls(username, access, desk)
+        return False, (f"{unknown} ({answer.status})",)
+    return True, clock_warning(answer) + await _pulls(username, access, desk)
 
 
 async def _pulls(username: str, access: Password, desk: Desk) -> tuple[str, ...]:

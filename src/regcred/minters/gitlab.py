@@ -3,8 +3,7 @@
 A deploy token with the scope ``read_registry`` pulls the images of its project, or of all projects
 of its group. It is made with an access token that has the scope ``api``, by the role Maintainer
 in a project or Owner in a group, and it is named after its owner: so what is to be revoked is
-found by its name, whoever remembers it. One that was made for another project or group, before
-somebody changed that, lives to its end.
+found by its name, in the project or group that the settings name, whoever remembers it.
 
 https://docs.gitlab.com/api/deploy_tokens/
 https://docs.gitlab.com/api/rest/troubleshooting/#status-codes
@@ -95,10 +94,12 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     )
 
 
-async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
+async def revoke(
+    settings: Mapping[str, Any], desk: Desk, keep: str, *, newer: bool = False
+) -> None:
     """Delete the deploy tokens that were made for this owner before `keep`.
 
-    One that was made after it is about to be used: GitLab counts them.
+    One that was made after it is about to be used, unless `newer`: GitLab counts them.
 
     Raises:
         MintFailed: they cannot be deleted now.
@@ -106,7 +107,7 @@ async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
     holder = await _holder(settings, desk)
     authorization = bearer(holder.token)
     for handle in await _owned(holder, desk):
-        if not made_before(handle, keep):
+        if handle == keep or not (newer or made_before(handle, keep)):
             continue
         answer = await desk.web.ask("DELETE", f"{holder.url}/{handle}", authorization=authorization)
         if answer.status not in (200, 202, 204, 404):

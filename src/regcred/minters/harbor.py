@@ -4,8 +4,7 @@ A robot account's life is counted from its creation, and a new secret does not l
 each time another one is made, and the old ones are deleted when nobody uses them any more: the
 secret that is in use is never touched. For one project it is a robot account of that project,
 which whoever has the role Project Admin there may make; for several one of the system, which takes
-an administrator. They say in their description for whom they were made. One of other projects,
-made before somebody changed those, lives to its end.
+an administrator. They say in their description for whom they were made.
 
 https://goharbor.io/docs/main/administration/robot-accounts/
 https://goharbor.io/docs/main/working-with-projects/project-configuration/create-robot-accounts/
@@ -113,17 +112,19 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     )
 
 
-async def revoke(settings: Mapping[str, Any], desk: Desk, keep: str) -> None:
+async def revoke(
+    settings: Mapping[str, Any], desk: Desk, keep: str, *, newer: bool = False
+) -> None:
     """Delete the robot accounts that were made for this owner before `keep`.
 
-    One that was made after it is about to be used: Harbor counts them.
+    One that was made after it is about to be used, unless `newer`: Harbor counts them.
 
     Raises:
         MintFailed: they cannot be deleted now.
     """
     harbor = await _harbor(settings, desk)
     for handle in await _owned(harbor, desk):
-        if not made_before(handle, keep):
+        if handle == keep or not (newer or made_before(handle, keep)):
             continue
         url = f"{harbor.url}/robots/{handle}"
         answer = await desk.web.ask("DELETE", url, authorization=harbor.authorization)

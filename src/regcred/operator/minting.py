@@ -28,7 +28,7 @@ from regcred.core.errors import (
 )
 from regcred.core.pullsecret import PullSecret
 from regcred.core.source import Fragment, SourceFailure, SourceReason, fragment
-from regcred.core.sourcekinds import MINTED_KINDS
+from regcred.core.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 from regcred.minters.desk import Desk
 from regcred.operator.restoring import restore
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 120.0
 #: How many moments are compared, so that no two refreshes come together.
 _CHOICES = 16
-#: How many of one kind are asked at the same time; a provider that is away holds up no other.
+#: How many of one kind are asked at the same time; one that is away holds up no other kind.
 _TOGETHER = 8
 #: Types of Secrets that somebody else has in the operator's namespace.
 _NO_SOURCES = frozenset(
@@ -67,12 +67,10 @@ class _Remembered:
     Args:
         lock: held while its provider gives something, or takes something back.
         looked: what an earlier leader minted has been looked for.
-        latest: the handle of what was minted last; None for nothing yet.
     """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     looked: bool = False
-    latest: str | None = None
 
 
 class Minting:
@@ -127,21 +125,19 @@ class Minting:
                 if found is not None:
                     return found
             async with remembered.lock, self._slots[spec.source.kind]:
-                given = await self._mint(pullcredential)
-                if isinstance(given, Fragment):
-                    remembered.latest = given.handle
-            return given
+                return await self._mint(pullcredential)
 
         return read
 
-    async def revoke(self, pullcredential: PullCredential, keep: str) -> None:
+    async def revoke(
+        self, pullcredential: PullCredential, keep: str, *, newer: bool = False
+    ) -> None:
         """Take back what was minted for it, but for one, where its kind lets that be.
-
-        What was minted since is not touched, wherever it is by now.
 
         Args:
             pullcredential: with a spec.
             keep: the handle of that one; empty for none.
+            newer: also what was minted after that one, which else is about to be used.
 
         Raises:
             MintFailed: it cannot be done now.
@@ -151,15 +147,14 @@ class Minting:
             return
         remembered = self._of[pullcredential.uid]
         async with remembered.lock:
-            if keep and remembered.latest not in {None, keep}:
-                return
             minter = await asyncio.to_thread(minters.load, spec.source.kind)
             if (revoker := minters.revoker(minter)) is None:
                 return
             self._fence()
             try:
                 async with asyncio.timeout(_MOST_SECONDS):
-                    await revoker.revoke(spec.source.settings, self._desk(pullcredential, []), keep)
+                    desk = self._desk(pullcredential, [])
+                    await revoker.revoke(spec.source.settings, desk, keep, newer=newer)
             except TimeoutError:
                 said = f"{spec.source.kind} has not taken it back within {_MOST_SECONDS:g} s"
                 raise MintFailed(SourceReason.UNREACHABLE, said) from None
@@ -199,6 +194,8 @@ class Minting:
         if found.expires is not None:
             chances = [random.random() for _ in range(_CHOICES)]  # noqa: S311 - jitter
             refresh = minting.refresh_apart(now, found.expires, self._refreshes(), chances)
+        if minted.again is not None:
+            refresh = min(refresh or now + minted.again, now + minted.again)
         return replace(
             found,
             warnings=minted.warnings,
@@ -210,16 +207,16 @@ class Minting:
 
     def _desk(self, pullcredential: PullCredential, versions: list[str]) -> Desk:
         """What its minter may use; notes the resourceVersions of the Secrets that it reads."""
+        spec = pullcredential.spec
+        assert spec is not None  # noqa: S101 - see reading
 
         async def secret(name: str) -> Mapping[str, bytes]:
-            found = await self._secret(name)
+            found = await self._secret(name, spec.source.kind)
             versions.append(
                 fields.text(fields.mapping(found.get("metadata")).get("resourceVersion"))
             )
             return PullSecret.from_object(found).data or {}
 
-        spec = pullcredential.spec
-        assert spec is not None  # noqa: S101 - see reading
         return Desk(
             spec.registries,
             f"regcred-{pullcredential.uid}",
@@ -230,7 +227,8 @@ class Minting:
             self._env,
         )
 
-    async def _secret(self, name: str) -> Mapping[str, Any]:
+    async def _secret(self, name: str, kind: str) -> Mapping[str, Any]:
+        files = " ".join(f"--from-file={key}=FILE" for key in SECRET_KEYS[kind][:2])
         where = f"Secret {self._namespace}/{name}"
         try:
             found = await self._client.get(SECRETS, name, self._namespace)
@@ -238,7 +236,7 @@ class Minting:
             raise MintFailed(
                 SourceReason.NOT_CONFIGURED,
                 f"{where} does not exist",
-                hint=f"make it: kubectl create secret generic {name} -n {self._namespace} …",
+                hint=f"make it: kubectl create secret generic {name} -n {self._namespace} {files}",
             ) from None
         except RegcredError as error:
             raise _not_read(error) from None

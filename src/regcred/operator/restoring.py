@@ -107,8 +107,7 @@ def _holders(world: World, name: str) -> Iterator[str]:
 
 def _owned(world: World, namespace: str, name: str) -> frozenset[str]:
     """The registries in a namespace's Secret whose login came from it."""
-    observed = world.observe(namespace)
-    secret = observed.secret if observed is not None else None
+    secret = world.secret_in(namespace)
     if secret is None or not secret.is_ours:
         return frozenset()
     return frozenset(key for key, owner in secret.owner_names().items() if owner == name)

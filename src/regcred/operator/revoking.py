@@ -12,7 +12,7 @@ import asyncio
 import os
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from regcred.core import nsfailure
 from regcred.core.backoff import growing
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from regcred.core.pullcredential import PullCredential
     from regcred.core.source import Fragment
 
-    #: Takes back all that was minted for it, but for one.
-    Revoke = Callable[[PullCredential, str], Awaitable[None]]
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
 #: No provider may ask to be left alone for longer.
 _MOST_ASKED = 3600.0
@@ -39,11 +36,26 @@ _SETTLE_SECONDS = 1.0
 _LOOK_SECONDS = 60.0
 
 
+class Revoke(Protocol):
+    """Takes back what was minted for a PullCredential."""
+
+    def __call__(
+        self, pullcredential: PullCredential, keep: str, /, *, newer: bool = False
+    ) -> Awaitable[None]:
+        """All but the one with the handle `keep`, and what came after that unless `newer`.
+
+        Raises:
+            MintFailed: it cannot be done now.
+            NotLeader: somebody else is to do it.
+        """
+        ...
+
+
 class Revoking:
     """One task for each PullCredential, at most.
 
     Args:
-        revoke: see `Revoke`; may raise `MintFailed` and `NotLeader`.
+        revoke: see `Revoke`.
         given: what the source of one gave last.
         current: the object of a name as it is now; None for none that is to stay.
         is_everywhere: whether no namespace has anything of it but what it gave last.
@@ -75,9 +87,10 @@ class Revoking:
             if name not in self._tasks:
                 self._tasks[name] = self._spawn(self._work(name))
 
-    def replaced(self, former: PullCredential) -> None:
-        """It has another source now; what the former one gave is taken back in the end."""
-        self._former.setdefault(former.name, []).append(former)
+    def replaced(self, former: PullCredential, now: PullCredential) -> None:
+        """It may have another source now: what the former one gave is taken back in the end."""
+        if now.spec is not None and _place(former) != _place(now):
+            self._former.setdefault(former.name, []).append(former)
 
     def consider(self, name: str) -> None:
         """Its namespaces may all have it by now."""
@@ -92,17 +105,19 @@ class Revoking:
 
     async def last(self, pullcredential: PullCredential) -> None:
         """Take back all of it, as far as that can be done soon; what is left ends by itself."""
-        for each in (*self._former.pop(pullcredential.name, ()), pullcredential):
-            await self._finally(each, "")
+        name = pullcredential.name
+        await self._take_back_former(name, pullcredential, "")
+        await self._finally(pullcredential, "")
 
     async def _work(self, name: str) -> None:
         try:
             while (news := self._due.get(name)) is not None:
                 await self._everywhere(name, news)
-                fragment = self._given(name)
+                fragment, object_ = self._given(name), self._current(name)
+                if fragment is None or object_ is None:
+                    return
                 await asyncio.sleep(self._after)
-                if fragment is not None and self._is_so_still(name, fragment):
-                    await self._take_back(name, fragment)
+                await self._take_back(object_, fragment)
         finally:
             del self._tasks[name]
 
@@ -114,39 +129,58 @@ class Revoking:
                     await news.wait()
             await asyncio.sleep(_SETTLE_SECONDS)
 
-    def _is_so_still(self, name: str, fragment: Fragment) -> bool:
-        return self._given(name) is fragment and self._is_everywhere(name)
+    async def _take_back(self, served: PullCredential, fragment: Fragment) -> None:
+        """What is older than what was everywhere: there may be something newer by now.
 
-    async def _take_back(self, name: str, fragment: Fragment) -> None:
-        """Until it is done, or there is something newer."""
-        failures = 0
-        while self._given(name) is fragment and (now := self._current(name)) is not None:
+        Args:
+            served: the object as it was when that was so.
+            fragment: what was everywhere.
+        """
+        name, failures = served.name, 0
+        while (now := self._current(name)) is not None and _place(now) == _place(served):
             if fragment.handle:
                 pause = await self._try(now, fragment.handle, failures + 1)
                 if pause is not None:
                     failures += 1
                     await asyncio.sleep(pause)
+                    if self._given(name) is not fragment:
+                        return
                     continue
-            for former in self._former.pop(name, ()):
-                await self._finally(former, fragment.handle if _same_place(former, now) else "")
+            await self._take_back_former(name, now, fragment.handle)
             if self._given(name) is fragment:
                 self._due.pop(name, None)
             return
 
-    async def _finally(self, pullcredential: PullCredential, keep: str) -> None:
+    async def _take_back_former(self, name: str, now: PullCredential, keep: str) -> None:
+        while former := self._former.get(name):
+            # Two addresses may be of one provider, so what is in use is never asked to go.
+            same = former[0].uid == now.uid and _kind(former[0]) == _kind(now)
+            await self._finally(former[0], keep if same else "", newer=True)
+            former.pop(0)
+        self._former.pop(name, None)
+
+    async def _finally(
+        self, pullcredential: PullCredential, keep: str, *, newer: bool = False
+    ) -> None:
         for attempt in range(1, _LAST_TRIES + 1):
             last = attempt == _LAST_TRIES
-            pause = await self._try(pullcredential, keep, attempt, last=last)
+            pause = await self._try(pullcredential, keep, attempt, last=last, newer=newer)
             if pause is None or last:
                 return
             await asyncio.sleep(min(pause, _FIRST_PAUSE * 2))
 
     async def _try(
-        self, pullcredential: PullCredential, keep: str, attempt: int, *, last: bool = False
+        self,
+        pullcredential: PullCredential,
+        keep: str,
+        attempt: int,
+        *,
+        last: bool = False,
+        newer: bool = False,
     ) -> float | None:
         """Seconds to wait before it is tried again; None where it is done, or not ours to do."""
         try:
-            await self._revoke(pullcredential, keep)
+            await self._revoke(pullcredential, keep, newer=newer)
         except NotLeader:
             return None
         except MintFailed as error:
@@ -163,12 +197,20 @@ class Revoking:
         return max(_pause(attempt), min(asked, _MOST_ASKED))
 
 
-def _same_place(one: PullCredential, two: PullCredential) -> bool:
-    """Whether handles of both are of the same provider, and so tell the same."""
-    if one.uid != two.uid or one.spec is None or two.spec is None:
-        return False
-    first, second = one.spec.source, two.spec.source
-    return first.kind == second.kind and first.settings.get("url") == second.settings.get("url")
+def _kind(pullcredential: PullCredential) -> str:
+    return pullcredential.spec.source.kind if pullcredential.spec is not None else ""
+
+
+def _place(pullcredential: PullCredential) -> tuple[object, ...]:
+    """Where what is minted for it is, at the provider; by what it is let in does not matter."""
+    if pullcredential.spec is None:
+        return (pullcredential.uid,)
+    settings = pullcredential.spec.source.settings
+    return (
+        pullcredential.uid,
+        _kind(pullcredential),
+        *(repr(settings.get(each)) for each in ("url", "project", "group", "projects")),
+    )
 
 
 def _pause(failures: int) -> float:

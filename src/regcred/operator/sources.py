@@ -68,12 +68,14 @@ class _State:
         object: whose, with a spec.
         result: of the last time that it was asked; None before the first.
         last: what it gave last.
+        renewed: that took the place of something that was minted, and is good still.
         failures: in a row.
         refresh: when it is asked again.
         resume: when that is after a failure, by the loop's clock, which nobody sets.
         earliest: when a provider may be asked once more, by that clock, whatever has changed.
         late: that its credential is not worth giving any more has been told.
         ended: that it has ended has been told.
+        waits: `asking` waits for `earliest`.
         stale: it has to be asked once more.
         asking: the task that does; None for none.
         alarm: rings at `refresh`, and when the credential is late and has ended.
@@ -82,12 +84,14 @@ class _State:
     object: PullCredential
     result: Fragment | SourceFailure | None = None
     last: Fragment | None = None
+    renewed: bool = False
     failures: int = 0
     refresh: datetime | None = None
     resume: float = 0.0
     earliest: float = 0.0
     late: bool = False
     ended: bool = False
+    waits: bool = False
     stale: bool = True
     asking: asyncio.Task[None] | None = None
     alarm: asyncio.TimerHandle | None = None
@@ -132,6 +136,9 @@ class Sources:
         elif _asked(state.object) != _asked(pullcredential):
             # Of another source, what was given by the last one is no offer any more.
             self._silence(state)
+            if state.waits and state.asking is not None:
+                state.asking.cancel()  # what it waits for was the other's
+                state.asking = None
             state = self._states[name] = _State(pullcredential, asking=state.asking)
         else:
             state.object = pullcredential
@@ -175,6 +182,11 @@ class Sources:
         state = self._states.get(name)
         return None if state is None else state.result
 
+    def renewed(self, name: str) -> bool:
+        """Whether namespaces that have what it gave before that can pull by it still."""
+        state = self._states.get(name)
+        return state is not None and state.renewed
+
     def refreshes(self) -> list[datetime]:
         """When which ever of them are asked again."""
         return [each.refresh for each in self._states.values() if each.refresh is not None]
@@ -210,7 +222,9 @@ class Sources:
         while (state := self._states.get(name)) is not None and state.stale:
             clock = asyncio.get_running_loop().time
             if (early := state.earliest - clock()) > 0:
+                state.waits = True
                 await asyncio.sleep(early)
+                state.waits = False
                 continue
             state.stale = False
             result = await self._safely(state.object)
@@ -242,7 +256,7 @@ class Sources:
             pause = _pause(result, state.failures)
             state.resume = asyncio.get_running_loop().time() + (pause or 0.0)
             state.refresh = None if pause is None else self._now() + timedelta(seconds=pause)
-            if result.reason is SourceReason.THROTTLED:
+            if result.retry_after:
                 state.earliest = max(state.earliest, state.resume)
         else:
             self._on_read(name, "ok")
@@ -251,6 +265,12 @@ class Sources:
             if differs or isinstance(before, SourceFailure):
                 said = f"it gives logins for {listed(sorted(result.credentials))}"
                 oplog.say("info", "SourceRead", said, pullCredential=name)
+            former = state.last
+            state.renewed = (
+                former is not None
+                and former.minted is not None
+                and minting.arrives(former.expires, self._now())
+            )
             state.last, state.refresh = result, result.refresh
             state.late = state.ended = False
         self._set_alarm(name, state)

@@ -33,10 +33,26 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Count:
+    """Of one PullCredential.
+
+    Args:
+        desired: how many namespaces it selects.
+        lacking: those that do not have what it gives now.
+        former: those of them that have what it gave before, which is good still.
+        failures: why some cannot be given it.
+        losses: what it does not get.
+    """
+
     desired: int = 0
     lacking: set[str] = field(default_factory=set)
+    former: set[str] = field(default_factory=set)
     failures: dict[str, Failure] = field(default_factory=dict)
     losses: Counter[Loss] = field(default_factory=Counter)
+
+    @property
+    def ready(self) -> int:
+        """How many namespaces can pull by it."""
+        return self.desired - len(self.lacking) + len(self.former)
 
 
 _NOTHING = Outcome()
@@ -58,6 +74,7 @@ class Tallies:
         """A PullCredential selects these now, and none of them has been served yet."""
         count = self._counts.setdefault(name, _Count())
         count.lacking = set(namespaces)
+        count.former.clear()
         count.desired = len(count.lacking)
         count.failures.clear()
         for namespace, outcome in self._outcomes.items():
@@ -68,13 +85,19 @@ class Tallies:
         for namespace in count.lacking - self._outcomes.keys():
             self._outcomes[namespace] = self._shared(Outcome((name,)))
 
-    def lack(self, name: str) -> None:
-        """What it gives is another now: no namespace that it selects has it yet."""
+    def lack(self, name: str, *, renewed: bool = False) -> None:
+        """What it gives is another now: no namespace that it selects has it yet.
+
+        Args:
+            name: of the PullCredential.
+            renewed: what was given before is good still, and counts until a namespace has what
+                came after it, or cannot be given that.
+        """
         count = self._counts.get(name)
         if count is not None:
-            count.lacking = {
-                each for each, outcome in self._outcomes.items() if name in outcome.selected
-            }
+            all_ = {each for each, outcome in self._outcomes.items() if name in outcome.selected}
+            count.former = all_ - count.lacking if renewed else set()
+            count.lacking = all_
             count.failures.clear()
 
     def put(
@@ -107,6 +130,7 @@ class Tallies:
             if (name not in served) != lacked or count.failures.get(namespace) != mine:
                 changed.add(name)
                 (count.lacking.discard if name in served else count.lacking.add)(namespace)
+                count.former.discard(namespace)
                 count.failures.pop(namespace, None)
                 if mine is not None:
                     count.failures[namespace] = mine
@@ -137,14 +161,12 @@ class Tallies:
     def tally(self, name: str) -> Tally:
         """The namespaces of a PullCredential."""
         count = self._counts.get(name, _Count())
-        return Tally(
-            count.desired, count.desired - len(count.lacking), tuple(count.failures.values())
-        )
+        return Tally(count.desired, count.ready, tuple(count.failures.values()))
 
     def figures(self, name: str) -> tuple[int, int, int]:
         """How many namespaces it selects, are ready, and failed."""
         count = self._counts.get(name, _Count())
-        return count.desired, count.desired - len(count.lacking), len(count.failures)
+        return count.desired, count.ready, len(count.failures)
 
     def losses(self, name: str) -> tuple[Loss, ...]:
         """What it does not get of what it claims, each once."""
@@ -162,6 +184,7 @@ class Tallies:
                 count = self._counts[name]
                 count.desired -= 1
                 count.lacking.discard(namespace)
+                count.former.discard(namespace)
                 count.failures.pop(namespace, None)
         for name in after.selected:
             if name not in before.selected:

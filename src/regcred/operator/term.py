@@ -186,9 +186,9 @@ class Term(Listener):
             finally:
                 self._world.listener = Listener()
                 await self._sources.close()
-                await self._web.close()
                 for task in self._running:
                     task.cancel()
+        await self._web.close()
 
     def figures(self) -> tuple[PullCredentialFigures, ...]:
         """Every PullCredential in numbers."""
@@ -243,8 +243,8 @@ class Term(Listener):
         self._undoing.forget(name)
         before = self._sources.asked(name)
         self._sources.put(pullcredential)
-        if before is not None and _is_moved(before, pullcredential):
-            self._revoking.replaced(before)
+        if before is not None:
+            self._revoking.replaced(before, pullcredential)
         selected = self._offers.selected_by(pullcredential)
         self._tallies.expect(name, selected)
         self._touch(name)
@@ -291,7 +291,7 @@ class Term(Listener):
         if differs:
             self._revoking.gave(name)
             self._offers.forget()
-            self._tallies.lack(name)
+            self._tallies.lack(name, renewed=self._sources.renewed(name))
             seen = self._world.pullcredentials.view.get(("", name))
             if seen is not None:
                 concerned.update(self._offers.selected_by(seen.object))
@@ -399,12 +399,3 @@ class Term(Listener):
         await asyncio.wait(writers)
         await self._status.flush()
         await self._events.flush()
-
-
-def _is_moved(before: PullCredential, now: PullCredential) -> bool:
-    """Whether what was minted before is none of what is minted now."""
-    if before.uid != now.uid:
-        return True
-    if before.spec is None or now.spec is None:
-        return False
-    return before.spec.source != now.spec.source

@@ -119,7 +119,8 @@ async def uninstall(
         async with Client(config, fence=lease.check if elects else None) as acting:
 
             async def work() -> None:
-                await _undo(client, acting, settings, undone)
+                fence = lease.check if elects else lambda: None
+                await _undo(client, acting, settings, undone, fence)
 
             await (lease.run(work) if elects else work())
     return undone
@@ -134,7 +135,13 @@ async def _exists(client: Client, namespace: str) -> bool:
     return True
 
 
-async def _undo(reading: Client, acting: Client, settings: Settings, undone: Undone) -> None:
+async def _undo(
+    reading: Client,
+    acting: Client,
+    settings: Settings,
+    undone: Undone,
+    fence: Callable[[], None],
+) -> None:
     world = World(reading, settings.namespace, settings.secret)
     kinds = [world.namespaces, world.accounts, world.secrets, world.pullcredentials]
     try:
@@ -146,7 +153,10 @@ async def _undo(reading: Client, acting: Client, settings: Settings, undone: Und
                 await _all_namespaces(world, Hands(acting, world), settings.concurrency, undone)
                 undone.others = _other_names(world)
                 if not undone.failures and not undone.others:
-                    await _release(world, acting, settings.namespace, undone)
+                    async with Web(os.environ) as web:
+                        own = settings.namespace
+                        minting = Minting(acting, world, own, web, refreshes=tuple, fence=fence)
+                        await _release(world, acting, minting, undone)
             finally:
                 for task in watches:
                     task.cancel()
@@ -243,17 +253,15 @@ def _other_names(world: World) -> list[str]:
     return sorted({name for names in given for name in names if name} - {world.secret})
 
 
-async def _release(world: World, client: Client, namespace: str, undone: Undone) -> None:
-    async with Web(os.environ) as web:
-        minting = Minting(client, world, namespace, web, refreshes=tuple)
-        for (_, name), seen in sorted(world.pullcredentials.view.items()):
-            if FINALIZER in seen.object.finalizers:
-                try:
-                    await minting.revoke(seen.object, "")
-                except MintFailed as error:
-                    undone.not_revoked[name] = error
-                await _release_one(client, seen)
-                undone.released.append(name)
+async def _release(world: World, client: Client, minting: Minting, undone: Undone) -> None:
+    for (_, name), seen in sorted(world.pullcredentials.view.items()):
+        if FINALIZER in seen.object.finalizers:
+            try:
+                await minting.revoke(seen.object, "")
+            except MintFailed as error:
+                undone.not_revoked[name] = error
+            await _release_one(client, seen)
+            undone.released.append(name)
 
 
 async def _release_one(client: Client, seen: SeenPullCredential) -> None:

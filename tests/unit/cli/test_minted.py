@@ -115,8 +115,9 @@ def test_programs_of_the_path_may_be_run(tmp_path):
 
 
 def test_the_registry_of_docker_hub_is_no_default_for_others(source):
-    said = refused("secret", "pull", "--dry-run=client", "--from=ecr", code=1)
-    assert "does not say in which region" in said
+    said = refused("secret", "pull", "--dry-run=client", *source)
+    assert "a login of gitlab is none for Docker Hub" in said
+    assert "--registry REGISTRY" in said
 
 
 @pytest.mark.parametrize("verb", ["login", "secret"])
@@ -161,7 +162,7 @@ def test_a_kind_that_there_is_not():
     ("drop", "says"),
     [
         ("project=", "exactly one of project and group is required"),
-        ("token=", "--secret-file token=FILE gives what would be in that Secret"),
+        ("token=", "hint: gitlab takes --secret-file token=FILE"),
     ],
 )
 def test_something_is_missing(provider, source, drop, says):
@@ -189,7 +190,7 @@ def test_who_is_not_let_in_is_told_why(provider, source):
     provider.access[ACCESS].revoked = True
     said = refused(*SECRET, *source, code=1)
     assert "Token was revoked" in said
-    assert "hint: put an access token with the scope api into" in said
+    assert "hint: put an access token with the scope api into the file of --secret-file\n" in said
 
 
 def test_a_provider_that_is_away(source):
@@ -223,6 +224,33 @@ def test_what_nobody_uses_is_taken_back(provider, source, no_cluster):
     said = refused(*LOGIN, *source, env=no_cluster, code=3)
     assert "nobody uses what was minted, so gitlab is asked to take it back" in said
     assert provider.deploy_tokens == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        ((*LOGIN, "-n", "Not_One"), 2),
+        (("secret", "pull", "--registry", REGISTRY, "-n", "team"), 3),
+        (("secret", "pull", "--registry", REGISTRY, "--dry-run=server"), 3),
+    ],
+    ids=["no namespace", "no cluster", "tried only"],
+)
+def test_nor_is_anything_left_of_what_comes_to_nothing(provider, source, no_cluster, verb, code):
+    refused(*verb, *source, env=no_cluster, code=code)
+    assert provider.deploy_tokens == []
+
+
+def test_nor_of_what_nobody_has_seen(provider, source):
+    done = run_regcred("secret", "pull", "--dry-run=client", f"--registry={REGISTRY}", *source)
+    assert done.stdout == b"secret/pull created (dry run)\n"
+    assert provider.deploy_tokens == []
+
+
+def test_a_cluster_that_nobody_can_read_of(provider, source, tmp_path):
+    (tmp_path / "config").write_text("odd: [")
+    env = {"KUBECONFIG": str(tmp_path / "config")}
+    refused("secret", "pull", f"--registry={REGISTRY}", *source, env=env, code=2)
+    assert provider.deploy_tokens == []
 
 
 def test_what_cannot_be_taken_back_is_told(provider, source, no_cluster, monkeypatch):

@@ -10,8 +10,8 @@ import re
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from regcred.cli.minted import FILES, SETTINGS
-from regcred.core.sourcekinds import MINTED_KINDS
+from regcred.cli.minted import SETTINGS
+from regcred.core.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from tests.support.cli import run_regcred
 from tests.support.providers.google import Account
 from tests.support.providers.oidc import a_key
@@ -103,11 +103,11 @@ def of_settings():
 
 
 def of_files():
-    return [(kind, name) for kind in MINTED_KINDS for name in FILES[kind]]
+    return [(kind, name) for kind in MINTED_KINDS for name in SECRET_KEYS[kind]]
 
 
 def test_there_is_a_source_of_each_kind():
-    assert [*SOURCES] == [*MINTED_KINDS] == [*FILES]
+    assert [*SOURCES] == [*MINTED_KINDS] == [*SECRET_KEYS]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MINTED_KINDS if kind != "exec"])
@@ -143,7 +143,7 @@ def test_a_file_that_is_missing(given, kind, name):
     del source.files[name]
     code, said = source.run()
     assert code == 1
-    assert name in said or "secretRef is required" in said
+    assert name in said or "--secret-file is required" in said
     assert f"{name}=FILE" in said
 
 
@@ -279,7 +279,7 @@ def test_a_file_that_it_has_no_use_for(given, kind):
     code, said = source.run()
     assert code == 2
     assert f"{kind} has no use for tokn" in said
-    assert all(f"--secret-file {key}=FILE" in said for key in FILES[kind])
+    assert all(f"--secret-file {key}=FILE" in said for key in SECRET_KEYS[kind])
 
 
 @pytest.mark.parametrize(("kind", "name"), of_files())

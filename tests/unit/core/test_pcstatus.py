@@ -236,6 +236,17 @@ def minted(*, expires=NOW + HOUR, at=NOW, handle="", password="token"):
     return replace(found, minted=at, refresh=at + HOUR / 2, handle=handle)
 
 
+def test_why_there_is_nothing_newer():
+    """Where a table has room for one message."""
+    away = SourceFailure(SourceReason.UNREACHABLE, "nobody answers", "wait")
+    found = status(source=away, last=given("ghcr.io", expires=NOW))
+    assert condition(found) == (
+        "False",
+        "Expired",
+        "the credential has expired, and there is no newer one: Unreachable: nobody answers; wait",
+    )
+
+
 class TestWhatWasMinted:
     """What the next leader needs in order not to ask the provider again."""
 

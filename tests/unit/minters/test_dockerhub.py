@@ -142,6 +142,7 @@ async def test_that_nobody_knows_is_no_reason_to_withhold_it(served, settings, a
     assert minted.credentials[0].password == Password(TOKEN)
     said = f"Docker Hub does not say whether it takes the access token ({status})"
     assert minted.warnings == (said, UNKNOWN)
+    assert minted.again == timedelta(minutes=10)
 
 
 async def test_nor_is_that_it_cannot_be_asked(served, settings, at, desk, dns):

@@ -18,7 +18,9 @@ def test_it_can_be_loaded(kind):
     assert list(inspect.signature(minter.mint).parameters) == ["settings", "desk"]
     assert inspect.iscoroutinefunction(minter.mint)
     if (revoker := minters.revoker(minter)) is not None:
-        assert list(inspect.signature(revoker.revoke).parameters) == ["settings", "desk", "keep"]
+        assert list(inspect.signature(revoker.revoke).parameters) == [
+            *("settings", "desk", "keep", "newer")
+        ]
 
 
 def test_who_can_take_back():

@@ -445,6 +445,34 @@ class TestMinted:
         assert desk.sources.giving("ghcr") is not None
 
     @in_no_time
+    async def test_what_comes_in_time_is_a_renewal(self, desk):
+        desk.answers["login"] = minted
+        desk.put()
+        await settle()
+        assert not desk.sources.renewed("ghcr")
+        desk.answers["login"] = [minted(password="second"), failed(SourceReason.UNREACHABLE)]
+        await asyncio.sleep(2401)
+        assert desk.sources.renewed("ghcr")
+        await asyncio.sleep(7200)
+        desk.answers["login"] = lambda: minted(password="third")
+        await asyncio.sleep(61)
+        assert desk.sources.offer("ghcr").credentials["ghcr.io"].password.reveal() == "third"
+        assert not desk.sources.renewed("ghcr")
+        assert not desk.sources.renewed("unknown")
+
+    @in_no_time
+    async def test_another_provider_need_not_wait_for_what_the_last_one_asked(self, desk):
+        desk.answers["login"] = failed(SourceReason.THROTTLED, after=3600)
+        desk.answers["other"] = minted()
+        desk.put()
+        await settle()
+        desk.sources.secret_changed("login")
+        await settle()
+        desk.put(secret="other")
+        await settle()
+        assert desk.asked_for("other") == [0.0]
+
+    @in_no_time
     async def test_a_secret_that_changes_all_the_time(self, desk):
         """Each minting may make something at the provider."""
         desk.answers["login"] = minted

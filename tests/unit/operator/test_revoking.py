@@ -61,7 +61,7 @@ class Place:
         self.tasks.append(asyncio.create_task(work))
         return self.tasks[-1]
 
-    async def revoke(self, pullcredential, keep):
+    async def revoke(self, pullcredential, keep, *, newer=False):
         if self.held is not None:
             await self.held.wait()
         self.revoked.append((pullcredential.name, keep, asyncio.get_running_loop().time()))
@@ -206,16 +206,26 @@ async def test_who_does_not_lead_any_more_leaves_it_to_the_next(place, log):
 
 
 @in_no_time
-async def test_what_comes_meanwhile_is_what_is_kept(place):
-    """Between two tries another is minted."""
+async def test_what_comes_between_two_tries_is_what_is_kept_then(place):
     place.failures = 1
     place.gives("2")
     await asyncio.sleep(AFTER + 1)
     place.gives("3")
     await asyncio.sleep(AFTER)
-    assert place.kept == ["2"]  # to begin with, all that was waited for is waited for again
+    assert place.kept == ["2"]  # all that was waited for is waited for again
     await asyncio.sleep(10)
     assert place.kept == ["2", "3"]
+
+
+@in_no_time
+async def test_sources_that_change_all_the_time_hold_nothing_up(place):
+    """What is older than what was everywhere ten minutes ago is in no use."""
+    for number in range(20):
+        place.gives(f"{number}")
+        await asyncio.sleep(AFTER / 2)
+    assert len(place.kept) >= 8
+    await asyncio.sleep(3 * AFTER)
+    assert place.kept[-1] == "19"
 
 
 @in_no_time
@@ -230,12 +240,25 @@ async def test_what_comes_while_it_is_asked_has_the_rest_taken_back_too(place):
 
 
 @in_no_time
+async def test_another_place_meanwhile(place):
+    """Numbers of one provider say nothing at another."""
+    source = {"gitlab": {"project": "a/b", "url": "https://a.example", "secretRef": {"name": "s"}}}
+    place.objects["main"] = pullcredential("main", source=source)
+    place.gives("500")
+    await asyncio.sleep(AFTER / 2)
+    place.objects["main"] = MAIN
+    place.given["main"] = None
+    await asyncio.sleep(2 * AFTER)
+    assert place.revoked == []
+
+
+@in_no_time
 async def test_an_object_that_was_mended_meanwhile(place):
     """What cannot be done by the old spec can be by the new one."""
     asked = []
     mended = replace(MAIN, generation=2)
 
-    async def revoke(pullcredential, _):
+    async def revoke(pullcredential, _, *, newer):
         asked.append(pullcredential.generation)
         if pullcredential is not mended:
             raise place.error
@@ -248,19 +271,6 @@ async def test_an_object_that_was_mended_meanwhile(place):
     assert asked[0] == MAIN.generation
     assert asked[-1] == 2
     assert place.tasks[0].done()
-
-
-@in_no_time
-async def test_a_namespace_that_comes_meanwhile_holds_it_up(place):
-    place.gives("2")
-    await asyncio.sleep(AFTER / 2)
-    place.everywhere = False
-    await asyncio.sleep(2 * AFTER)
-    assert place.kept == []
-    place.everywhere = True
-    place.revoking.consider("main")
-    await asyncio.sleep(THEN)
-    assert place.kept == ["2"]
 
 
 @in_no_time
@@ -297,12 +307,12 @@ class TestFormer:
     async def after(self, place, former, now, handle="2"):
         asked = []
 
-        async def revoke(pullcredential, keep):
-            asked.append((pullcredential.spec.source.kind, keep))
+        async def revoke(pullcredential, keep, *, newer):
+            asked.append((pullcredential.spec.source.kind, keep, newer))
 
         place.revoking._revoke = revoke
         place.objects["main"] = now
-        place.revoking.replaced(former)
+        place.revoking.replaced(former, now)
         place.gives(handle)
         await asyncio.sleep(AFTER - 1)
         assert asked == []
@@ -313,28 +323,36 @@ class TestFormer:
     @in_no_time
     async def test_of_the_same_instance(self, place):
         asked = await self.after(place, self.minting(), self.minting(project="c/d"))
-        assert asked == [("gitlab", "2"), ("gitlab", "2")]
+        assert asked == [("gitlab", "2", False), ("gitlab", "2", True)]
+
+    @in_no_time
+    async def test_of_the_same_place(self, place):
+        now = self.minting(days=9, secretRef={"name": "other"})
+        assert await self.after(place, self.minting(), now) == [("gitlab", "2", False)]
 
     @in_no_time
     async def test_of_another_instance(self, place):
         former = self.minting(url="https://gitlab.acme.com")
-        assert await self.after(place, former, self.minting()) == [("gitlab", "2"), ("gitlab", "")]
+        """It may be the same by another name: what is in use is spared."""
+        asked = await self.after(place, former, self.minting())
+        assert asked == [("gitlab", "2", False), ("gitlab", "2", True)]
 
     @in_no_time
     async def test_of_another_kind_which_takes_nothing_back(self, place):
         now = pullcredential("main", source={"githubApp": {"appId": 1, "secretRef": {"name": "s"}}})
-        assert await self.after(place, self.minting(), now, handle="") == [("gitlab", "")]
+        assert await self.after(place, self.minting(), now, handle="") == [("gitlab", "", True)]
 
     @in_no_time
     async def test_of_another_object_of_the_name(self, place):
         former = replace(self.minting(), uid="before")
-        assert await self.after(place, former, self.minting()) == [("gitlab", "2"), ("gitlab", "")]
+        asked = await self.after(place, former, self.minting())
+        assert asked == [("gitlab", "2", False), ("gitlab", "", True)]
 
     @in_no_time
     async def test_that_fails_is_given_up(self, place, log):
         place.failures = 99
         place.objects["main"] = MAIN
-        place.revoking.replaced(self.minting())
+        place.revoking.replaced(self.minting(), MAIN)
         place.gives("")
         await asyncio.sleep(THEN + 60)
         assert len(place.revoked) == 3
@@ -343,7 +361,7 @@ class TestFormer:
     @in_no_time
     async def test_the_object_goes_before_that(self, place):
         former = replace(self.minting(), uid="before")
-        place.revoking.replaced(former)
+        place.revoking.replaced(former, MAIN)
         place.revoking.forget("main")
         await place.revoking.last(MAIN)
         assert place.kept == ["", ""]
@@ -383,7 +401,7 @@ async def test_deploy_tokens_of_gitlab(place):
         settings = {"url": served.url, "project": "team/app", "secretRef": {"name": "gl"}}
         async with open_desk("ghcr.io", secrets={"gl": {"token": "glpat-x"}}) as desk:
             revoking = Revoking(
-                lambda _, keep: gitlab.revoke(settings, desk, keep),
+                lambda _, keep, newer: gitlab.revoke(settings, desk, keep, newer=newer),
                 given=place.given.get,
                 current=place.objects.get,
                 is_everywhere=lambda _: place.everywhere,

@@ -11,6 +11,7 @@ from regcred.operator.tally import Outcome, Tallies
 
 NAMES = st.sampled_from(["pc-a", "pc-b", "pc-c"])
 NAMESPACES = st.sampled_from(["ns-1", "ns-2", "ns-3", "ns-4"])
+FORMER = "former"
 REASONS = ("QuotaExceeded", "AdmissionRefused")
 losses = st.builds(
     Loss,
@@ -27,7 +28,8 @@ class Machine(RuleBasedStateMachine):
     def begin(self):
         self.tallies = Tallies()
         self.pairs = {}
-        """(PullCredential, namespace) → None while it is not served, its failure, or True."""
+        """(PullCredential, namespace) → None while it is not served, its failure, FORMER while it
+        has what was given before and that is good, or True."""
         self.losses = {}
         """Namespace → its losses."""
 
@@ -37,10 +39,14 @@ class Machine(RuleBasedStateMachine):
         self.pairs = {key: value for key, value in self.pairs.items() if key[0] != name}
         self.pairs |= {(name, each): None for each in namespaces}
 
-    @rule(name=NAMES)
-    def lack(self, name):
-        self.tallies.lack(name)
-        self.pairs |= {key: None for key in self.pairs if key[0] == name}
+    @rule(name=NAMES, renewed=st.booleans())
+    def lack(self, name, renewed):
+        self.tallies.lack(name, renewed=renewed)
+        self.pairs |= {
+            key: FORMER if renewed and value is True else None
+            for key, value in self.pairs.items()
+            if key[0] == name
+        }
 
     @rule(
         namespace=NAMESPACES,
@@ -54,9 +60,12 @@ class Machine(RuleBasedStateMachine):
         before = self.shown()
         outcome = Outcome(tuple(selected), tuple(lost))
         changed = self.tallies.put(namespace, outcome, served=served, failure=failure)
+        former = {key for key, value in self.pairs.items() if value == FORMER}
         self.pairs = {key: value for key, value in self.pairs.items() if key[1] != namespace}
         for name in selected:
-            self.pairs[name, namespace] = True if name in served else failure
+            key = name, namespace
+            left = failure or (FORMER if key in former else None)
+            self.pairs[key] = True if name in served else left
         self.losses[namespace] = lost
         self.all_changes_were_told(before, changed)
 
@@ -94,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         for name in ("pc-a", "pc-b", "pc-c"):
             mine = [value for key, value in self.pairs.items() if key[0] == name]
             failures = [value for value in mine if isinstance(value, Failure)]
-            ready = sum(value is True for value in mine)
+            ready = sum(value in (True, FORMER) for value in mine)
             found = self.tallies.tally(name)
             assert (found.desired, found.ready) == (len(mine), ready)
             assert Counter(found.failures) == Counter(failures)
