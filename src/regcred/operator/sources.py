@@ -269,7 +269,7 @@ class Sources:
             state.renewed = (
                 former is not None
                 and former.minted is not None
-                and minting.arrives(former.expires, self._now())
+                and (former.expires is None or former.expires > self._now())
             )
             state.last, state.refresh = result, result.refresh
             state.late = state.ended = False
