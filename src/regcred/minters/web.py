@@ -137,9 +137,13 @@ class Web:
 
     async def close(self) -> None:
         """End its connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            # Without the good-bye of TLS: who waits for that keeps the end waiting.
+            connector = session.connector
+            if isinstance(connector, aiohttp.TCPConnector):
+                await connector.close(abort_ssl=True)
+            await session.close()
 
     async def ask(
         self,

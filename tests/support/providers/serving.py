@@ -185,6 +185,8 @@ def serve(app: web.Application, pair: KeyPair | None = None) -> Iterator[Served]
             if each.transport is not None:
                 each.transport.abort()
         await runner.cleanup()
+        for _ in range(10):  # what was aborted is told so in the rounds after that
+            await asyncio.sleep(0)
 
     try:
         runner = run(start())
