@@ -52,6 +52,8 @@ _GROUPS = {
     "integration/test_operator_leaders": "leaders",
     "integration/test_operator_minting": "minting",
     "integration/test_operator": "pullcredentials",
+    "integration/test_why_operator": "pullcredentials",
+    "integration/test_status_operator": "pullcredentials",
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
