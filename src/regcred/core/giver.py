@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import claim, fields, pcstatus, pullcredential, select
+from regcred.core import claim, fields, pcstatus, select
 from regcred.core.image import DOCKER_HUB
 from regcred.core.keyring import falls_back
 from regcred.core.registrykey import matches
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regcred.core.image import ImageReference
+    from regcred.core.pullcredential import PullCredential
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +85,20 @@ class Giver:
         return hub or any(matches(registry, image.name) for registry in self.registries)
 
 
-def read(obj: Mapping[str, Any], namespace: str, labels: Mapping[str, str] | None) -> Giver:
+def read(
+    obj: Mapping[str, Any],
+    found: PullCredential,
+    namespace: str,
+    labels: Mapping[str, str] | None,
+) -> Giver:
     """The PullCredential as it was read from the API server.
 
     Args:
         obj: the object.
+        found: the same, parsed.
         namespace: which matters.
         labels: of that; None where they could not be read.
     """
-    found = pullcredential.parse(obj)
     status = fields.mapping(obj.get("status"))
     said = {
         fields.text(each.get("type")): _says(each)

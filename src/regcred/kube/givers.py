@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import giver, pullcredential
+from regcred.core import giver
 from regcred.core.errors import RegcredError
 from regcred.core.fields import mapping
+from regcred.core.pullcredential import parse
 from regcred.kube.fanout import each
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from regcred.core.giver import Giver
+    from regcred.core.pullcredential import PullCredential
     from regcred.kube.client import Client
 
 
@@ -31,15 +33,17 @@ async def read(client: Client, namespaces: Sequence[str]) -> dict[str, tuple[Giv
         NotFound: the API server has no such kind.
         APIError: they could not be listed.
     """
-    found = await client.list(PULLCREDENTIALS)
-    labels = await _labels(client, namespaces) if any(map(_is_by_label, found)) else {}
+    found = [(obj, parse(obj)) for obj in await client.list(PULLCREDENTIALS)]
+    by_label = any(_is_by_label(each) for _, each in found)
+    labels = await _labels(client, namespaces) if by_label else {}
     return {
-        name: tuple(giver.read(obj, name, labels.get(name)) for obj in found) for name in namespaces
+        name: tuple(giver.read(obj, each, name, labels.get(name)) for obj, each in found)
+        for name in namespaces
     }
 
 
-def _is_by_label(obj: Mapping[str, Any]) -> bool:
-    spec = pullcredential.parse(obj).spec
+def _is_by_label(pullcredential: PullCredential) -> bool:
+    spec = pullcredential.spec
     return spec is not None and bool(spec.namespaces.labels or spec.namespaces.rules)
 
 

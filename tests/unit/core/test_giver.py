@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from regcred.core import pcstatus
-from regcred.core.giver import Giver, Says, read
+from regcred.core import giver, pcstatus
+from regcred.core.giver import Giver, Says
 from regcred.core.image import parse_image
+from regcred.core.pullcredential import parse
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+def read(obj, namespace, labels):
+    return giver.read(obj, parse(obj), namespace, labels)
 
 
 def obj(namespaces=None, **status):
