@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Self
@@ -70,3 +71,12 @@ class LineStream:
 
     def _broken(self, kind: str, said: str) -> StreamBroken:
         return StreamBroken(f"cannot {self._doing} on: {said}", kind=kind)
+
+
+def drop(response: aiohttp.ClientResponse) -> None:
+    """Close its connection without a good-bye, which TLS would take its time for."""
+    connection = response.connection
+    transport = connection.transport if connection is not None else None
+    response.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()

@@ -24,7 +24,7 @@ from regcred.core.apicall import verb_and_resource
 from regcred.core.errors import APIError, ClusterUnreachable, api_error
 from regcred.kube import failures, sending, tls
 from regcred.kube.auth import Authenticator, Proof
-from regcred.kube.linestream import Limits, LineStream
+from regcred.kube.linestream import Limits, LineStream, drop
 
 if TYPE_CHECKING:
     import ssl
@@ -213,7 +213,7 @@ class Transport:
                 raise self._error(status, received, answer, proof, doing)
             yield LineStream(response.content, limits, doing)
         finally:
-            _drop(response)
+            drop(response)
 
     async def _after_refusal(
         self, response: aiohttp.ClientResponse, used: Proof, now: float
@@ -222,10 +222,10 @@ class Transport:
         try:
             other = await self._authenticator.after_refusal(used, now)
         except BaseException:
-            _drop(response)
+            drop(response)
             raise
         if other is not None:
-            _drop(response)
+            drop(response)
         return other
 
     async def _begin(
@@ -361,15 +361,6 @@ class Transport:
 
 def _nobody(_status: int, _seconds: float) -> None:
     pass
-
-
-def _drop(response: aiohttp.ClientResponse) -> None:
-    """Close its connection without a good-bye, which TLS would take its time for."""
-    connection = response.connection
-    transport = connection.transport if connection is not None else None
-    response.close()
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
 
 
 def _kind(headers: Mapping[str, str]) -> str:

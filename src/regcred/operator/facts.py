@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 
@@ -80,3 +80,18 @@ class Snapshot:
     pullcredentials: tuple[PullCredentialFigures, ...]
     watches: Mapping[str, WatchFigures]
     certificate_expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who wants to know, for metrics.
+
+    Args:
+        reconciled: seconds that a look at a namespace took, and ``ok``, ``failed`` or ``conflict``.
+        read: whose source was asked, and ``ok`` or the reason of the failure.
+        minted: seconds that a minter of a kind took.
+    """
+
+    reconciled: Callable[[float, str], None] = lambda _seconds, _outcome: None
+    read: Callable[[str, str], None] = lambda _name, _outcome: None
+    minted: Callable[[str, float], None] = lambda _kind, _seconds: None

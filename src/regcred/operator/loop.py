@@ -16,11 +16,11 @@ from regcred.kube.client import Client
 from regcred.kube.lease import Lease
 from regcred.kube.watch import WatchSettings
 from regcred.operator import oplog
-from regcred.operator.facts import Snapshot
+from regcred.operator.facts import Hooks, Snapshot
 from regcred.operator.metrics import Metrics
 from regcred.operator.pace import Pace
 from regcred.operator.seldom import Seldom
-from regcred.operator.term import REVOKE_AFTER, Hooks, Term
+from regcred.operator.term import REVOKE_AFTER, Term
 from regcred.operator.web import Web
 from regcred.operator.world import World
 

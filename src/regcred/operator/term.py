@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from regcred.core.pullcredential import FINALIZER
 from regcred.core.statuswrite import Known
 from regcred.minters.web import Web
 from regcred.operator.events import EventRecorder
-from regcred.operator.facts import PullCredentialFigures
+from regcred.operator.facts import Hooks, PullCredentialFigures
 from regcred.operator.finalizing import Finalizing
 from regcred.operator.minting import Minting
 from regcred.operator.offers import Offers
@@ -48,25 +47,8 @@ _SOURCES_SECONDS = 5.0
 _OLD_STATUS_SECONDS = 10.0
 #: What is in flight at the end gets so long; the Lease is given up after that.
 _END_SECONDS = 2.0
-
-
 #: How long who began a pull with an old login may take for it, layer by layer.
 REVOKE_AFTER = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Who wants to know, for metrics.
-
-    Args:
-        reconciled: seconds that a look at a namespace took, and ``ok``, ``failed`` or ``conflict``.
-        read: whose source was asked, and ``ok`` or the reason of the failure.
-        minted: seconds that a minter of a kind took.
-    """
-
-    reconciled: Callable[[float, str], None] = lambda _seconds, _outcome: None
-    read: Callable[[str, str], None] = lambda _name, _outcome: None
-    minted: Callable[[str, float], None] = lambda _kind, _seconds: None
 
 
 class Term(Listener):

@@ -12,7 +12,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regcred.core import fields
 from regcred.core.errors import NotFound
@@ -27,17 +27,17 @@ from regcred.core.observed import (
     see_secret,
 )
 from regcred.core.pullcredential import PullCredential, parse
-from regcred.core.view import Added, Deleted, Event, Key, Modified, Synced
+from regcred.core.view import Added, Deleted, Event, Modified, Synced
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS, SECRETS, SERVICEACCOUNTS
 from regcred.kube.watch import Watch, WatchSettings
 from regcred.operator.facts import WatchFigures
+from regcred.operator.ownwrites import OwnWrites
 from regcred.operator.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from regcred.core.errors import RegcredError
-    from regcred.core.view import View
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 
@@ -106,53 +106,6 @@ class Listener:
         """A list has been compared with what was seen; all that differs has been told."""
 
 
-class _Own(Generic[T]):
-    """Objects as our own requests left them, until the watch has caught up."""
-
-    def __init__(self) -> None:
-        self._newer: dict[Key, tuple[int, T | None]] = {}
-
-    def put(self, key: Key, version: str, kept: T | None, view: View[T]) -> None:
-        """What a request answered; None for an object that is gone.
-
-        Args:
-            key: whose.
-            version: the object's, or of one that is gone the last that is known.
-            kept: what is kept of it.
-            view: what the watch has told; where that was faster, it knows better.
-        """
-        number, told = _number(version), _number(view.version)
-        if number is None or (key not in view if kept is None else told and number <= told):
-            return
-        there = self._newer.get(key)
-        if there is None or there[0] <= number:
-            self._newer[key] = number, kept
-
-    def see(self, key: Key, viewed: T | None) -> T | None:
-        """The newer of the two."""
-        there = self._newer.get(key)
-        return viewed if there is None else there[1]
-
-    def caught_up(self, key: Key, version: str | None) -> T | None:
-        """The watch tells of a version, or with None that the object is gone.
-
-        Returns:
-            What was remembered, where the watch says just that.
-        """
-        there = self._newer.get(key)
-        if there is None:
-            return None
-        number = None if version is None else _number(version)
-        if number is not None and number < there[0]:
-            return there[1]  # an echo of what we have passed already
-        del self._newer[key]
-        return there[1] if number == there[0] else None
-
-    def forget(self) -> None:
-        """A list has come, which knows better."""
-        self._newer.clear()
-
-
 class World:
     """All that is watched.
 
@@ -176,8 +129,8 @@ class World:
         self._contents: OrderedDict[tuple[str, str], Content] = OrderedDict()
         self._accounts: dict[str, tuple[str, ...]] = {}
         self._expected: dict[str, set[asyncio.Future[None]]] = {}
-        self._own_secrets: _Own[SeenSecret] = _Own()
-        self._own_accounts: _Own[SeenAccount] = _Own()
+        self._own_secrets: OwnWrites[SeenSecret] = OwnWrites()
+        self._own_accounts: OwnWrites[SeenAccount] = OwnWrites()
         watch = partial(_watch, client, settings)
         self.namespaces = watch(
             NAMESPACES, None, keep=_see_namespace, on_event=self._namespace, metadata_only=True
@@ -398,7 +351,3 @@ def _see_pullcredential(obj: dict[str, Any]) -> SeenPullCredential:
 
 def _see_version(obj: dict[str, Any]) -> str:
     return str(obj["metadata"]["resourceVersion"])
-
-
-def _number(version: str) -> int | None:
-    return int(version) if version.isascii() and version.isdigit() else None
