@@ -17,7 +17,7 @@ from regcred.core.pullcredential import FINALIZER, parse
 from tests.support import reviews, selecting
 from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
 from tests.support.newnamespaces import slipped, take_away
-from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
+from tests.support.operatorworld import Installation, world_of
 from tests.support.patching import apply
 
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
@@ -401,10 +401,8 @@ def test_enforced_mountable_secrets_want_it_on_the_service_account(cluster, plac
 
 @pytest.fixture
 def world(installed):
-    world = OperatorWorld(installed)
-    world.put_source("login", "puller", PASSWORD)
-    yield world
-    world.remove()
+    with world_of(installed) as world:
+        yield world
 
 
 def marked(world, secret):

@@ -30,7 +30,7 @@ from tests.integration.test_chart import own_deploy
 from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE
 from tests.support.installed import free_port
 from tests.support.operatorprocess import OperatorProcess
-from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
+from tests.support.operatorworld import Installation, world_of
 from tests.support.outages import API_SERVER, Outages
 from tests.support.release import CHART, CRD, helm
 from tools.plainyaml import NAMESPACE
@@ -113,10 +113,8 @@ def webhooks(old, helm_program, tmp_path):
 
 @pytest.fixture
 def world(webhooks):
-    world = OperatorWorld(webhooks.installed)
-    world.put_source("login", "puller", PASSWORD)
-    yield world
-    world.remove()
+    with world_of(webhooks.installed) as world:
+        yield world
 
 
 @pytest.mark.parametrize(

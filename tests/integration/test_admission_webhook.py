@@ -36,7 +36,7 @@ from tests.integration.test_operator_rescue import await_figures
 from tests.support import reviews, selecting
 from tests.support.admissionworld import KIND, PULLCREDENTIALS, SOURCE, Shown
 from tests.support.newnamespaces import slipped, take_away
-from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
+from tests.support.operatorworld import Installation, world_of
 from tests.support.patching import apply
 from tests.support.release import CHART, helm
 from tests.support.strandedpods import Strander
@@ -158,10 +158,8 @@ def webhooks(old, helm_program, tmp_path_factory):
 @pytest.fixture
 def world(webhooks):
     """Namespaces and PullCredentials whose source gives something."""
-    world = OperatorWorld(webhooks.installed)
-    world.put_source("login", "puller", PASSWORD)
-    yield world
-    world.remove()
+    with world_of(webhooks.installed) as world:
+        yield world
 
 
 def ready(operator):

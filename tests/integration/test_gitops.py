@@ -14,11 +14,11 @@ import signal
 import pytest
 import yaml
 
-from cluster import SILENT, Cluster
+from cluster import SILENT
 from cluster.binaries import ensure_programs
 from cluster.paths import CHECKOUT
 from regcred.core import marks
-from tests.support.clusters import PytestProgress
+from tests.support.clusters import own_cluster
 from tests.support.gitops import GitOps
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 
@@ -85,11 +85,7 @@ def without_snippet(column):
     return owner
 
 
-@pytest.fixture(scope="module")
-def cluster(request):
-    """One without a node: others' operators, which take long beside these, have the shared one."""
-    with Cluster(progress=PytestProgress(request.config)) as cluster:
-        yield cluster
+cluster = own_cluster
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster import Cluster
-from tests.support.clusters import PytestProgress
+from tests.support.clusters import own_cluster
 from tests.support.faults import Delay, both, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.interrupting import Numbered, about
@@ -42,11 +41,7 @@ def have(world, password):
     return world.logins() == {each: {REGISTRY: ("puller", password)} for each in world.namespaces}
 
 
-@pytest.fixture(scope="module")
-def cluster(request):
-    """One without a node: others' operators, which take long beside these, have the shared one."""
-    with Cluster(progress=PytestProgress(request.config)) as cluster:
-        yield cluster
+cluster = own_cluster
 
 
 @pytest.fixture

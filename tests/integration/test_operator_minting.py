@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from cluster import Cluster
 from cluster.waiting import await_condition
-from tests.support.clusters import PytestProgress
+from tests.support.clusters import own_cluster
 from tests.support.faults import Answer, both, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.operatorworld import PASSWORD, REGISTRY, Installation, OperatorWorld
@@ -32,11 +31,7 @@ def encoded(text):
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.fixture(scope="module")
-def cluster(request):
-    """One without a node: others' operators, which take long beside these, have the shared one."""
-    with Cluster(progress=PytestProgress(request.config)) as cluster:
-        yield cluster
+cluster = own_cluster
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +118,19 @@ def condition(world, kind, name="main"):
     return found.get(kind, {"status": "", "reason": "", "message": ""})
 
 
+def give(provider):
+    """Make it a source, and wait until each of the three namespaces has what it gives."""
+    provider.put()
+    provider.world.await_state("it is everywhere", lambda: provider.world.ready() == "3/3")
+
+
 def moment(text):
     return datetime.fromisoformat(text)
 
 
 def test_one_token_for_all_namespaces(installation, hub):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         assert hub.accepted()
         assert len(hub.github.issued) == len(hub.tokens()) == 1
         status = hub.world.pullcredential("main")["status"]
@@ -145,8 +145,7 @@ def test_one_token_for_all_namespaces(installation, hub):
 def test_it_is_refreshed_while_it_is_good(installation, hub, lifetime):
     lifetime(seconds=30)
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         since = condition(hub.world, "Ready")["lastTransitionTime"]
 
         def third():
@@ -161,8 +160,7 @@ def test_it_is_refreshed_while_it_is_good(installation, hub, lifetime):
 
 def test_a_new_leader_asks_nobody(installation, hub):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         operator.stop()
     before, versions = hub.tokens(), hub.world.versions()
     with installation.operator() as operator:
@@ -178,8 +176,7 @@ def test_a_new_leader_asks_nobody(installation, hub):
 
 def test_what_tenants_write_is_not_taken_for_minted(installation, hub):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         operator.stop()
     forged = hub.world.logins()["ns-0"][REGISTRY][1]
     for name in ("ns-0", "ns-1", "ns-2"):
@@ -204,8 +201,7 @@ def test_what_tenants_write_is_not_taken_for_minted(installation, hub):
 
 def test_a_provider_that_is_away_takes_nothing_away(installation, hub):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         before = hub.tokens()
         hub.served.hang_up()
         hub.touch()
@@ -228,8 +224,7 @@ def test_a_provider_that_is_away_takes_nothing_away(installation, hub):
 def test_a_provider_that_is_away_for_too_long(installation, hub, lifetime):
     lifetime(seconds=15)
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         hub.served.hang_up()
         hub.world.await_state(
             "it has ended",
@@ -291,8 +286,7 @@ def test_why_there_is_none(installation, hub, fault, reason, words):
 @pytest.mark.parametrize("debug", ["1", ""], ids=["debug", "plain"])
 def test_what_a_provider_repeats_is_not_repeated(installation, hub, debug):
     with installation.operator(env={"REGCRED_DEBUG": debug}) as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         shown = hub.served.requests[-1].headers["authorization"]
         (token,) = hub.tokens()
         hub.served.instead(401, {"message": f"cannot use {shown} {token}\n{hub.key}"})
@@ -305,8 +299,7 @@ def test_what_a_provider_repeats_is_not_repeated(installation, hub, debug):
 
 def test_what_is_said_somewhere_is_found(installation, hub, run):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         (token,) = hub.tokens()
         operator.stop()
     run.require()
@@ -320,8 +313,7 @@ def test_what_is_said_somewhere_is_found(installation, hub, run):
 def test_a_secret_that_changes_when_something_else_has(installation, hub):
     """The spec was changed since it was minted, but not its source."""
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         hub.put(serviceAccounts={"include": ["*"]})
         generation = hub.world.pullcredential("main")["metadata"]["generation"]
         hub.world.await_state(
@@ -336,8 +328,7 @@ def test_a_secret_that_changes_when_something_else_has(installation, hub):
 
 def test_a_secret_that_changes_while_nobody_leads(installation, hub):
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         operator.stop()
     before = hub.tokens()
     hub.touch()
@@ -353,8 +344,7 @@ def test_what_has_ended_is_given_to_nobody(installation, hub, lifetime):
     """Not even to who has nothing; who has it keeps it, and may lose the race for a new one."""
     lifetime(seconds=15)
     with installation.operator() as operator:
-        hub.put()
-        hub.world.await_state("it is everywhere", lambda: hub.world.ready() == "3/3")
+        give(hub)
         hub.served.hang_up()
         hub.world.await_state(
             "it has ended",
@@ -411,8 +401,7 @@ def test_the_old_one_goes_when_the_last_has_the_new(installation, gitlab, tmp_pa
         FaultyProxy(installation.kubeconfig) as proxy,
         installation.operator(AT_ONCE, kubeconfig=proxy.kubeconfig(tmp_path)) as operator,
     ):
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         (first,) = gitlab.deploy_tokens
         theirs = gitlab.make("projects/team/app", "theirs", ["read_registry"], None)
         proxy.on(last, Answer(500), times=None)
@@ -431,8 +420,7 @@ def test_the_old_one_goes_when_the_last_has_the_new(installation, gitlab, tmp_pa
 def test_what_a_crash_left_behind_goes(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         operator.stop()
     (mine,) = gitlab.deploy_tokens
     left = gitlab.make("projects/team/app", mine.name, ["read_registry"], mine.expires)
@@ -451,8 +439,7 @@ def test_what_a_crash_left_behind_goes(installation, gitlab):
 def test_the_old_one_stays_for_who_began_a_pull_with_it(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         (first,) = gitlab.deploy_tokens
         gitlab.touch()
         world.await_state("the new one is", lambda: names_in_use(gitlab) != {first.username})
@@ -486,8 +473,7 @@ def test_a_namespace_that_never_had_it_holds_nothing_up(installation, gitlab):
 def test_another_source_in_its_place(installation, gitlab):
     world = gitlab.world
     with installation.operator(AT_ONCE) as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         assert len(gitlab.deploy_tokens) == 1
         world.put_pullcredential("main")
         world.await_state("nothing is left", lambda: gitlab.deploy_tokens == [])
@@ -498,8 +484,7 @@ def test_another_source_in_its_place(installation, gitlab):
 def test_uninstall(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         operator.stop()
     with installation.operator("--uninstall") as uninstall:
         assert uninstall.wait() == 0, uninstall.stderr
@@ -510,8 +495,7 @@ def test_uninstall(installation, gitlab):
 def test_uninstall_while_nothing_can_be_taken_back(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         operator.stop()
     gitlab.served.hang_up()
     with installation.operator("--uninstall") as uninstall:
@@ -524,8 +508,7 @@ def test_uninstall_while_nothing_can_be_taken_back(installation, gitlab):
 def test_the_last_one_goes_with_the_object(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         world.delete_pullcredential("main")
         world.await_state("it is gone", lambda: world.pullcredential("main") is None)
         assert gitlab.deploy_tokens == []
@@ -536,8 +519,7 @@ def test_the_last_one_goes_with_the_object(installation, gitlab):
 def test_an_object_goes_though_nothing_can_be_taken_back(installation, gitlab):
     world = gitlab.world
     with installation.operator() as operator:
-        gitlab.put()
-        world.await_state("it is everywhere", lambda: world.ready() == "3/3")
+        give(gitlab)
         world.delete_source("access")
         world.delete_pullcredential("main")
         world.await_state("it is gone", lambda: world.pullcredential("main") is None)

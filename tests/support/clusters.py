@@ -6,12 +6,23 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cluster import Cluster
 from cluster.progress import Progress, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pytest
+
+@pytest.fixture(scope="module")
+def own_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """One without a node, for a module whose operators take long beside those of others.
+
+    ``cluster = own_cluster`` in the module has it in place of the shared one.
+    """
+    with Cluster(progress=PytestProgress(request.config)) as cluster:
+        yield cluster
 
 
 class PytestProgress(Progress):

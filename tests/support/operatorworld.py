@@ -24,6 +24,7 @@ import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -451,6 +452,17 @@ def installation(
         yield installation
     finally:
         installation.uninstall()
+
+
+@contextmanager
+def world_of(installation: Installation) -> Iterator[OperatorWorld]:
+    """A world without namespaces, whose source ``login`` gives something."""
+    world = OperatorWorld(installation)
+    try:
+        world.put_source("login", "puller", PASSWORD)
+        yield world
+    finally:
+        world.remove()
 
 
 @pytest.fixture
