@@ -3,13 +3,9 @@ chart installed, and the operator under the rights of the chart's ServiceAccount
 """
 
 import json
-import os
 import re
-import secrets
 import signal
 import subprocess
-import sys
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,6 +13,7 @@ from cluster.paths import CHECKOUT
 from cluster.waiting import await_condition
 from tests.integration.conftest import World
 from tests.support.operatorprocess import OperatorProcess
+from tests.support.pages import Reader, Step, read_page
 from tests.support.release import CRD, Release
 
 PAGE = CHECKOUT / "docs" / "operator.md"
@@ -29,108 +26,15 @@ ARGOCD_SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Step:
-    """A command of the page.
-
-    Args:
-        heading: it stands under.
-        command: as it stands there.
-        output: what the page shows of it; empty for nothing.
-    """
-
-    heading: str
-    command: str
-    output: str = ""
-
-
-@dataclass
-class Page:
-    """The page's commands in their order, and its files."""
-
-    steps: list[Step] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-
-
-def read_page():
-    page, heading = Page(), ""
-    parts = r"^#+ (?P<heading>.*)$|^```(?P<language>\w+)\n(?P<text>[\s\S]*?)^```"
-    for part in re.finditer(parts, PAGE.read_text(), re.MULTILINE):
-        heading, text = part["heading"] or heading, part["text"]
-        if part["language"] == "sh":
-            commands = re.sub(r"(\\|(?<=\|))\n +", " ", text).splitlines()
-            page.steps += [Step(heading, each) for each in commands]
-        elif part["language"] == "console":
-            for each in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, _, output = each.partition("\n")
-                page.steps.append(Step(heading, command, output))
-        elif part["language"] == "yaml":
-            page.files[re.match(r"# (\S+\.yaml)\n", text)[1]] = text
-    return page
-
-
-class Reader:
-    """Somebody who types what the page says, with names of their own for what a cluster shares."""
-
-    def __init__(self, cluster, helm_program, folder):
-        self.cluster, self.folder = cluster, folder
-        self.name = f"docs{secrets.token_hex(3)}"
-        self.namespace = f"{self.name}-regcred-system"
-        programs = folder / "bin"
-        programs.mkdir()
-        (programs / "kubectl").symlink_to(cluster.kubectl_path)
-        (programs / "helm").symlink_to(helm_program)
-        (programs / "regcred").write_text(f'#!/bin/sh\nexec {sys.executable} -m regcred "$@"\n')
-        (programs / "regcred").chmod(0o755)
-        for name in ("charts", "deploy", "integrations"):
-            (folder / name).symlink_to(CHECKOUT / name)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
-        home = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
-        self.env = (
-            kept
-            | dict.fromkeys(home, str(folder))
-            | {
-                "KUBECONFIG": str(cluster.kubeconfig),
-                "PATH": f"{programs}:{os.environ['PATH']}",
-            }
-        )
-
-    def own(self, name):
-        """A namespace of the page, as it is called here."""
-        return f"{self.name}-{name}"
+class Operators(Reader):
+    """Who reads the page on the operator."""
 
     def mine(self, text, heading=""):
-        """The page's text with these names."""
-        names = "|".join(map(re.escape, (*NAMESPACES, "team-*")))
-        text = re.sub(rf"(?<![\w./-])({names})(?![\w-])", rf"{self.name}-\1", text)
-        text = text.replace("deployment regcred", f"deployment {self.name}")
+        """The release has a name of its own too; what runs outside has its own namespace."""
+        text = super().mine(text).replace("deployment regcred", f"deployment {self.name}")
         if heading == "Outside the cluster":
             text = text.replace(self.namespace, self.own("outside"))
         return text
-
-    def type(self, step, extra=""):
-        """Run a command; what it says has to be what the page shows."""
-        command = self.mine(step.command, step.heading) + extra
-        done = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", command],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        said = f"$ {command}\n{done.stdout}{done.stderr}"
-        assert (done.returncode != 0) == step.output.startswith("Error"), said
-        if step.output:
-            shown = done.stdout + (done.stderr if done.returncode else "")
-            assert plain(shown.replace(f"{self.name}-", "")) == plain(step.output), said
-        return done
-
-
-def plain(text):
-    """Lines of words: what differs are ages, and how wide columns are."""
-    return [re.sub(r"(?<!\S)\d+[smh](?!\S)", "AGE", line).split() for line in text.splitlines()]
 
 
 class Walk:
@@ -247,7 +151,12 @@ class Walk:
 
 @pytest.fixture
 def reader(cluster, helm_program, tmp_path):
-    reader = Reader(cluster, helm_program, tmp_path)
+    reader = Operators(
+        cluster,
+        tmp_path,
+        namespaces=(*NAMESPACES, "team-*"),
+        programs={"helm": helm_program},
+    )
     (tmp_path / "password.txt").write_text(OLD)
     (tmp_path / "new-password.txt").write_text(NEW)
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
@@ -265,7 +174,7 @@ def reader(cluster, helm_program, tmp_path):
 
 
 def test_the_page_does_what_it_says(reader, helm_program):
-    page = read_page()
+    page = read_page(PAGE)
     assert len(page.steps) > 30
     for name, text in page.files.items():
         (reader.folder / name).write_text(reader.mine(text))
