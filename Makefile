@@ -50,7 +50,7 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 		$(PYTEST) $(ON_A_CLUSTER) -v --last-failed --last-failed-no-failures none --maxfail 3; }
 
 .PHONY: check
-check: setup ## format, lint, types, layers and unit tests; two minutes on two cores
+check: setup docs ## format, lint, types, layers, docs and unit tests; two minutes on two cores
 	@$(RUN) ruff format --check --quiet
 	@$(RUN) ruff check --quiet
 	@$(RUN) mypy
@@ -65,6 +65,10 @@ format: setup ## put the code into the form that `make check` wants
 .PHONY: chart
 chart: setup ## write what is made from the Helm chart: its README.md, and deploy/
 	@$(RUN) python -m tools
+
+.PHONY: docs
+docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it
+	@NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs $(or $(ARGS),build --strict --quiet)
 
 .PHONY: cluster
 cluster: setup ## a one-node cluster with registries to play with; `make cluster ARGS=down` ends it
@@ -81,5 +85,5 @@ soak: setup ## full counts of examples and of faults of the operator; an hour or
 
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)
-	rm -rf .venv $(TOOLS) dist build .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(TOOLS) dist build site .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
