@@ -4,4 +4,4 @@ This package is the program behind the ``regcred`` command. The layers, from the
 ``cli``, ``registry`` and ``kube``, ``core``; see CONTRIBUTING.md for the map.
 """
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
