@@ -53,7 +53,7 @@ def seconds_of(retry_after: str, now: datetime) -> float | None:
         return float(text[:9])
     try:
         instant = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a zone of twenty digits
         return None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)

@@ -82,7 +82,7 @@ class Answer:
         """When it came, by the provider's clock; by the one here where it shows none."""
         try:
             found = parsedate_to_datetime(self.headers.get("date", ""))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return self.at
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -38,6 +38,7 @@ def test_those_refused_together_come_back_apart():
         ("soon", 0.5),
         ("-3", 0.5),
         ("٣", 0.5),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 0.5),
     ],
 )
 def test_retry_after_is_honoured(said, seconds):

@@ -34,7 +34,9 @@ def test_clocks_that_agree(ahead):
     assert (found.skew, found.here(NOW), clock_warning(found)) == (timedelta(), NOW, ())
 
 
-@pytest.mark.parametrize("date", ["", "soon", "Thu, 31 Jan 2030 25:00:00 GMT", None])
+@pytest.mark.parametrize(
+    "date", ["", "soon", "Thu, 31 Jan 2030 25:00:00 GMT", f"1 Jan 2030 0:0:0 +{9**20}", None]
+)
 def test_a_provider_without_a_clock(date):
     found = answer() if date is None else answer(date=date)
     assert (found.theirs, found.here(NOW), clock_warning(found)) == (NOW, NOW, ())
