@@ -93,6 +93,8 @@ def parse(text: str, address: str = "") -> HostConfig:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadHosts(f"it is not TOML: {error}") from None
+    except RecursionError:
+        raise BadHosts("it is nested too deeply") from None
     hosts = document.get("host", {})
     if not isinstance(hosts, dict):
         raise BadHosts("'host' is no table")
@@ -103,7 +105,10 @@ def parse(text: str, address: str = "") -> HostConfig:
         settings = hosts[host]
         if not isinstance(settings, dict):
             raise BadHosts(f"'host.{host}' is no table")
-        if "pull" not in (settings.get("capabilities") or ["pull"]):
+        capabilities = settings.get("capabilities", [])
+        if not isinstance(capabilities, list):
+            raise BadHosts("'capabilities' is no list")
+        if capabilities and "pull" not in capabilities:
             continue
         first = _host(settings, host)
         # What it does not bring about, the settings at the top do: they are tried next.

@@ -67,11 +67,13 @@ def test_settings(text, config):
         ("client = 1", "'client' is neither"),
         ('client = [["a"]]', "'client' has a pair that is none"),
         ('client = [["a", "b", "c"]]', "'client' has a pair that is none"),
+        ('[host."https://r"]\ncapabilities = 1', "'capabilities' is no list"),
+        ("a = " + "[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_used_is_told(text, why):
     with pytest.raises(BadHosts, match=why):
-        parse(text)
+        parse(text, "r")
 
 
 @pytest.mark.parametrize(
