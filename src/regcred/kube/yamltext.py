@@ -24,6 +24,8 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 _MAX_DEPTH = 10_000  # go-yaml's too
+#: Members that mappings have by merge keys, all together.
+_MAX_MERGED = 100_000
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = "!plain"
@@ -112,6 +114,21 @@ def _number(text: str) -> int | float | str:
 
 class _Loader(yaml.CSafeLoader):
     """PyYAML's C parser; plain scalars and tags are go-yaml's business, through `resolve`."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Count what merge keys bring: each may bring all that ten others have brought together."""
+        for key, value in node.value:
+            if key.tag != f"{_TAG}merge":
+                continue
+            for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(each, yaml.MappingNode):
+                    self.flatten_mapping(each)
+                    self._merged += len(each.value)
+                if self._merged > _MAX_MERGED:
+                    raise NotYAML("its merge keys bring too much")
+        super().flatten_mapping(node)
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         if kind is yaml.ScalarNode and implicit[0]:

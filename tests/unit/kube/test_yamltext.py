@@ -101,6 +101,14 @@ def test_errors_quote_nothing_from_the_file():
     assert "hunter" not in str(caught.value)
 
 
+def test_a_bomb_of_merge_keys_does_not_go_off():
+    lines = ["a0: &a0 {x: 1}"] + [
+        f"a{i}: &a{i} {{<<: [{f'*a{i - 1}, ' * 9}]}}" for i in range(1, 40)
+    ]
+    with pytest.raises(NotYAML, match="merge keys bring too much"):
+        yamltext.loads("\n".join(lines).encode())
+
+
 def test_an_alias_bomb_does_not_go_off():
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{f'*a{i - 1}, ' * 9}]" for i in range(1, 40)]
     bomb = yamltext.loads("\n".join(lines).encode())
