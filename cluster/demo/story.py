@@ -11,7 +11,7 @@ import yaml
 from cluster.demo.shell import say
 from cluster.errors import ClusterError
 from cluster.waiting import await_condition
-from regcred.core.image import parse_image
+from regcred.core.logins.image import parse_image
 
 if TYPE_CHECKING:
     from cluster.demo.place import Place

@@ -18,23 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regcred import child
-from regcred.core import helperlogin
-from regcred.core.clientconfig import ClientConfig, parse_client_config
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     CredentialHelperFailed,
     InvalidDockerConfig,
     UselessDockerConfig,
 )
-from regcred.core.gojsonread import NotJSON, read
-from regcred.core.redact import one_line
-from regcred.core.registrykey import display, never_matches
+from regcred.core.formats.gojsonread import NotJSON, read
+from regcred.core.formats.redact import one_line
+from regcred.core.logins import helperlogin
+from regcred.core.logins.clientconfig import ClientConfig, parse_client_config
+from regcred.core.logins.registrykey import display, never_matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from regcred.core.dockerconfig import Entry
-    from regcred.core.gojsonread import Member
+    from regcred.core.formats.gojsonread import Member
+    from regcred.core.logins.dockerconfig import Entry
 
 #: Seconds for one call: a keychain may ask its owner first.
 TIMEOUT = 60.0

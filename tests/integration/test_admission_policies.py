@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cluster.waiting import await_condition
-from regcred.core import admission, marks
-from regcred.core.pullcredential import FINALIZER, parse
+from regcred.core import marks
+from regcred.core.operator import admission
+from regcred.core.operator.pullcredential import FINALIZER, parse
 from tests.support import reviews, selecting
 from tests.support.admissionworld import ADMISSION, SOURCE, Shown, checks
 from tests.support.newnamespaces import slipped, take_away
@@ -156,7 +157,7 @@ def outcome(obj):
     return names_in(obj), kept, sorted(marked)
 
 
-# One selection, told twice: in core/select, and in CEL
+# One selection, told twice: in core/operator/select, and in CEL
 
 
 def requests(places, secret):

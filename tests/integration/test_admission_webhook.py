@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from cluster import Cluster
 from cluster.waiting import await_condition
-from regcred.core import admission
 from regcred.core.errors import RegcredError
-from regcred.core.pullcredential import parse
+from regcred.core.operator import admission
+from regcred.core.operator.pullcredential import parse
 from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.operator import certificates

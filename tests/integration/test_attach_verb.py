@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from regcred.core.serviceaccount import attach
+from regcred.core.logins.serviceaccount import attach
 from regcred.kube import config as kubeconfig_module
 from regcred.kube import serviceaccounts
 from regcred.kube.client import Client

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from cluster.paths import CHECKOUT
 from cluster.waiting import await_condition
-from regcred.core.claim import refusal
-from regcred.core.pcstatus import Failure, Tally, build
-from regcred.core.pullcredential import parse
-from regcred.core.source import Fragment, SourceFailure
-from regcred.core.sourcekinds import MINTED_KINDS, STATIC_KINDS
-from regcred.core.staticsource import read
+from regcred.core.logins.claim import refusal
+from regcred.core.operator.pcstatus import Failure, Tally, build
+from regcred.core.operator.pullcredential import parse
+from regcred.core.operator.source import Fragment, SourceFailure
+from regcred.core.operator.sourcekinds import MINTED_KINDS, STATIC_KINDS
+from regcred.core.operator.staticsource import read
 from tests.support import sourcespage
 from tests.support.operating import EPOCH
 from tests.support.operating import given as gives

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Injector, Request
+from regcred.core.manifests.inject import Injector, Request
 from tests.support.injectproperties import documents_of
 from tests.support.jsonstyles import json_stream
 from tests.support.manifestsamples import NAMES, documents, expand

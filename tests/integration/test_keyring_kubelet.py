@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regcred.core.errors import InvalidInput
-from regcred.core.keyring import Keyring
-from regcred.core.lookup import look_up
+from regcred.core.logins.keyring import Keyring
+from regcred.core.logins.lookup import look_up
+from regcred.core.logins.pullsecret import PullSecret
 from regcred.core.problem import Reason
-from regcred.core.pullsecret import PullSecret
 from tests.support.clusters import PytestProgress
 from tests.support.kubelet import Kubelet, build
 

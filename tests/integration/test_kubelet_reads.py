@@ -8,15 +8,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from regcred.core.authentry import build_dockerconfigjson
 from regcred.core.credential import Credential, Password
-from regcred.core.dockerconfig import (
+from regcred.core.errors import InvalidImage, InvalidRegistry, UndecodableDockerConfig
+from regcred.core.logins.authentry import build_dockerconfigjson
+from regcred.core.logins.dockerconfig import (
     parse_dockercfg,
     parse_dockerconfigjson,
 )
-from regcred.core.errors import InvalidImage, InvalidRegistry, UndecodableDockerConfig
-from regcred.core.image import parse_image
-from regcred.core.registrykey import matches, never_matches, parse_registry
+from regcred.core.logins.image import parse_image
+from regcred.core.logins.registrykey import matches, never_matches, parse_registry
 from tests.support.clusters import PytestProgress
 from tests.support.kubelet import Kubelet, build
 

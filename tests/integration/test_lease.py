@@ -14,7 +14,7 @@ from itertools import groupby
 import pytest
 
 from regcred.core.errors import NotFound, NotLeader
-from regcred.core.leaderelection import Timing
+from regcred.core.operator.leaderelection import Timing
 from regcred.kube import lease as leases
 from regcred.kube.client import Client
 from regcred.kube.config import load

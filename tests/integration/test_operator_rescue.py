@@ -12,7 +12,7 @@ from datetime import datetime
 
 import pytest
 
-from regcred.core.rescuestatus import PER_MINUTE
+from regcred.core.operator.rescuestatus import PER_MINUTE
 from tests.support.faults import Answer, Delay
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld

@@ -21,8 +21,8 @@ import pytest
 
 from cluster.waiting import await_condition
 from regcred.core.errors import Forbidden, Invalid, NotLeader
-from regcred.core.pcstatus import Failure, Tally
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator.pcstatus import Failure, Tally
+from regcred.core.operator.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.operator import finalizer, oplog
 from regcred.operator.events import EventRecorder

@@ -14,7 +14,7 @@ import yaml
 
 from cluster import Cluster
 from cluster.waiting import await_condition
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator.pullcredential import FINALIZER
 from tests.support.faults import Answer, Cut, Delay, both, lists, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.operatorworld import (

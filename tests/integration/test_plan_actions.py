@@ -10,11 +10,11 @@ import json
 import pytest
 
 from regcred.core import marks
-from regcred.core.actions import CreateSecret, DeleteSecret, PatchAccount, UpdateSecret
-from regcred.core.desired import desire
 from regcred.core.errors import AlreadyExists, Conflict, Invalid, NotFound
-from regcred.core.observed import Observed, see_account, see_secret
-from regcred.core.plan import plan
+from regcred.core.operator.actions import CreateSecret, DeleteSecret, PatchAccount, UpdateSecret
+from regcred.core.operator.desired import desire
+from regcred.core.operator.observed import Observed, see_account, see_secret
+from regcred.core.operator.plan import plan
 from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS

@@ -13,10 +13,10 @@ import pytest
 from cluster import ocilayout
 from cluster.registries import PUSHER
 from regcred.core.credential import Credential, Password
-from regcred.core.image import parse_image
-from regcred.core.imagemanifest import OCI_INDEX
-from regcred.core.platform import Platform
+from regcred.core.logins.image import parse_image
 from regcred.core.problem import Reason
+from regcred.core.registry.imagemanifest import OCI_INDEX
+from regcred.core.registry.platform import Platform
 from regcred.registry.prober import Prober
 
 KINDS = ["htpasswd", "token"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Request
+from regcred.core.manifests.inject import Request
 from tests.support.injectproof import (
     CORE,
     FIELD,

@@ -12,7 +12,7 @@ from regcred.core.errors import (
     RegistryRefused,
     RegistryUnreachable,
 )
-from regcred.core.registrykey import login_key
+from regcred.core.logins.registrykey import login_key
 
 KINDS = ["htpasswd", "token"]
 

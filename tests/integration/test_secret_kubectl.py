@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regcred.core import gojson, goyaml
+from regcred.core.formats import gojson, goyaml
 from tests.support.cli import run_regcred
 
 LOGIN = ("--docker-server=asia.gcr.io", "--docker-username=me", "--docker-password=hush")

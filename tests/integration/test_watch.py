@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from regcred.core.errors import Forbidden
-from regcred.core.view import Added, Synced
+from regcred.core.operator.view import Added, Synced
 from regcred.kube.client import Client
 from regcred.kube.config import Auth, load
 from regcred.kube.resources import NAMESPACES, SECRETS, SERVICEACCOUNTS

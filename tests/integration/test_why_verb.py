@@ -11,7 +11,7 @@ import yaml
 
 from cluster.waiting import await_condition
 from regcred.core.errors import Conflict
-from regcred.core.stuck import StuckPod
+from regcred.core.pods.stuck import StuckPod
 from regcred.kube import config as kubeconfigs
 from regcred.kube.client import Client
 from regcred.kube.mending import Mender

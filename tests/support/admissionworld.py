@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 
 from cluster.waiting import await_condition
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator.pullcredential import FINALIZER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

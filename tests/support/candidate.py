@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 
-from regcred.core.leaderelection import Timing
+from regcred.core.operator.leaderelection import Timing
 from regcred.kube.client import Client
 from regcred.kube.config import load
 from regcred.kube.lease import Lease

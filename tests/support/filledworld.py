@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from regcred.core.watchevent import WatchEvent
+from regcred.core.operator.watchevent import WatchEvent
 from regcred.operator.world import World
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regcred.core.documents import split
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Injector, Request
+from regcred.core.formats.documents import split
+from regcred.core.manifests.inject import Injector, Request
 
 if TYPE_CHECKING:
-    from regcred.core.inject import Injected
+    from regcred.core.manifests.inject import Injected
 
 
 def results(text: str, *secrets: str, **options: Any) -> list[Injected]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from regcred.core.documents import split
-from regcred.core.inject import Injected, Request, inject
-from regcred.core.manifestpath import parse_kind_path
+from regcred.core.formats.documents import split
+from regcred.core.manifests.inject import Injected, Request, inject
+from regcred.core.manifests.manifestpath import parse_kind_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

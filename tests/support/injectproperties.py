@@ -6,8 +6,8 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.documents import Document, split
-from regcred.core.inject import Injected, Injector, Request
+from regcred.core.formats.documents import Document, split
+from regcred.core.manifests.inject import Injected, Injector, Request
 from tests.support.plaininject import plain_inject
 from tests.support.yamlreading import Unreadable, read, read_json
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.podplaces import KINDS
+from regcred.core.manifests.podplaces import KINDS
 from tests.support.samplenodes import Anchored, Chooser, Empty, Merge, Reference
 
 if TYPE_CHECKING:
-    from regcred.core.podplaces import Place
+    from regcred.core.manifests.podplaces import Place
 
 FIELD = "imagePullSecrets"
 #: Names of pull Secrets, some of which YAML would read as something else than a string.

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.view import Added, Deleted, Event, Key, Modified
+from regcred.core.operator.view import Added, Deleted, Event, Key, Modified
 from regcred.kube.watch import Watch, WatchSettings
 
 if TYPE_CHECKING:

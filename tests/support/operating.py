@@ -11,11 +11,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from regcred.core import marks
-from regcred.core.actions import CreateSecret, DeleteSecret, PatchAccount, UpdateSecret
 from regcred.core.credential import Credential, Password
-from regcred.core.observed import Observed, see_account, see_secret
-from regcred.core.pullcredential import parse
-from regcred.core.source import fragment
+from regcred.core.operator.actions import CreateSecret, DeleteSecret, PatchAccount, UpdateSecret
+from regcred.core.operator.observed import Observed, see_account, see_secret
+from regcred.core.operator.pullcredential import parse
+from regcred.core.operator.source import fragment
 from tests.support.patching import TestFailed, apply
 
 NAME = "regcred"

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.waiting import await_condition
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator.pullcredential import FINALIZER
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.release import Release
 

@@ -6,7 +6,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.podplaces import KINDS
+from regcred.core.manifests.podplaces import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,9 @@
 API server, which has to use the same words.
 """
 
-from regcred.core import claim, pcspec
-from regcred.core.sourcekinds import MINTED_KINDS, STATIC_KINDS
+from regcred.core.logins import claim
+from regcred.core.operator import pcspec
+from regcred.core.operator.sourcekinds import MINTED_KINDS, STATIC_KINDS
 
 ONE_SOURCE = f"source must have exactly one of {', '.join((*STATIC_KINDS, *MINTED_KINDS))}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from regcred.core import admission
+from regcred.core.operator import admission
 
 
 def review(resource: str, namespace: str, obj: Any, /, **more: Any) -> dict[str, Any]:

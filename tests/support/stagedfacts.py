@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from regcred.core.answer import Answer
-from regcred.core.effective import Effective, World, effective
-from regcred.core.facts import AccountFacts, Facts, Login, SecretFacts, Tries
-from regcred.core.failing import FailingPod, Failure
-from regcred.core.keyring import Keyring
-from regcred.core.lookup import look_up
-from regcred.core.podtemplate import Container, PodTemplate
+from regcred.core.diagnosis.facts import AccountFacts, Facts, Login, SecretFacts, Tries
+from regcred.core.diagnosis.verdict import judge, tries
+from regcred.core.logins.keyring import Keyring
+from regcred.core.logins.lookup import look_up
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.pods.effective import Effective, World, effective
+from regcred.core.pods.failing import FailingPod, Failure
+from regcred.core.pods.podtemplate import Container, PodTemplate
+from regcred.core.pods.pulltext import PullError
+from regcred.core.pods.stuck import StuckPod, Waiting
 from regcred.core.problem import Reason
-from regcred.core.pullsecret import PullSecret
-from regcred.core.pulltext import PullError
-from regcred.core.stuck import StuckPod, Waiting
-from regcred.core.verdict import judge, tries
+from regcred.core.registry.answer import Answer
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 NAMESPACE = "team-a"

@@ -7,10 +7,10 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import pcstatus
-from regcred.core.pcstatus import Tally
-from regcred.core.pullcredential import parse
-from regcred.core.statuswrite import Known
+from regcred.core.operator import pcstatus
+from regcred.core.operator.pcstatus import Tally
+from regcred.core.operator.pullcredential import parse
+from regcred.core.operator.statuswrite import Known
 from tests.support.operating import EPOCH, given
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from regcred.core import goyaml
+from regcred.core.formats import goyaml
 from tests.support.samplenodes import Anchored, Empty, Merge, Reference
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from cluster.paths import CHECKOUT
-from regcred.core import merging, pcstatus
-from regcred.core.merging import Loss
-from regcred.core.pcstatus import Failure, Tally, build
-from regcred.core.plan import SECRET_NOT_OURS
-from regcred.core.pullcredential import parse
-from regcred.core.source import SourceFailure, SourceReason
-from regcred.core.staticsource import read
+from regcred.core.operator import merging, pcstatus
+from regcred.core.operator.merging import Loss
+from regcred.core.operator.pcstatus import Failure, Tally, build
+from regcred.core.operator.plan import SECRET_NOT_OURS
+from regcred.core.operator.pullcredential import parse
+from regcred.core.operator.source import SourceFailure, SourceReason
+from regcred.core.operator.staticsource import read
 from tests.support.operating import EPOCH
 from tests.support.operating import given as gives
 

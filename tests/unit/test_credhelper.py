@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from regcred import credhelper
-from regcred.core.clientconfig import parse_client_config
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     CredentialHelperFailed,
@@ -16,6 +15,7 @@ from regcred.core.errors import (
     InvalidRegistry,
     UselessDockerConfig,
 )
+from regcred.core.logins.clientconfig import parse_client_config
 
 HUB = "https://index.docker.io/v1/"
 

@@ -10,11 +10,12 @@ import yaml
 
 from cluster.paths import CHECKOUT
 from regcred.cli.operator import operator
-from regcred.core import marks, nsfailure, pcstatus, plan, rescuestatus
-from regcred.core.merging import CONFLICT, TOO_LARGE
-from regcred.core.plan import SECRET_NOT_OURS
-from regcred.core.pullcredential import FINALIZER
-from regcred.core.source import SourceReason
+from regcred.core import marks
+from regcred.core.operator import nsfailure, pcstatus, plan, rescuestatus
+from regcred.core.operator.merging import CONFLICT, TOO_LARGE
+from regcred.core.operator.plan import SECRET_NOT_OURS
+from regcred.core.operator.pullcredential import FINALIZER
+from regcred.core.operator.source import SourceReason
 from regcred.operator import reconciler
 
 DOCS = CHECKOUT / "docs"

@@ -11,9 +11,9 @@ from regcred import minters
 from regcred.cli.login import login
 from regcred.cli.minted import SETTINGS
 from regcred.cli.secret import secret
-from regcred.core.pullcredential import parse
-from regcred.core.source import SourceReason
-from regcred.core.sourcekinds import MINTED_KINDS, STATIC_KINDS
+from regcred.core.operator.pullcredential import parse
+from regcred.core.operator.source import SourceReason
+from regcred.core.operator.sourcekinds import MINTED_KINDS, STATIC_KINDS
 from regcred.operator.sources import _MAY_LOCK_OUT, _WAIT_FOR_CHANGE
 from tests.support import sourcespage
 

@@ -26,7 +26,7 @@ from regcred.core.errors import NotFound, RegcredError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regcred.core.serviceaccount import Change
+    from regcred.core.logins.serviceaccount import Change
     from regcred.kube.selection import Selection
 
 
@@ -83,7 +83,7 @@ def attach(secret: str, **given: Any) -> None:
     regcred attach regcred -n team-a --serviceaccount 'build-*',default
     regcred attach regcred -A --dry-run=server
     """
-    from regcred.core.serviceaccount import attach as decide
+    from regcred.core.logins.serviceaccount import attach as decide
 
     _run("attaching", secret, partial(decide, secret=secret), given)
 
@@ -100,7 +100,7 @@ def detach(secret: str, *, force: bool, **given: Any) -> None:
     regcred detach regcred -n team-a
     regcred detach regcred -A --all
     """
-    from regcred.core.serviceaccount import detach as decide
+    from regcred.core.logins.serviceaccount import detach as decide
 
     _run("detaching", secret, partial(decide, secret=secret, force=force), given)
 

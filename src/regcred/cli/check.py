@@ -138,8 +138,8 @@ def check(
         return
 
     from regcred.cli import checkinputs
-    from regcred.core.manifestpath import parse_kind_path
-    from regcred.core.platform import Platform
+    from regcred.core.manifests.manifestpath import parse_kind_path
+    from regcred.core.registry.platform import Platform
 
     asked = checkinputs.Asked(
         images=images,
@@ -251,10 +251,10 @@ def _offline(
     images: tuple[str, ...], docker_config: str | None, secret_files: tuple[str, ...], form: str
 ) -> None:
     from regcred.cli import checked, checklogins
-    from regcred.core.effective import Effective
-    from regcred.core.keyring import Keyring
-    from regcred.core.loginhints import Hints
-    from regcred.core.lookup import look_up
+    from regcred.core.diagnosis.loginhints import Hints
+    from regcred.core.logins.keyring import Keyring
+    from regcred.core.logins.lookup import look_up
+    from regcred.core.pods.effective import Effective
 
     if form not in ("table", "json"):
         raise UsageError("--offline gives no verdicts, so no junit and no github", hint="-o json")

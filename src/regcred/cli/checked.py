@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regcred.cli import output
-from regcred.core import lookup as lookups
+from regcred.core.diagnosis.verdict import Outcome
+from regcred.core.logins import lookup as lookups
+from regcred.core.logins.registrykey import without_user
 from regcred.core.problem import Problem, Reason
-from regcred.core.registrykey import without_user
-from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from regcred.cli.checking import Checked
-    from regcred.core.lookup import Lookup
+    from regcred.core.logins.lookup import Lookup
 
 #: What a node could have and nobody sees through the API.
 NODE_ONLY = (

@@ -6,22 +6,22 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regcred.core.effective import Effective, World, effective, list_of
-from regcred.core.keyring import Keyring
-from regcred.core.lookup import Lookup, look_up
-from regcred.core.platform import Platform
+from regcred.core.diagnosis.verdict import Outcome, Verdict, combine, judge, skipped, tries
+from regcred.core.logins.keyring import Keyring
+from regcred.core.logins.lookup import Lookup, look_up
+from regcred.core.pods.effective import Effective, World, effective, list_of
 from regcred.core.problem import Reason
-from regcred.core.verdict import Outcome, Verdict, combine, judge, skipped, tries
+from regcred.core.registry.platform import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from regcred.core.answer import Answer
     from regcred.core.credential import Credential
-    from regcred.core.image import ImageReference
-    from regcred.core.podtemplate import Container, PodTemplate
-    from regcred.core.pullsecret import PullSecret
+    from regcred.core.logins.image import ImageReference
+    from regcred.core.logins.pullsecret import PullSecret
+    from regcred.core.pods.podtemplate import Container, PodTemplate
+    from regcred.core.registry.answer import Answer
     from regcred.registry.prober import Prober
 
 NEVER = "Never"

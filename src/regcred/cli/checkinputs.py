@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 from regcred.cli import checklogins, inputs, output
 from regcred.cli.checking import Lookups, Platforms
-from regcred.core.effective import Given, World, list_of
 from regcred.core.errors import (
     Forbidden,
     NotFound,
     Unauthorized,
     Unreachable,
 )
-from regcred.core.keyring import Keyring
-from regcred.core.platform import Platform
-from regcred.core.podtemplate import Container, PodTemplate
+from regcred.core.logins.keyring import Keyring
+from regcred.core.pods.effective import Given, World, list_of
+from regcred.core.pods.podtemplate import Container, PodTemplate
 from regcred.core.problem import Problem, Reason, listed
+from regcred.core.registry.platform import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from regcred.core.manifestpath import KindPath
-    from regcred.core.pullsecret import PullSecret
+    from regcred.core.logins.pullsecret import PullSecret
+    from regcred.core.manifests.manifestpath import KindPath
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
     from regcred.manifests.gathering import Manifests

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from regcred.cli import output
 from regcred.cli.checked import grouped
+from regcred.core.diagnosis.verdict import Outcome
 from regcred.core.problem import Reason
-from regcred.core.verdict import Outcome
 
 if TYPE_CHECKING:
     from regcred.cli.checked import Group, Result

@@ -14,8 +14,8 @@ from regcred.core.errors import (
     UsageError,
     UselessDockerConfig,
 )
-from regcred.core.image import parse_image
-from regcred.core.pullsecret import PullSecret
+from regcred.core.logins.image import parse_image
+from regcred.core.logins.pullsecret import PullSecret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

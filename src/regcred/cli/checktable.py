@@ -14,7 +14,7 @@ from rich.text import Text
 from regcred.cli import output
 from regcred.cli.checked import grouped
 from regcred.cli.checklines import HINT, details, word
-from regcred.core.verdict import Outcome
+from regcred.core.diagnosis.verdict import Outcome
 
 if TYPE_CHECKING:
     from regcred.cli.checked import Group, Result

@@ -20,15 +20,15 @@ import click
 from regcred.cli import output
 from regcred.cli.report import Report, Result
 from regcred.cli.whyshown import name_of, owner_of
-from regcred.core import mend
 from regcred.core.errors import RegcredError
+from regcred.core.pods import mend
 from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regcred.cli.whyshown import Group
-    from regcred.core.mend import Mend, Step
+    from regcred.core.pods.mend import Mend, Step
     from regcred.kube.client import Client
     from regcred.kube.mending import Mender
 

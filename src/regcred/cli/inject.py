@@ -24,7 +24,7 @@ from regcred.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from regcred.core.inject import Account, Request
+    from regcred.core.manifests.inject import Account, Request
     from regcred.kube.config import ClusterConfig
     from regcred.manifests.injecting import Attached
     from regcred.manifests.sources import Source
@@ -136,8 +136,8 @@ def _request(
     keep: bool,
     namespace: str | None,
 ) -> Request:
-    from regcred.core.inject import Request
-    from regcred.core.manifestpath import parse_kind_path
+    from regcred.core.manifests.inject import Request
+    from regcred.core.manifests.manifestpath import parse_kind_path
 
     if not secrets:
         raise UsageError(

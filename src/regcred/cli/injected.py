@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from regcred.core.documents import Document
-    from regcred.core.inject import Change, Injected
-    from regcred.core.joining import Joiner
+    from regcred.core.formats.documents import Document
+    from regcred.core.manifests.inject import Change, Injected
+    from regcred.core.manifests.joining import Joiner
     from regcred.manifests.replace import Replacement
     from regcred.manifests.sources import Source
     from regcred.manifests.spool import Spool
@@ -59,7 +59,7 @@ class Stream:
         self._open: tuple[str, Document] | None = None
         self._joiner: Joiner | None = None
         if self._several:
-            from regcred.core.joining import Joiner
+            from regcred.core.manifests.joining import Joiner
 
             self._joiner = Joiner(json=self._json)
 
@@ -181,7 +181,7 @@ class Diff:
 
     def start(self, source: Source) -> None:
         """Documents of `source` follow."""
-        from regcred.core.unifieddiff import UnifiedDiff
+        from regcred.core.manifests.unifieddiff import UnifiedDiff
 
         self._diff = UnifiedDiff(*_diff_names(source))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from regcred.cli.minted import Source
-    from regcred.core.registrykey import RegistryKey
+    from regcred.core.logins.registrykey import RegistryKey
 
 _REGISTRY_FORM = "HOST[:PORT][/PATH], e.g. registry.example.com:5000/team"
 #: Nothing that is read here is larger: a Secret holds 1 MiB.
@@ -113,8 +113,8 @@ def check_registry(key: RegistryKey) -> None:
     Raises:
         InvalidRegistry: it cannot; the message says why.
     """
-    from regcred.core import registrykey
     from regcred.core.errors import InvalidRegistry
+    from regcred.core.logins import registrykey
 
     if reason := registrykey.never_matches(key):
         why, _, instead = reason.partition("; write ")
@@ -146,7 +146,7 @@ def from_gcp_key(path: str, registries: list[str]) -> list[Credential]:
     Raises:
         InvalidInput: the file cannot be read or is no service account key.
     """
-    from regcred.core import gcpkey
+    from regcred.core.logins import gcpkey
 
     return gcpkey.credentials(read_file(path, "service account key"), registries, source=path)
 

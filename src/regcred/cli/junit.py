@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from regcred.cli.checked import used_by
-from regcred.core.verdict import Outcome
+from regcred.core.diagnosis.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -43,9 +43,9 @@ def krm() -> int:
     A KRM function: reads a ResourceList on standard input, writes it to standard output. For
     manifests as they are, there is "regcred inject".
     """
-    from regcred.core import documents
-    from regcred.core import krm as core
     from regcred.core.errors import InvalidManifest, UsageError
+    from regcred.core.formats import documents
+    from regcred.core.manifests import krm as core
 
     if sys.stdin.isatty():
         raise UsageError(

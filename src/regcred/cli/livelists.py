@@ -11,7 +11,7 @@ from regcred.core.errors import Forbidden, NotFound, RegcredError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from regcred.core.inject import Account
+    from regcred.core.manifests.inject import Account
     from regcred.kube.config import ClusterConfig
     from regcred.manifests.injecting import Attached
 
@@ -29,7 +29,7 @@ def lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
     """
     import asyncio
 
-    from regcred.core.serviceaccount import attached_names
+    from regcred.core.logins.serviceaccount import attached_names
     from regcred.kube import failures
     from regcred.kube.client import Client
     from regcred.kube.fanout import each

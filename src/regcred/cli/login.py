@@ -21,16 +21,17 @@ from regcred.cli.options import (
     split_namespaces,
 )
 from regcred.cli.report import Report, Result
-from regcred.core import names, registrykey
+from regcred.core import names
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import NotFound, UsageError
+from regcred.core.logins import registrykey
 from regcred.kube import config as kubeconfigs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from regcred.cli.minted import Source
-    from regcred.core.registrykey import RegistryKey
+    from regcred.core.logins.registrykey import RegistryKey
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
 
@@ -281,8 +282,8 @@ async def _write(
     client: Client, plan: Plan, namespace: str, dry_run: str, report: Report
 ) -> set[str]:
     """Write Secret and ServiceAccounts of one namespace; the names of those attached."""
-    from regcred.core import loginsecret
-    from regcred.core.serviceaccount import attach
+    from regcred.core.logins.serviceaccount import attach
+    from regcred.core.namespace import loginsecret
     from regcred.kube import logins, serviceaccounts
     from regcred.kube.selection import Selection, find
 

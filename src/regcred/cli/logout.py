@@ -17,8 +17,9 @@ from regcred.cli.options import (
     split_namespaces,
 )
 from regcred.cli.report import Report, Result
-from regcred.core import names, registrykey
+from regcred.core import names
 from regcred.core.errors import UsageError
+from regcred.core.logins import registrykey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,8 +98,8 @@ async def _log_out(
 async def _undo(
     client: Client, keys: list[str] | None, name: str, namespace: str, dry_run: str
 ) -> AsyncIterator[Result]:
-    from regcred.core import loginsecret
-    from regcred.core.serviceaccount import attach, detach
+    from regcred.core.logins.serviceaccount import attach, detach
+    from regcred.core.namespace import loginsecret
     from regcred.kube import logins, serviceaccounts
     from regcred.kube.resources import SERVICEACCOUNTS
 

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from regcred import minters
 from regcred.cli import inputs, output
 from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
-from regcred.core.redact import one_line
-from regcred.core.source import SourceFailure, SourceReason, fragment
-from regcred.core.sourcekinds import SECRET_KEYS
+from regcred.core.formats.redact import one_line
+from regcred.core.operator.source import SourceFailure, SourceReason, fragment
+from regcred.core.operator.sourcekinds import SECRET_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from regcred.core.credential import Credential, Password
-    from regcred.core.minting import Minted
+    from regcred.core.operator.minting import Minted
     from regcred.minters.desk import Desk
 
 #: What may be set. ``identity`` is the operator's alone, and files are in place of ``secretRef``.

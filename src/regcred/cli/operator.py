@@ -9,8 +9,9 @@ import click
 
 from regcred.cli import output
 from regcred.cli.options import cluster_options, option
-from regcred.core import duration, names
+from regcred.core import names
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
+from regcred.core.formats import duration
 
 if TYPE_CHECKING:
     from regcred.operator.loop import Operator, Settings

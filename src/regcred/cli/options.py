@@ -10,7 +10,7 @@ import click
 
 from regcred.core.errors import UsageError
 from regcred.core.names import check_namespace
-from regcred.core.sourcekinds import MINTED_KINDS
+from regcred.core.operator.sourcekinds import MINTED_KINDS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -68,11 +68,11 @@ def data() -> TextIO:
 def print_object(obj: dict[str, Any], form: str) -> None:
     """Print `obj` on stdout as ``kubectl -o json`` or ``-o yaml`` does."""
     if form == "json":
-        from regcred.core import gojson
+        from regcred.core.formats import gojson
 
         text = gojson.dumps(obj, indent=4) + "\n"
     else:
-        from regcred.core import goyaml
+        from regcred.core.formats import goyaml
 
         text = goyaml.dumps(obj)
     # Data are UTF-8 wherever we run: LANG=C must not make an umlaut fail.

@@ -9,7 +9,7 @@ from regcred.cli.injected import describe
 from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from regcred.core.inject import Account, Request
+    from regcred.core.manifests.inject import Account, Request
     from regcred.manifests.injecting import Tally
 
 #: Pods, or ServiceAccounts, that a warning names.

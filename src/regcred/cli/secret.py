@@ -20,9 +20,9 @@ from regcred.cli.options import (
     split_names,
 )
 from regcred.core import names
-from regcred.core import secret as core
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import ServerError, UsageError
+from regcred.core.logins import secret as core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,13 +221,13 @@ def _config(credentials: list[Credential]) -> dict[str, bytes]:
 
 
 def _data(credentials: list[Credential]) -> dict[str, bytes]:
-    from regcred.core.authentry import build_dockerconfigjson
+    from regcred.core.logins.authentry import build_dockerconfigjson
 
     return {core.DATA_KEY: build_dockerconfigjson(credentials)}
 
 
 def _check_registries(registries: Iterable[str]) -> None:
-    from regcred.core import registrykey
+    from regcred.core.logins import registrykey
 
     for registry in registries:
         inputs.check_registry(registrykey.parse_registry(registry))
@@ -267,7 +267,7 @@ def _check_usable(content: bytes, source: str) -> None:
     Raises:
         InvalidDockerConfig: it could not; the message names the entry.
     """
-    from regcred.core.dockerconfig import parse_dockerconfigjson
+    from regcred.core.logins.dockerconfig import parse_dockerconfigjson
 
     config = parse_dockerconfigjson(content, source=source)
     config.require_usable(source)

@@ -20,7 +20,7 @@ from regcred.cli.options import (
 from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from regcred.core.statusreport import Row, Summary
+    from regcred.core.namespace.statusreport import Row, Summary
     from regcred.kube.statusread import Listing, Reading
 
 _UNREACHABLE = 3
@@ -93,8 +93,8 @@ def _read(
 
 def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
     """Print what was read; the exit code."""
-    from regcred.core.statusreport import Summary
-    from regcred.core.statusrows import rows
+    from regcred.core.namespace.statusreport import Summary
+    from regcred.core.namespace.statusrows import rows
 
     now = datetime.now(UTC)
     found = [

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from regcred.cli import output
+from regcred.core.logins.registrykey import DOCKER_HUB_KEY, FALLBACK
 from regcred.core.problem import Reason
-from regcred.core.registrykey import DOCKER_HUB_KEY, FALLBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from regcred.core.statusreport import Row
+    from regcred.core.namespace.statusreport import Row
 
 _HEADS = ("NAMESPACE", "REGISTRY", "SECRET", "ATTACHED", "MANAGED BY", "EXPIRES", "FAILING")
 _SECRET = _HEADS.index("SECRET")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from regcred.cli import output
 from regcred.cli.report import Report, Result
 from regcred.core.errors import Forbidden, RegcredError
-from regcred.core.stuck import advise, find_stuck
+from regcred.core.pods.stuck import advise, find_stuck
 from regcred.kube import logins
 from regcred.kube.resources import PODS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from regcred.core.registrykey import RegistryKey
-    from regcred.core.stuck import Waiting
+    from regcred.core.logins.registrykey import RegistryKey
+    from regcred.core.pods.stuck import Waiting
     from regcred.kube.client import Client
 
 

@@ -24,7 +24,7 @@ from regcred.core.errors import InvalidInput, RegcredError, UsageError
 
 if TYPE_CHECKING:
     from regcred.cli.whyfacts import Entry
-    from regcred.core.facts import Unread
+    from regcred.core.diagnosis.facts import Unread
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
     from regcred.kube.podsearch import Found

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from regcred.cli.checking import NEVER, Lookups, Platforms, Question
-from regcred.core import diagnose, podevents, pulltext
-from regcred.core.facts import AccountFacts, Facts, Login, SecretFacts
-from regcred.core.platform import Platform
-from regcred.core.podtemplate import Container
+from regcred.core.diagnosis import diagnose, podevents
+from regcred.core.diagnosis.facts import AccountFacts, Facts, Login, SecretFacts
+from regcred.core.diagnosis.verdict import Outcome
+from regcred.core.pods import pulltext
+from regcred.core.pods.podtemplate import Container
+from regcred.core.pods.stuck import StuckPod, Waiting
 from regcred.core.problem import Reason
-from regcred.core.stuck import StuckPod, Waiting
-from regcred.core.verdict import Outcome
+from regcred.core.registry.platform import Platform
 from regcred.kube.podfacts import Reader, merged
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regcred.cli.checking import Checker
-    from regcred.core.cause import Diagnosis
-    from regcred.core.facts import Unread
-    from regcred.core.failing import FailingPod, Failure
-    from regcred.core.podtemplate import PodTemplate
+    from regcred.core.diagnosis.cause import Diagnosis
+    from regcred.core.diagnosis.facts import Unread
+    from regcred.core.pods.failing import FailingPod, Failure
+    from regcred.core.pods.podtemplate import PodTemplate
     from regcred.kube.client import Client
     from regcred.kube.podfacts import Surroundings
     from regcred.kube.podowners import Owner

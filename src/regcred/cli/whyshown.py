@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regcred.cli import output
-from regcred.core.failing import NotMade
+from regcred.core.pods.failing import NotMade
 from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from regcred.cli.whyfacts import Entry
-    from regcred.core.cause import Cause
-    from regcred.core.facts import Unread
+    from regcred.core.diagnosis.cause import Cause
+    from regcred.core.diagnosis.facts import Unread
 
 _INDENT = "  "
 _NARROWEST = 40

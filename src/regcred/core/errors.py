@@ -151,7 +151,7 @@ class MintFailed(RegcredError):
     """A provider gave no credential, or could not be asked for one.
 
     Args:
-        reason: the word for it (`regcred.core.source.SourceReason`).
+        reason: the word for it (`regcred.core.operator.source.SourceReason`).
         message: as for `RegcredError`; what the provider says about it, without any secret.
         hint: as for `RegcredError`.
         retry_after: seconds that the provider asks to be left alone for; None where it does not.

@@ -36,7 +36,7 @@ class Reason(StrEnum):
     #: An entry that is not the image's own keeps kubelet from the one that is.
     SHADOWED = "Shadowed"
 
-    # From here on: what the registry says (`regcred.core.answer`).
+    # From here on: what the registry says (`regcred.core.registry.answer`).
 
     #: The image can be pulled.
     OK = "Ok"
@@ -79,7 +79,7 @@ class Reason(StrEnum):
     #: The Pod has a list of its own, so it gets nothing of its ServiceAccount's.
     CUTS_OFF_SERVICEACCOUNT = "CutsOffServiceAccount"
 
-    # From here on: what only a Pod that is there can have (`regcred.core.diagnose`).
+    # From here on: what only a Pod that is there can have (`regcred.core.diagnosis.diagnose`).
 
     #: The ServiceAccount got its pull Secret after the Pod was made, whose list is frozen.
     POD_OLDER_THAN_ATTACHMENT = "PodOlderThanAttachment"

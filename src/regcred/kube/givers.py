@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import giver
+from regcred.core.diagnosis import giver
 from regcred.core.errors import RegcredError
 from regcred.core.fields import mapping
-from regcred.core.pullcredential import parse
+from regcred.core.operator.pullcredential import parse
 from regcred.kube.fanout import each
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from regcred.core.giver import Giver
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.diagnosis.giver import Giver
+    from regcred.core.operator.pullcredential import PullCredential
     from regcred.kube.client import Client
 
 

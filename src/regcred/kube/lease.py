@@ -1,8 +1,8 @@
 """Leader election: of many replicas one acts, and knows when it must no longer.
 
 client-go's tools/leaderelection and resourcelock/leaselock.go; what is decided stands in
-`regcred.core.leaderelection`, and here is what asks the API server. Every write to the Lease holds
-only for the version that was read, so of two who want it one gets it.
+`regcred.core.operator.leaderelection`, and here is what asks the API server. Every write to the
+Lease holds only for the version that was read, so of two who want it one gets it.
 
 A process can be stopped at any point and go on an hour later without knowing. So whoever writes
 asks `Lease.check` right before: give it as ``fence`` to the `Client` that writes. What remains is
@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import leaderelection
 from regcred.core.errors import AlreadyExists, Conflict, NotFound, NotLeader, RegcredError
-from regcred.core.leaderelection import Create, Observation, Timing, Update
+from regcred.core.operator import leaderelection
+from regcred.core.operator.leaderelection import Create, Observation, Timing, Update
 from regcred.kube.resources import LEASES
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Self
 import aiohttp
 
 from regcred.core.errors import StreamBroken
-from regcred.core.lines import Lines
+from regcred.core.formats.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import AlreadyExists, Conflict, Forbidden, NotFound, TimedOut
 from regcred.core.fields import controller
-from regcred.core.stuck import Waiting
+from regcred.core.pods.stuck import Waiting
 from regcred.kube import guarded, pullsecrets
 from regcred.kube.resources import (
     DAEMONSETS,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from regcred.core.loginsecret import SecretChange
-    from regcred.core.stuck import StuckPod
+    from regcred.core.namespace.loginsecret import SecretChange
+    from regcred.core.pods.stuck import StuckPod
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 

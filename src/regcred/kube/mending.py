@@ -1,4 +1,4 @@
-"""What ``regcred why --fix`` does to a cluster: the steps of `regcred.core.mend`, carried out.
+"""What ``regcred why --fix`` does to a cluster: the steps of `regcred.core.pods.mend`, carried out.
 
 Each does what its command does when a person types it, and is guarded where that is not: by UIDs,
 by a trial, and by not leaving a Pod deleted that has not been made anew.
@@ -14,7 +14,6 @@ import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import serviceaccount
 from regcred.core.errors import (
     Conflict,
     Forbidden,
@@ -22,6 +21,7 @@ from regcred.core.errors import (
     RegcredError,
     TimedOut,
 )
+from regcred.core.logins import serviceaccount
 from regcred.kube import logins, serviceaccounts
 from regcred.kube.podtargets import MAKERS
 from regcred.kube.resources import PODS, SERVICEACCOUNTS
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from regcred.core import mend
-    from regcred.core.stuck import StuckPod, Waiting
+    from regcred.core.pods import mend
+    from regcred.core.pods.stuck import StuckPod, Waiting
     from regcred.kube.client import Client
 
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"

@@ -9,13 +9,13 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import podready, podstate
 from regcred.core.fields import mapping, text
+from regcred.core.pods import podready, podstate
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from regcred.core.failing import FailingPod
+    from regcred.core.pods.failing import FailingPod
 
 #: Pods that are not well although their images come, and that are named.
 _NAMED = 5

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regcred.core import marks, names
-from regcred.core.effective import World
+from regcred.core.diagnosis.facts import AccountFacts, SecretFacts, Unread
 from regcred.core.errors import (
     Forbidden,
     InvalidInput,
@@ -18,11 +18,11 @@ from regcred.core.errors import (
     RegcredError,
     UsageError,
 )
-from regcred.core.facts import AccountFacts, SecretFacts, Unread
 from regcred.core.fields import entries, instant, mapping, text
-from regcred.core.pullsecret import PullSecret
-from regcred.core.secret import DOCKERCFG, DOCKERCONFIGJSON
-from regcred.core.serviceaccount import attached_names
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.logins.secret import DOCKERCFG, DOCKERCONFIGJSON
+from regcred.core.logins.serviceaccount import attached_names
+from regcred.core.pods.effective import World
 from regcred.kube import givers
 from regcred.kube.fanout import each
 from regcred.kube.podowners import Owner, OwnerReader
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from regcred.core.effective import Place
-    from regcred.core.failing import FailingPod
-    from regcred.core.giver import Giver
+    from regcred.core.diagnosis.giver import Giver
+    from regcred.core.pods.effective import Place
+    from regcred.core.pods.failing import FailingPod
     from regcred.kube.client import Client
     from regcred.kube.podsearch import Key
     from regcred.kube.resources import Resource

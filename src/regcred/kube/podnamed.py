@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import notmade, podstate
 from regcred.core.errors import Forbidden, NotFound, RegcredError
 from regcred.core.fields import controller, mapping
+from regcred.core.pods import notmade, podstate
 from regcred.kube.fanout import each
 from regcred.kube.podcensus import Census, state
 from regcred.kube.podsearch import REFUSALS, Found, exists, unread
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from regcred.core.facts import Unread
-    from regcred.core.failing import NotMade
+    from regcred.core.diagnosis.facts import Unread
+    from regcred.core.pods.failing import NotMade
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 

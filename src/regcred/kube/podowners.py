@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import podreading
 from regcred.core.errors import APIError, InvalidInput, NotFound, Unauthorized
 from regcred.core.fields import controller, mapping
+from regcred.core.pods import podreading
 from regcred.kube.podsearch import unread
 from regcred.kube.podtargets import MAKERS
 
 if TYPE_CHECKING:
-    from regcred.core.facts import Unread
-    from regcred.core.podtemplate import PodTemplate
+    from regcred.core.diagnosis.facts import Unread
+    from regcred.core.pods.podtemplate import PodTemplate
     from regcred.kube.client import Client
     from regcred.kube.podsearch import Key
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from regcred.core import notmade
+from regcred.core.diagnosis.facts import Unread
 from regcred.core.errors import Forbidden, NotFound, RegcredError
-from regcred.core.facts import Unread
+from regcred.core.pods import notmade
 from regcred.kube.fanout import each
 from regcred.kube.podcensus import Census
 from regcred.kube.podtargets import MAKERS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from regcred.core.failing import FailingPod, NotMade
+    from regcred.core.pods.failing import FailingPod, NotMade
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 

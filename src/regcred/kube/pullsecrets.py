@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import jsonpatch, marks, secret
-from regcred.core.dockerconfig import parse_dockerconfigjson
+from regcred.core import jsonpatch, marks
 from regcred.core.errors import AlreadyExists, InvalidDockerConfig, NotFound, NotOurs, TimedOut
-from regcred.core.registrykey import display
+from regcred.core.logins import secret
+from regcred.core.logins.dockerconfig import parse_dockerconfigjson
+from regcred.core.logins.registrykey import display
 from regcred.kube import guarded
 from regcred.kube.resources import SECRETS
 

@@ -1,6 +1,6 @@
 """Attach pull Secrets to ServiceAccounts in a cluster, and detach them.
 
-Which change is right is decided in `regcred.core.serviceaccount`; here it is carried out
+Which change is right is decided in `regcred.core.logins.serviceaccount`; here it is carried out
 beside other writers, and a ServiceAccount that is just being created is waited for.
 """
 
@@ -17,7 +17,7 @@ from regcred.kube.resources import NAMESPACES, SERVICEACCOUNTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regcred.core.serviceaccount import Change
+    from regcred.core.logins.serviceaccount import Change
     from regcred.kube.client import Client
 
 _POLL_SECONDS = 0.1

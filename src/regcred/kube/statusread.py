@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import pullcredential
 from regcred.core.errors import APIError, NotFound, RegcredError
-from regcred.core.secret import DOCKERCFG, DOCKERCONFIGJSON
-from regcred.core.statusfacts import NamespaceFacts
+from regcred.core.logins.secret import DOCKERCFG, DOCKERCONFIGJSON
+from regcred.core.namespace.statusfacts import NamespaceFacts
+from regcred.core.operator import pullcredential
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
     NAMESPACES,

@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from regcred.core.apicall import verb_and_resource
 from regcred.core.errors import APIError, ClusterUnreachable, api_error
+from regcred.core.operator.apicall import verb_and_resource
 from regcred.kube import failures, sending, tls
 from regcred.kube.auth import Authenticator, Proof
 from regcred.kube.linestream import Limits, LineStream, drop

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regcred.core import proxy
 from regcred.core.errors import InvalidKubeconfig
+from regcred.core.registry import proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

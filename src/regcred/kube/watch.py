@@ -22,7 +22,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from regcred.core import watchevent
 from regcred.core.backoff import growing
 from regcred.core.errors import (
     APIError,
@@ -35,7 +34,8 @@ from regcred.core.errors import (
     StreamBroken,
     TooManyRequests,
 )
-from regcred.core.view import Event, Keep, Listing, View
+from regcred.core.operator import watchevent
+from regcred.core.operator.view import Event, Keep, Listing, View
 from regcred.kube.linestream import Limits
 
 if TYPE_CHECKING:

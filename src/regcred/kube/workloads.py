@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import names
-from regcred.core.effective import list_of, needed_account
 from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
 from regcred.core.fields import controller, controller_ref, is_mirror
-from regcred.core.podreading import templates
-from regcred.core.pullsecret import PullSecret
-from regcred.core.serviceaccount import attached_names
-from regcred.core.stuck import StuckPod, Waiting, refused
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.logins.serviceaccount import attached_names
+from regcred.core.pods.effective import list_of, needed_account
+from regcred.core.pods.podreading import templates
+from regcred.core.pods.stuck import StuckPod, Waiting, refused
 from regcred.kube import failures
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
@@ -36,8 +36,8 @@ from regcred.kube.resources import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from regcred.core.effective import Place, World
-    from regcred.core.podtemplate import PodTemplate
+    from regcred.core.pods.effective import Place, World
+    from regcred.core.pods.podtemplate import PodTemplate
     from regcred.kube.client import Client
     from regcred.kube.resources import Resource
 

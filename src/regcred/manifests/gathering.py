@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regcred.core import documents, utf8
 from regcred.core.errors import InvalidInput, InvalidManifest, UsageError
-from regcred.core.manifestpath import FIELD, show
-from regcred.core.plainobjects import Reader
-from regcred.core.podreading import names, templates
-from regcred.core.pullsecret import PullSecret
+from regcred.core.formats import documents, utf8
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.manifests.manifestpath import FIELD, show
+from regcred.core.manifests.plainobjects import Reader
+from regcred.core.pods.podreading import names, templates
 from regcred.manifests import sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from regcred.core.effective import Place
-    from regcred.core.manifestpath import KindPath
-    from regcred.core.plainobjects import PlainObject
-    from regcred.core.podtemplate import PodTemplate
+    from regcred.core.manifests.manifestpath import KindPath
+    from regcred.core.manifests.plainobjects import PlainObject
+    from regcred.core.pods.effective import Place
+    from regcred.core.pods.podtemplate import PodTemplate
     from regcred.manifests.sources import Source
 
 #: The command that takes manifests from standard input, for hints.

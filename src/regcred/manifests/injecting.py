@@ -11,18 +11,18 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from regcred.core import documents, utf8
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Injector
-from regcred.core.misses import Misses
+from regcred.core.formats import documents, utf8
+from regcred.core.manifests.inject import Injector
+from regcred.core.manifests.misses import Misses
 from regcred.manifests import sources
 from regcred.manifests.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from regcred.core.documents import Document
-    from regcred.core.inject import Account, Change, Injected, Request
+    from regcred.core.formats.documents import Document
+    from regcred.core.manifests.inject import Account, Change, Injected, Request
     from regcred.manifests.sources import Source
 
     Attached = Mapping[Account, tuple[str, ...]]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from regcred.core.minting import Minted
+    from regcred.core.operator.minting import Minted
     from regcred.minters.desk import Desk
 
 #: Kind of source → its module here. To add a provider is to write one, and to name it.

@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import expiry
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import InvalidRegistry, MintFailed
-from regcred.core.minting import Minted
-from regcred.core.redact import one_line
-from regcred.core.registrykey import display, endpoint_host, is_loopback, parse_registry
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.logins import expiry
+from regcred.core.logins.registrykey import display, endpoint_host, is_loopback, parse_registry
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters import entra
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import refuse

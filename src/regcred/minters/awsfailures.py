@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from regcred.core.errors import MintFailed
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.operator.source import SourceReason
 from regcred.minters.web import Answer
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import InvalidRegistry, MintFailed
-from regcred.core.minting import Minted
-from regcred.core.redact import one_line
-from regcred.core.registrykey import display, is_docker_hub, parse_registry
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.logins.registrykey import display, is_docker_hub, parse_registry
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import mapping, refuse, secret_text, text
 from regcred.minters.web import basic, bearer, clock_warning, refused

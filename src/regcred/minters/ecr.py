@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
-from regcred.core.source import SourceReason
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters import awsfailures, ecrplaces, threads
 from regcred.minters import settings as reading
 from regcred.minters.awsfailures import Question

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 from regcred.core.errors import InvalidRegistry
-from regcred.core.registrykey import display, parse_registry
-from regcred.core.urlmatch import split_port
+from regcred.core.logins.registrykey import display, parse_registry
+from regcred.core.logins.urlmatch import split_port
 from regcred.minters.settings import refuse
 
 #: What follows the region is not looked at: it is another one in each partition of AWS.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import MintFailed
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters.web import Answer, refused
 
 if TYPE_CHECKING:

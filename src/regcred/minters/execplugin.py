@@ -17,15 +17,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import credentialprovider, duration, expiry, helperlogin
-from regcred.core.clientconfig import server_names
 from regcred.core.credential import Credential, Password
-from regcred.core.credentialprovider import API_VERSIONS, BadResponse
 from regcred.core.errors import InvalidImage, InvalidInput, InvalidRegistry, MintFailed
-from regcred.core.gojsonread import NotJSON, read
-from regcred.core.image import DOCKER_HUB, parse_image
-from regcred.core.minting import Minted
-from regcred.core.registrykey import display, is_docker_hub, parse_registry
+from regcred.core.formats import duration
+from regcred.core.formats.gojsonread import NotJSON, read
+from regcred.core.logins import credentialprovider, expiry, helperlogin
+from regcred.core.logins.clientconfig import server_names
+from regcred.core.logins.credentialprovider import API_VERSIONS, BadResponse
+from regcred.core.logins.image import DOCKER_HUB, parse_image
+from regcred.core.logins.registrykey import display, is_docker_hub, parse_registry
+from regcred.core.operator.minting import Minted
 from regcred.minters import program
 from regcred.minters.settings import refuse, text
 

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import base_url, refuse, secret_text, texts

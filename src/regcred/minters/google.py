@@ -27,8 +27,8 @@ from urllib.parse import quote
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
-from regcred.core.source import SourceReason
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters import googlefailures, googlekey, threads
 from regcred.minters import settings as reading
 from regcred.minters.googletransport import Transport

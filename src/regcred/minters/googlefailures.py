@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import MintFailed
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters.web import refused
 
 if TYPE_CHECKING:

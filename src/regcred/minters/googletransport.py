@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from regcred.core.credential import Password
-from regcred.core.peers import BadPeerURL, origin
-from regcred.core.registrykey import is_loopback
+from regcred.core.logins.registrykey import is_loopback
+from regcred.core.registry.peers import BadPeerURL, origin
 from regcred.minters import googlefailures
 from regcred.minters.settings import refuse
 from regcred.minters.web import TIMEOUT

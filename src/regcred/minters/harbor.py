@@ -21,9 +21,9 @@ from urllib.parse import quote
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted, made_before
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.operator.minting import Minted, made_before
+from regcred.core.operator.source import SourceReason
 from regcred.minters.settings import base_url, mapping, number, refuse, secret_text, text, texts
 from regcred.minters.web import basic, clock_warning, refused
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from regcred import child
 from regcred.core.errors import MintFailed
+from regcred.core.formats.redact import one_line
 from regcred.core.glob import any_matches
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters.settings import number, refuse, text, texts
 
 if TYPE_CHECKING:

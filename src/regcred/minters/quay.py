@@ -15,12 +15,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from regcred.core import expiry
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.logins import expiry
+from regcred.core.operator.minting import Minted
+from regcred.core.operator.source import SourceReason
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import base_url, mapping, refuse, secret_text, text

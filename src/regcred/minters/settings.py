@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from regcred.core.errors import MintFailed
-from regcred.core.peers import BadPeerURL, origin
-from regcred.core.registrykey import is_loopback
-from regcred.core.source import SourceReason
+from regcred.core.logins.registrykey import is_loopback
+from regcred.core.operator.source import SourceReason
+from regcred.core.registry.peers import BadPeerURL, origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

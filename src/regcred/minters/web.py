@@ -16,12 +16,12 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from yarl import URL
 
-from regcred.core import proxy
 from regcred.core.backoff import seconds_of
 from regcred.core.credential import Password
 from regcred.core.errors import MintFailed
-from regcred.core.redact import one_line
-from regcred.core.source import SourceReason
+from regcred.core.formats.redact import one_line
+from regcred.core.operator.source import SourceReason
+from regcred.core.registry import proxy
 
 if TYPE_CHECKING:
     import ssl

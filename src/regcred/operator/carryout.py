@@ -10,14 +10,6 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import hush
-from regcred.core.actions import (
-    Action,
-    CreateSecret,
-    DeleteSecret,
-    PatchAccount,
-    UpdateSecret,
-)
 from regcred.core.errors import (
     AlreadyExists,
     Conflict,
@@ -27,13 +19,21 @@ from regcred.core.errors import (
     NotLeader,
     RegcredError,
 )
+from regcred.core.logins import hush
+from regcred.core.operator.actions import (
+    Action,
+    CreateSecret,
+    DeleteSecret,
+    PatchAccount,
+    UpdateSecret,
+)
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from regcred.core import jsonpatch
-    from regcred.core.observed import SeenSecret
+    from regcred.core.operator.observed import SeenSecret
     from regcred.kube.client import Client
     from regcred.operator.world import World
 

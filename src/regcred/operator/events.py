@@ -1,7 +1,8 @@
 """Tells of PullCredentials in Events: ``kubectl events --for pullcredential/NAME``.
 
-What is told, and how often, stands in `regcred.core.pcevent`; here is what writes it. Events are
-hints and not records: one that cannot be written is lost, and nothing ever waits for one.
+What is told, and how often, stands in `regcred.core.operator.pcevent`; here is what writes it.
+Events are hints and not records: one that cannot be written is lost, and nothing ever waits for
+one.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from regcred.core import pcevent
 from regcred.core.errors import NotFound, NotLeader, RegcredError
-from regcred.core.pcevent import Ledger, News
+from regcred.core.operator import pcevent
+from regcred.core.operator.pcevent import Ledger, News
 from regcred.kube.resources import EVENTS_V1
 from regcred.operator.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from regcred.core.statuswrite import Known
+    from regcred.core.operator.statuswrite import Known
     from regcred.kube.client import Client
 
 #: What waits to be told, each once however often it has happened; more than that, and the oldest is

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regcred.core import finalizers
 from regcred.core.errors import Conflict, Invalid, NotFound
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator import finalizers
+from regcred.core.operator.pullcredential import FINALIZER
 from regcred.kube import guarded
 from regcred.kube.resources import PULLCREDENTIALS
 

@@ -6,16 +6,16 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import nsfailure
 from regcred.core.backoff import growing
 from regcred.core.errors import NotLeader, RegcredError
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator import nsfailure
+from regcred.core.operator.pullcredential import FINALIZER
 from regcred.operator import finalizer, oplog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.operator.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.operator.world import SeenPullCredential, World
 

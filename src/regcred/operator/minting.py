@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from regcred import minters
-from regcred.core import fields, minting, nsfailure
+from regcred.core import fields
 from regcred.core.credential import Password
 from regcred.core.errors import (
     BadRequest,
@@ -26,9 +26,10 @@ from regcred.core.errors import (
     NotFound,
     RegcredError,
 )
-from regcred.core.pullsecret import PullSecret
-from regcred.core.source import Fragment, SourceFailure, SourceReason, fragment
-from regcred.core.sourcekinds import MINTED_KINDS, SECRET_KEYS
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.operator import minting, nsfailure
+from regcred.core.operator.source import Fragment, SourceFailure, SourceReason, fragment
+from regcred.core.operator.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
 from regcred.minters.desk import Desk
 from regcred.operator.restoring import restore
@@ -36,7 +37,7 @@ from regcred.operator.restoring import restore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.operator.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.minters.web import Web
     from regcred.operator.sources import Read

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regcred.core import merging, select
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator import merging, select
+from regcred.core.operator.pullcredential import FINALIZER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regcred.core.desired import Offer
-    from regcred.core.merging import Merged
-    from regcred.core.pullcredential import PullCredential
-    from regcred.core.source import Fragment
+    from regcred.core.operator.desired import Offer
+    from regcred.core.operator.merging import Merged
+    from regcred.core.operator.pullcredential import PullCredential
+    from regcred.core.operator.source import Fragment
     from regcred.operator.world import World
 
 

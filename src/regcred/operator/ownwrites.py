@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from regcred.core.view import Key, View
+    from regcred.core.operator.view import Key, View
 
 T = TypeVar("T")
 

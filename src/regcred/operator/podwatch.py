@@ -1,6 +1,6 @@
 """The Pods that are stranded: a watch of all pending ones, while somebody asks for it.
 
-Of these, more than a name is kept only of those that are (`regcred.core.strandedpod`).
+Of these, more than a name is kept only of those that are (`regcred.core.operator.strandedpod`).
 The right to watch Pods is one that the operator may not have; then it is asked for again now and
 then, and there is no watch.
 """
@@ -13,9 +13,9 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from regcred.core import strandedpod
 from regcred.core.errors import Forbidden
-from regcred.core.view import Added, Deleted, Modified
+from regcred.core.operator import strandedpod
+from regcred.core.operator.view import Added, Deleted, Modified
 from regcred.kube.resources import PODS
 from regcred.kube.watch import Watch
 from regcred.operator.facts import WatchFigures
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regcred.core.errors import RegcredError
-    from regcred.core.strandedpod import StrandedPod
-    from regcred.core.view import Event
+    from regcred.core.operator.strandedpod import StrandedPod
+    from regcred.core.operator.view import Event
     from regcred.kube.client import Client
     from regcred.operator.world import World
 

@@ -11,9 +11,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from regcred.core import nsfailure
 from regcred.core.backoff import growing
-from regcred.core.desired import desire
 from regcred.core.errors import (
     APIError,
     NamespaceTerminating,
@@ -22,8 +20,10 @@ from regcred.core.errors import (
     RegcredError,
     Unreachable,
 )
-from regcred.core.pcstatus import Failure
-from regcred.core.plan import plan
+from regcred.core.operator import nsfailure
+from regcred.core.operator.desired import desire
+from regcred.core.operator.pcstatus import Failure
+from regcred.core.operator.plan import plan
 from regcred.kube.resources import NAMESPACES
 from regcred.operator import oplog
 from regcred.operator.carryout import Contended, Hands
@@ -34,7 +34,7 @@ from regcred.operator.tally import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regcred.core.plan import Plan
+    from regcred.core.operator.plan import Plan
     from regcred.kube.client import Client
     from regcred.operator.offers import Offers
     from regcred.operator.queue import Queue

@@ -1,8 +1,9 @@
 """Evicts the Pods that came before their login, where they are better made anew.
 
-`regcred.core.turns` says whose turn it is: one Pod after another, and of a namespace the next only
-when the last is gone, so that one whose Pods all came too early comes back Pod by Pod. Each is for
-the very Pod that was seen, by UID and resourceVersion, so that one that has begun to run stays.
+`regcred.core.operator.turns` says whose turn it is: one Pod after another, and of a namespace the
+next only when the last is gone, so that one whose Pods all came too early comes back Pod by Pod.
+Each is for the very Pod that was seen, by UID and resourceVersion, so that one that has begun to
+run stays.
 
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """
@@ -17,14 +18,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from regcred.core import fields, rescue, rescuestatus
-from regcred.core.attempts import Attempts
+from regcred.core import fields
 from regcred.core.errors import Forbidden, RegcredError
-from regcred.core.pullcredential import Rescue
-from regcred.core.rescue import Scene
-from regcred.core.rescuestatus import Census
-from regcred.core.survey import Evictable, Survey
-from regcred.core.turns import Turns
+from regcred.core.operator import rescue, rescuestatus
+from regcred.core.operator.attempts import Attempts
+from regcred.core.operator.pullcredential import Rescue
+from regcred.core.operator.rescue import Scene
+from regcred.core.operator.rescuestatus import Census
+from regcred.core.operator.survey import Evictable, Survey
+from regcred.core.operator.turns import Turns
 from regcred.kube.resources import PODS, SELFSUBJECTACCESSREVIEWS
 from regcred.operator import oplog
 from regcred.operator.podwatch import PodWatch
@@ -33,9 +35,9 @@ from regcred.operator.seldom import Seldom
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from regcred.core.pullcredential import PullCredential
-    from regcred.core.strandedpod import StrandedPod
-    from regcred.core.survey import Findings
+    from regcred.core.operator.pullcredential import PullCredential
+    from regcred.core.operator.strandedpod import StrandedPod
+    from regcred.core.operator.survey import Findings
     from regcred.kube.client import Client
     from regcred.operator.facts import WatchFigures
     from regcred.operator.world import World

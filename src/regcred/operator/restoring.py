@@ -10,12 +10,14 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from regcred.core import claim, fields, minting
-from regcred.core.dockerconfig import parse_dockerconfigjson
+from regcred.core import fields
 from regcred.core.errors import InvalidDockerConfig, RegcredError
-from regcred.core.pullsecret import PullSecret
-from regcred.core.secret import DATA_KEY
-from regcred.core.source import Fragment
+from regcred.core.logins import claim
+from regcred.core.logins.dockerconfig import parse_dockerconfigjson
+from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.logins.secret import DATA_KEY
+from regcred.core.operator import minting
+from regcred.core.operator.source import Fragment
 from regcred.kube.resources import SECRETS
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.operator.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.operator.world import World
 

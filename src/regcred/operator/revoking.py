@@ -14,16 +14,16 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from regcred.core import nsfailure
 from regcred.core.backoff import growing
 from regcred.core.errors import MintFailed, NotLeader
+from regcred.core.operator import nsfailure
 from regcred.operator import oplog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from regcred.core.pullcredential import PullCredential
-    from regcred.core.source import Fragment
+    from regcred.core.operator.pullcredential import PullCredential
+    from regcred.core.operator.source import Fragment
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
 #: No provider may ask to be left alone for longer.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from regcred.core import nsfailure
 from regcred.core.errors import RegcredError
+from regcred.core.operator import nsfailure
 from regcred.operator import oplog
 
 if TYPE_CHECKING:

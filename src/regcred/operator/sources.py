@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import minting, nsfailure, staticsource
 from regcred.core.backoff import growing
 from regcred.core.errors import NotFound, RegcredError
+from regcred.core.operator import minting, nsfailure, staticsource
+from regcred.core.operator.source import Fragment, SourceFailure, SourceReason
+from regcred.core.operator.sourcekinds import MINTED_KINDS
 from regcred.core.problem import listed
-from regcred.core.source import Fragment, SourceFailure, SourceReason
-from regcred.core.sourcekinds import MINTED_KINDS
 from regcred.kube.resources import SECRETS
 from regcred.operator import oplog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.operator.pullcredential import PullCredential
 
     #: Asks the source of a PullCredential, whose spec is known, once; a failure is a value.
     Read = Callable[[PullCredential], Awaitable[Fragment | SourceFailure]]

@@ -13,9 +13,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from regcred.core import backoff, statuswrite
+from regcred.core import backoff
 from regcred.core.errors import APIError, Invalid, NotFound, NotLeader
-from regcred.core.statuswrite import Known
+from regcred.core.operator import statuswrite
+from regcred.core.operator.statuswrite import Known
 from regcred.kube.resources import PULLCREDENTIALS
 from regcred.operator.seldom import Seldom
 

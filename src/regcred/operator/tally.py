@@ -10,12 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regcred.core.pcstatus import Failure, Tally
+from regcred.core.operator.pcstatus import Failure, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from regcred.core.merging import Loss
+    from regcred.core.operator.merging import Loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import pcstatus
-from regcred.core.pullcredential import FINALIZER
-from regcred.core.statuswrite import Known
+from regcred.core.operator import pcstatus
+from regcred.core.operator.pullcredential import FINALIZER
+from regcred.core.operator.statuswrite import Known
 from regcred.minters.web import Web
 from regcred.operator.events import EventRecorder
 from regcred.operator.facts import Hooks, PullCredentialFigures
@@ -35,7 +35,7 @@ from regcred.operator.world import Listener
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from regcred.core.pullcredential import PullCredential
+    from regcred.core.operator.pullcredential import PullCredential
     from regcred.kube.client import Client
     from regcred.operator.facts import WatchFigures
     from regcred.operator.pace import Pace

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regcred.core.pcstatus import Tally
+from regcred.core.operator.pcstatus import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from regcred.core.pcstatus import Failure
+    from regcred.core.operator.pcstatus import Failure
 
 
 @dataclass(slots=True)

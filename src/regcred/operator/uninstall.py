@@ -18,9 +18,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import nsfailure, pcstatus, statuswrite
-from regcred.core.actions import PatchAccount
-from regcred.core.desired import Desired
 from regcred.core.errors import (
     Gone,
     MintFailed,
@@ -29,8 +26,11 @@ from regcred.core.errors import (
     RegcredError,
     StreamBroken,
 )
-from regcred.core.plan import plan
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator import nsfailure, pcstatus, statuswrite
+from regcred.core.operator.actions import PatchAccount
+from regcred.core.operator.desired import Desired
+from regcred.core.operator.plan import plan
+from regcred.core.operator.pullcredential import FINALIZER
 from regcred.kube.client import Client
 from regcred.kube.lease import Lease
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS
@@ -43,7 +43,7 @@ from regcred.operator.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regcred.core.pcstatus import Failure
+    from regcred.core.operator.pcstatus import Failure
     from regcred.kube.config import ClusterConfig
     from regcred.kube.watch import Watch
     from regcred.operator.loop import Settings

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiohttp.web_response import Response
 
-from regcred.core import admission, fields
+from regcred.core import fields
 from regcred.core.errors import InvalidInput, RegcredError
+from regcred.core.operator import admission
 from regcred.kube.resources import SELFSUBJECTREVIEWS
 from regcred.operator import oplog
 from regcred.operator.bodies import Bodies

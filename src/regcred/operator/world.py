@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from regcred.core import fields
 from regcred.core.errors import NotFound
-from regcred.core.merging import content_hash
-from regcred.core.observed import (
+from regcred.core.operator.merging import content_hash
+from regcred.core.operator.observed import (
     Content,
     Observed,
     SeenAccount,
@@ -26,8 +26,8 @@ from regcred.core.observed import (
     see_content,
     see_secret,
 )
-from regcred.core.pullcredential import PullCredential, parse
-from regcred.core.view import Added, Deleted, Event, Modified, Synced
+from regcred.core.operator.pullcredential import PullCredential, parse
+from regcred.core.operator.view import Added, Deleted, Event, Modified, Synced
 from regcred.kube.resources import NAMESPACES, PULLCREDENTIALS, SECRETS, SERVICEACCOUNTS
 from regcred.kube.watch import Watch, WatchSettings
 from regcred.operator.facts import WatchFigures

@@ -17,11 +17,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from regcred.core import proxy
 from regcred.core.errors import InvalidInput, RegistryProtocolError, RegistryUnreachable
-from regcred.core.httpmessage import Request, Response
-from regcred.core.peers import is_off_limits
-from regcred.core.registrykey import is_loopback
+from regcred.core.logins.registrykey import is_loopback
+from regcred.core.registry import proxy
+from regcred.core.registry.httpmessage import Request, Response
+from regcred.core.registry.peers import is_off_limits
 
 if TYPE_CHECKING:
     import ssl
@@ -209,7 +209,7 @@ class _Resolver(AbstractResolver):
     """DNS that does not resolve the names that a registry leads to to addresses off limits.
 
     Those of this machine are off limits too, as where they are written out
-    (`regcred.core.pullflow`), unless the registry is on it.
+    (`regcred.core.registry.pullflow`), unless the registry is on it.
 
     Args:
         registry: the name of the registry, which may be anywhere.

@@ -1,7 +1,7 @@
 """Would these images pull? One run of probes: shared connections and tokens, bounded in all.
 
 A probe asks for the manifest as a pull would, and pulls no layer. Drives
-`regcred.core.pullflow`. Mirrors of ``certs.d`` are never asked.
+`regcred.core.registry.pullflow`. Mirrors of ``certs.d`` are never asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from regcred.core import backoff, pullflow
+from regcred.core import backoff
 from regcred.core.errors import (
     InvalidRegistry,
     RegcredError,
@@ -21,10 +21,11 @@ from regcred.core.errors import (
     RegistryProtocolError,
     RegistryUnreachable,
 )
-from regcred.core.hostsconfig import HostConfig
+from regcred.core.logins.registrykey import is_loopback
 from regcred.core.problem import Reason
-from regcred.core.pullflow import Renewal
-from regcred.core.registrykey import is_loopback
+from regcred.core.registry import pullflow
+from regcred.core.registry.hostsconfig import HostConfig
+from regcred.core.registry.pullflow import Renewal
 from regcred.registry import trust
 from regcred.registry.exchange import PlainHTTP, exchange, open_session
 from regcred.registry.site import Door, Site
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from types import TracebackType
 
-    from regcred.core.access import Grant
-    from regcred.core.answer import Answer
     from regcred.core.credential import Credential
-    from regcred.core.httpmessage import Request, Response
-    from regcred.core.image import ImageReference
-    from regcred.core.platform import Platform
+    from regcred.core.logins.image import ImageReference
+    from regcred.core.registry.access import Grant
+    from regcred.core.registry.answer import Answer
+    from regcred.core.registry.httpmessage import Request, Response
+    from regcred.core.registry.platform import Platform
 
 #: Where Docker Hub's registry is.
 _HUB = "registry-1.docker.io"

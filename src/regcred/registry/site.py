@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regcred.core.access import Access
 from regcred.core.errors import RegistryFailing, RegistryUnreachable
+from regcred.core.registry.access import Access
 
 if TYPE_CHECKING:
     import aiohttp

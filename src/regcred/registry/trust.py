@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regcred.core import hostsconfig
 from regcred.core.errors import InvalidInput
-from regcred.core.redact import one_line
+from regcred.core.formats.redact import one_line
+from regcred.core.registry import hostsconfig
 
 if TYPE_CHECKING:
-    from regcred.core.hostsconfig import HostConfig
+    from regcred.core.registry.hostsconfig import HostConfig
 
 
 def context(ca_file: str | None) -> ssl.SSLContext:

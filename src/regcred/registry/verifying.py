@@ -1,4 +1,4 @@
-"""Is this login right? Drives `regcred.core.tokenflow` for one credential."""
+"""Is this login right? Drives `regcred.core.registry.tokenflow` for one credential."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regcred.core import tokenflow
 from regcred.core.errors import RegistryUnreachable
-from regcred.core.registrykey import endpoint_host, is_loopback, parse_registry
+from regcred.core.logins.registrykey import endpoint_host, is_loopback, parse_registry
+from regcred.core.registry import tokenflow
 from regcred.registry import trust
 from regcred.registry.exchange import PlainHTTP, exchange, open_session
 

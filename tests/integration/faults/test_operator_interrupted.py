@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regcred.core.pullcredential import FINALIZER
+from regcred.core.operator.pullcredential import FINALIZER
 from tests.support.faults import Delay, both, writes
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.interrupting import Interruption, Numbered, about, points

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regcred.core.errors import MintFailed
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters.desk import Desk
 from regcred.minters.web import Web
 from tests.support.providers.serving import Clock

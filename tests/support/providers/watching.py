@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from regcred.core.credential import Password
-    from regcred.core.minting import Minted
+    from regcred.core.operator.minting import Minted
     from regcred.minters.desk import Desk
     from tests.support.providers.serving import Served
 

@@ -12,12 +12,12 @@ from regcred.cli.checklines import lines
 from regcred.cli.checktable import table
 from regcred.cli.junit import junit
 from regcred.core.credential import Credential, Password
-from regcred.core.keyring import Candidate, Keyring
-from regcred.core.lookup import look_up
-from regcred.core.platform import Platform
-from regcred.core.podtemplate import Container, PodTemplate
+from regcred.core.diagnosis.verdict import Outcome, Verdict
+from regcred.core.logins.keyring import Candidate, Keyring
+from regcred.core.logins.lookup import look_up
+from regcred.core.pods.podtemplate import Container, PodTemplate
 from regcred.core.problem import Problem, Reason
-from regcred.core.verdict import Outcome, Verdict
+from regcred.core.registry.platform import Platform
 
 HOSTILE = "a%b,c:d\n::error::x\x1b[31m \x00<&\"'>\ud800"
 LOGIN = Candidate(Credential("me:hush@gcr.io", "me", Password("hush")), "gcr.io", "Secret n/s", 0)

@@ -29,7 +29,7 @@ def modules(code, *args):
 @pytest.mark.parametrize("form", ["yaml", "json", "name"])
 def test_secret_from_flags_loads_nothing_heavy(form):
     loaded = modules(RUN, *SECRET, "-o", form)
-    assert "regcred.core.authentry" in loaded
+    assert "regcred.core.logins.authentry" in loaded
     assert not loaded & HEAVY
     assert not {m for m in loaded if m.startswith(("regcred.kube", "regcred.minters"))}
     assert "regcred.cli.minted" not in loaded
@@ -41,7 +41,7 @@ def test_a_check_without_network_loads_nothing_for_one(tmp_path):
     offline = ("check", "--offline", "gcr.io/p/app:1", "--docker-config", str(config))
     for form in ("table", "json"):
         loaded = modules(RUN, *offline, "-o", form)
-        assert "regcred.core.keyring" in loaded
+        assert "regcred.core.logins.keyring" in loaded
         assert not loaded & HEAVY
         assert not {m for m in loaded if m.startswith(("regcred.kube", "regcred.registry"))}
 
@@ -50,7 +50,12 @@ def test_inject_loads_what_reads_yaml_and_nothing_else_heavy(tmp_path):
     (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: {}\n")
     loaded = modules(RUN, "inject", "--secret=pull", "-f", str(tmp_path / "a.yaml"))
     assert loaded & HEAVY == {"yaml"}
-    assert not loaded & {"tempfile", "glob", "regcred.manifests.replace", "regcred.core.joining"}
+    assert not loaded & {
+        "tempfile",
+        "glob",
+        "regcred.manifests.replace",
+        "regcred.core.manifests.joining",
+    }
     assert not {m for m in loaded if m.startswith("regcred.kube")}
 
 

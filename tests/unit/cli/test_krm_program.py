@@ -84,7 +84,7 @@ def test_what_is_no_resource_list(stdin, says):
 
 
 def test_memory_is_bounded():
-    code = "from regcred.core import documents; documents.MAX_CHARACTERS = 9; "
+    code = "from regcred.core.formats import documents; documents.MAX_CHARACTERS = 9; "
     done = regcred_krm(b"1234567890", code=code + "from regcred.cli.krm import main; main()")
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b"error: the input:1:1: it is over 9 bytes\n"
@@ -113,5 +113,5 @@ def test_nothing_heavy_is_loaded():
     )
     done = regcred_krm(pods(1), code=code, REGCRED_SECRET="regcred")
     loaded = set(done.stderr.decode().split())
-    assert "regcred.core.krm" in loaded
+    assert "regcred.core.manifests.krm" in loaded
     assert not loaded & HEAVY

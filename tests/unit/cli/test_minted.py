@@ -9,7 +9,7 @@ import yaml
 
 from cluster.paths import CHECKOUT
 from regcred.cli.minted import SETTINGS
-from regcred.core.sourcekinds import MINTED_KINDS
+from regcred.core.operator.sourcekinds import MINTED_KINDS
 from tests.support.cli import run_regcred
 from tests.support.providers.gitlab import AccessToken, GitLab
 from tests.support.providers.programs import Programs

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from regcred.cli.minted import SETTINGS
-from regcred.core.sourcekinds import MINTED_KINDS, SECRET_KEYS
+from regcred.core.operator.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from tests.support.cli import run_regcred
 from tests.support.providers.google import Account
 from tests.support.providers.oidc import a_key

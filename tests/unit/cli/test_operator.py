@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from regcred.cli.main import run
 from regcred.cli.operator import operator
-from regcred.core.pcstatus import Failure
+from regcred.core.operator.pcstatus import Failure
 from regcred.kube import config as configs
 from regcred.operator import loop
 from regcred.operator import uninstall as uninstalling

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from regcred.cli.statustable import cells, lines, table
+from regcred.core.namespace.statusreport import Attachment, Row
 from regcred.core.problem import Reason
-from regcred.core.statusreport import Attachment, Row
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NAMESPACE, REGISTRY, SECRET, ATTACHED, MANAGED_BY, EXPIRES, FAILING = range(7)

@@ -8,8 +8,8 @@ import pytest
 from regcred.cli import whyshown
 from regcred.cli.fixing import Fixing
 from regcred.cli.whyfacts import Entry
-from regcred.core import mend
-from regcred.core.cause import Cause, Diagnosis
+from regcred.core.diagnosis.cause import Cause, Diagnosis
+from regcred.core.pods import mend
 from regcred.core.problem import Reason
 from tests.support.stagedfacts import stage
 

@@ -9,10 +9,10 @@ import pytest
 
 from regcred.cli import whyshown
 from regcred.cli.whyfacts import Entry
-from regcred.core.cause import Cause, Diagnosis
-from regcred.core.diagnose import diagnose, not_made, other
-from regcred.core.facts import Unread
-from regcred.core.failing import Failure, NotMade
+from regcred.core.diagnosis.cause import Cause, Diagnosis
+from regcred.core.diagnosis.diagnose import diagnose, not_made, other
+from regcred.core.diagnosis.facts import Unread
+from regcred.core.pods.failing import Failure, NotMade
 from regcred.core.problem import Reason
 from tests.support.stagedfacts import IMAGE, PASSWORD, auths, stage
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from regcred.core import documents
 from regcred.core.errors import InvalidManifest
-from regcred.core.inject import Request
+from regcred.core.formats import documents
+from regcred.core.manifests.inject import Request
 from regcred.manifests.injecting import Hooks, inject
 from regcred.manifests.sources import find
 

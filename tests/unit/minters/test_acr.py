@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from regcred.core.credential import Password
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters import acr
 from tests.support.providers.acr import Registry
 from tests.support.providers.clocks import CLOSE, off

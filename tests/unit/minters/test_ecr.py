@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from regcred.core.credential import Password
-from regcred.core.source import SourceReason as Reason
+from regcred.core.operator.source import SourceReason as Reason
 from regcred.minters import ecr
 from regcred.minters.awsfailures import Question, translate
 from tests.support.providers import aws, awsplatform

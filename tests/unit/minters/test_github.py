@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from regcred.core.credential import HIDDEN
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters import github
 from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure

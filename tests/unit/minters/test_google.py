@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from regcred.core.source import SourceReason as Reason
+from regcred.core.operator.source import SourceReason as Reason
 from regcred.minters import google
 from tests.support.providers import google as provider
 from tests.support.providers.clocks import CLOSE, off

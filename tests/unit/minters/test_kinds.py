@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from regcred import minters
-from regcred.core.sourcekinds import MINTED_KINDS
+from regcred.core.operator.sourcekinds import MINTED_KINDS
 
 
 def test_every_kind_has_a_module():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from aiohttp import web
 
-from regcred.core.source import SourceReason as Reason
+from regcred.core.operator.source import SourceReason as Reason
 from regcred.minters.web import Web
 from tests.support.providers.desk import failure
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from regcred.core.credential import Password
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters import quay
 from tests.support.providers.clocks import CLOSE, off
 from tests.support.providers.desk import failure

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import MintFailed
-from regcred.core.minting import Minted
+from regcred.core.operator.minting import Minted
 from tests.support.providers.desk import open_desk
 from tests.support.providers.serving import serve, watched
 from tests.support.providers.watching import Watch

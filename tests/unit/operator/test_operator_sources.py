@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from regcred.core.errors import ClusterUnreachable, NotFound
-from regcred.core.source import Fragment, SourceFailure, SourceReason
+from regcred.core.operator.source import Fragment, SourceFailure, SourceReason
 from regcred.operator.sources import Sources, same_logins, static
 from tests.support.operating import EPOCH, given, pullcredential
 from tests.support.timeless import in_no_time, settle

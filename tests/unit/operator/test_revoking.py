@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from regcred.core.errors import MintFailed, NotLeader
-from regcred.core.source import SourceReason
+from regcred.core.operator.source import SourceReason
 from regcred.minters import gitlab
 from regcred.operator import oplog
 from regcred.operator.revoking import Revoking

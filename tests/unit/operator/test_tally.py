@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from regcred.core.merging import Loss
-from regcred.core.pcstatus import Failure, Tally
+from regcred.core.operator.merging import Loss
+from regcred.core.operator.pcstatus import Failure, Tally
 from regcred.operator.tally import Outcome, Tallies
 
 NAMES = st.sampled_from(["pc-a", "pc-b", "pc-c"])

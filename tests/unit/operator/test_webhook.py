@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regcred.core import admission
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
+from regcred.core.operator import admission
 from regcred.operator import bounded, certificates, webhook
 from regcred.operator.bodies import Bodies
 from regcred.operator.bounded import Bounded, Bounds

@@ -19,10 +19,10 @@ from aiohttp import web
 
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import InvalidInput
-from regcred.core.image import parse_image
-from regcred.core.imagemanifest import LARGEST, OCI_INDEX, OCI_MANIFEST
-from regcred.core.platform import Platform
+from regcred.core.logins.image import parse_image
 from regcred.core.problem import Reason
+from regcred.core.registry.imagemanifest import LARGEST, OCI_INDEX, OCI_MANIFEST
+from regcred.core.registry.platform import Platform
 from regcred.registry import prober
 from regcred.registry.prober import Prober
 from tests.support.peers import BASIC, PASSWORD

@@ -1,0 +1,1 @@
+"""Whether an image will be pulled, why one is not, and what mends that."""

@@ -1,0 +1,1 @@
+"""Text as others write it: Go's JSON, YAML and URLs, streams cut into documents and lines."""

@@ -1,0 +1,1 @@
+"""Logins and where they are kept, from registry keys to pull Secrets; and kubelet's keyring."""

@@ -1,0 +1,258 @@
+"""The Secret that ``regcred login`` keeps: merge a registry into it, take one out again.
+
+A namespace's logins share one Secret, so that a ServiceAccount carries one entry. The Secret
+says who keeps it (`regcred.core.marks`): the operator's is refused, one that somebody else
+made is refused until it is adopted, and an adopted one is never deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from regcred.core import jsonpatch, marks
+from regcred.core.diagnosis import remedies
+from regcred.core.errors import InvalidDockerConfig, InvalidRegistry, NotOurs
+from regcred.core.logins import secret
+from regcred.core.logins.dockerconfig import DockerConfig, parse_dockerconfigjson
+from regcred.core.logins.registrykey import parse_registry
+from regcred.core.problem import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from regcred.core.credential import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class SecretChange:
+    """What is to be done to the Secret. At most one of `create`, `patch`, `delete` is set.
+
+    Args:
+        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted`` or ``NotLoggedIn``.
+        message: the registries it is about, for a person.
+        create: the object to create.
+        patch: the JSON Patch, guarded by the resourceVersion that was read.
+        delete: delete the object.
+        last: nothing that login wrote is left in it afterwards.
+    """
+
+    reason: str
+    message: str
+    create: dict[str, Any] | None = field(default=None, repr=False)
+    patch: Sequence[dict[str, Any]] = field(default=(), repr=False)
+    delete: bool = False
+    last: bool = False
+
+
+def merge(
+    existing: dict[str, Any] | None,
+    name: str,
+    namespace: str,
+    credentials: Sequence[Credential],
+    *,
+    adopt: bool = False,
+) -> SecretChange:
+    """Put `credentials` into the Secret; the other registries in there stay.
+
+    Args:
+        existing: the Secret as it was read, or None.
+        name: its name.
+        namespace: its namespace.
+        credentials: what to put in, one per registry key.
+        adopt: take over a Secret that was not made by regcred; its entries stay.
+
+    Raises:
+        NotOurs: the Secret is the operator's, somebody else's, or of another type.
+        InvalidDockerConfig: what it holds is broken already, and kubelet could not use it.
+        InvalidInput: it would be larger than a Secret can be.
+    """
+    registries = [c.registry for c in credentials]
+    said = ", ".join(registries)
+    if existing is None:
+        config = DockerConfig()
+        for credential in credentials:
+            config = config.with_credential(credential)
+        built = secret.build(name, {secret.DATA_KEY: config.to_json()}, namespace=namespace)
+        built["metadata"] |= {
+            "labels": {marks.MANAGED_BY: marks.MANAGER},
+            "annotations": {
+                marks.KEPT_BY: marks.LOGIN,
+                marks.REGISTRIES: marks.write_names(registries),
+            },
+        }
+        return SecretChange("Created", said, create=built)
+
+    check_keeper(existing, name, namespace, adopt=adopt)
+    config = _read_or_start_anew(existing, name, namespace, registries[0])
+    for credential in credentials:
+        config = _without_other_spellings(config, credential.registry)
+        entry = config.get(credential.registry)
+        if entry is None or not entry.holds(credential):
+            config = config.with_credential(credential)
+    written = marks.read_names(existing, marks.REGISTRIES) | set(registries)
+    annotations: dict[str, str | None] = {
+        marks.KEPT_BY: marks.LOGIN,
+        marks.REGISTRIES: marks.write_names(written),
+    }
+    if not marks.kept_by(existing):
+        annotations[marks.ADOPTED] = "true"
+    changes = [
+        *_rewrite(existing, name, config),
+        *jsonpatch.set_entries(existing, "labels", {marks.MANAGED_BY: marks.MANAGER}),
+        *jsonpatch.set_entries(existing, "annotations", annotations),
+    ]
+    if not changes:
+        return SecretChange("Unchanged", said)
+    return SecretChange("Updated", said, patch=jsonpatch.guard(existing) + changes)
+
+
+def take_out(
+    existing: dict[str, Any] | None,
+    name: str,
+    namespace: str,
+    registries: Iterable[str] | None,
+) -> SecretChange:
+    """Undo `merge` for `registries`: other entries stay, an empty Secret goes.
+
+    Args:
+        existing: the Secret as it was read, or None.
+        name: its name.
+        namespace: its namespace.
+        registries: registry keys, or None for all that login wrote; one that login did not
+            write is left alone.
+
+    Raises:
+        NotOurs: the Secret is the operator's, somebody else's, or of another type.
+        InvalidDockerConfig: what it holds is broken, so no entry can be taken out of it.
+    """
+    if existing is not None:
+        hint = f"--name says which Secret the login is in; kubectl get secrets -n {namespace}"
+        check_keeper(existing, name, namespace, otherwise=hint)
+    written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
+    wanted = written if registries is None else frozenset(registries)
+    said = ", ".join(sorted(wanted))
+    if existing is None:
+        return SecretChange("NotLoggedIn", said, last=True)
+    if not written & wanted:
+        return SecretChange("NotLoggedIn", said)
+    config = read(existing, name, namespace)
+    for registry in written & wanted:
+        config = config.without(registry)
+    left = written - wanted
+    adopted = bool(marks.annotation(existing, marks.ADOPTED))
+    only_logins = not config.others.keys() - {"auths"} and not (
+        existing["data"].keys() - {secret.DATA_KEY}
+    )
+    if not len(config) and not adopted and only_logins:
+        return SecretChange("Deleted", said, delete=True, last=True)
+    annotations: dict[str, str | None] = {marks.REGISTRIES: marks.write_names(left)}
+    labels: dict[str, str | None] = {}
+    if not left:
+        # It holds somebody else's data and is handed back without our marks.
+        annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
+        labels = {marks.MANAGED_BY: None}
+    changes = [
+        *_rewrite(existing, name, config),
+        *jsonpatch.set_entries(existing, "labels", labels),
+        *jsonpatch.set_entries(existing, "annotations", annotations),
+    ]
+    patch = jsonpatch.guard(existing) + changes
+    return SecretChange("Updated", said, patch=patch, last=not left)
+
+
+def check_keeper(
+    existing: dict[str, Any],
+    name: str,
+    namespace: str,
+    *,
+    adopt: bool = False,
+    otherwise: str = "--adopt merges into it (its entries stay); --name chooses another name",
+) -> None:
+    """Make sure that login may write into `existing`.
+
+    Args:
+        existing: the Secret.
+        name: its name.
+        namespace: its namespace.
+        adopt: whether one that regcred did not make will do.
+        otherwise: the hint where it will not.
+
+    Raises:
+        NotOurs: it may not; the hint names the way out.
+    """
+    where = f"Secret {namespace}/{name}"
+    if existing.get("type") != secret.DOCKERCONFIGJSON:
+        raise NotOurs(
+            f"{where} is of type {existing.get('type')}, not {secret.DOCKERCONFIGJSON}, "
+            "and a Secret's type cannot change",
+            hint="choose another name with --name",
+        )
+    if existing.get("immutable"):
+        raise NotOurs(
+            f"{where} is immutable: its data can never change",
+            hint=f"--name chooses another name; or kubectl delete secret {name} -n {namespace}",
+        )
+    keeper = marks.kept_by(existing)
+    if keeper == marks.OPERATOR:
+        raise NotOurs(
+            f"{where} is kept by the regcred operator, which would put it back",
+            hint="add the registry to a PullCredential, or choose another name with --name",
+        )
+    if keeper != marks.LOGIN and not adopt:
+        raise NotOurs(f"{where} exists and was not made by regcred login", hint=otherwise)
+
+
+def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
+    """The docker config in `existing`; an empty one where it has none.
+
+    Raises:
+        InvalidDockerConfig: it cannot be parsed.
+    """
+    content = secret.content(existing)
+    if content is None:
+        return DockerConfig()
+    return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+
+
+def _read_or_start_anew(
+    existing: dict[str, Any], name: str, namespace: str, registry: str
+) -> DockerConfig:
+    """What `read` gives, or the error with the commands that write the Secret anew."""
+    try:
+        return read(existing, name, namespace)
+    except InvalidDockerConfig as error:
+        mends, said = remedies.other_login(
+            registry, namespace, "", Reason.SECRET_MALFORMED, name, ""
+        )
+        error.hint = remedies.in_one(mends, said)
+        raise
+
+
+def _without_other_spellings(config: DockerConfig, registry: str) -> DockerConfig:
+    """`config` without entries that kubelet takes for the same registry as `registry`.
+
+    ``https://ghcr.io/`` and ``ghcr.io`` are one to it, and it tries both in any order.
+    """
+    index = parse_registry(registry).index
+    for other in config:
+        try:
+            same = other != registry and parse_registry(other).index == index
+        except InvalidRegistry:
+            continue  # kubelet drops such a key.
+        if same:
+            config = config.without(other)
+    return config
+
+
+def _rewrite(existing: dict[str, Any], name: str, config: DockerConfig) -> jsonpatch.Patch:
+    """The patch that writes `config`; empty when the Secret says the same already."""
+    content = config.to_json()
+    old = secret.content(existing)
+    if old is not None and parse_dockerconfigjson(old, source=name) == config:
+        return []
+    encoded = secret.build(name, {secret.DATA_KEY: content})["data"]
+    if not existing.get("data"):
+        return [{"op": "add", "path": "/data", "value": encoded}]
+    path = jsonpatch.pointer("data", secret.DATA_KEY)
+    return [{"op": "add", "path": path, "value": encoded[secret.DATA_KEY]}]

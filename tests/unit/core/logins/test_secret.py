@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from regcred.core.errors import InvalidInput
+from regcred.core.logins import secret
+
+
+def test_keys_come_in_the_order_of_kubectl():
+    built = secret.build("a", {".dockerconfigjson": b"{}"}, namespace="n")
+    assert list(built) == ["kind", "apiVersion", "metadata", "data", "type"]
+    assert built["metadata"] == {"name": "a", "namespace": "n"}
+    assert built["data"] == {".dockerconfigjson": "e30="}
+
+
+def test_the_namespace_stands_there_only_when_asked_for():
+    assert secret.build("a", {}, namespace="")["metadata"] == {"name": "a"}
+
+
+def test_data_are_sorted():
+    assert list(secret.build("a", {"z": b"", "b": b""})["data"]) == ["b", "z"]
+
+
+def test_content_is_decoded():
+    built = secret.build("a", {".dockerconfigjson": b"{}"})
+    assert secret.content(built) == b"{}"
+    assert secret.content(built, ".dockercfg") is None
+    assert secret.content({}) is None
+
+
+def test_what_no_secret_can_hold_is_refused():
+    assert secret.build("a", {"k": b"x" * secret.MAX_BYTES})
+    with pytest.raises(InvalidInput, match="1,048,577 bytes"):
+        secret.build("a", {"k": b"x" * (secret.MAX_BYTES + 1)})
+
+
+def test_the_hash_leaves_the_rest_as_it_is():
+    built = secret.build("a", {".dockerconfigjson": b"{}"}, namespace="n")
+    hashed = secret.with_hash(built)
+    name, _, suffix = hashed["metadata"].pop("name").rpartition("-")
+    assert name == built["metadata"].pop("name")
+    assert len(suffix) == 10
+    assert not set(suffix) & set("013ae")
+    assert hashed == built
+
+
+def test_last_applied_is_the_object_itself():
+    built = secret.build("a", {".dockerconfigjson": b"{}"})
+    applied = secret.with_last_applied(built)["metadata"]["annotations"][secret.LAST_APPLIED]
+    assert applied.endswith("\n")
+    assert json.loads(applied) == built

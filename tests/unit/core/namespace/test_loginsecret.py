@@ -1,0 +1,197 @@
+import json
+
+import pytest
+
+from regcred.core import marks
+from regcred.core.credential import Credential, Password
+from regcred.core.errors import InvalidDockerConfig, NotOurs
+from regcred.core.logins import secret
+from regcred.core.namespace import loginsecret
+from tests.support.patching import apply
+
+
+def credential(registry="asia.gcr.io", username="me", password="hush"):
+    return Credential(registry, username, Password(password))
+
+
+def merge(existing, *credentials, adopt=False):
+    return loginsecret.merge(existing, "regcred", "a", credentials, adopt=adopt)
+
+
+def stored(built):
+    """The object as the API server has it after create."""
+    return built | {"metadata": built["metadata"] | {"resourceVersion": "1", "uid": "u"}}
+
+
+def logged_in(*credentials):
+    return stored(merge(None, *credentials).create)
+
+
+def foreign(auths, **fields):
+    data = {secret.DATA_KEY: json.dumps({"auths": auths}).encode()}
+    return stored(secret.build("regcred", data, namespace="a") | fields)
+
+
+def auths(obj):
+    return json.loads(secret.content(obj))["auths"]
+
+
+def test_the_first_login_creates_a_marked_secret():
+    change = merge(None, credential(), credential("ghcr.io"))
+    assert (change.reason, change.message) == ("Created", "asia.gcr.io, ghcr.io")
+    assert marks.kept_by(change.create) == marks.LOGIN
+    assert marks.read_names(change.create, marks.REGISTRIES) == {"asia.gcr.io", "ghcr.io"}
+    assert auths(change.create)["asia.gcr.io"] == {
+        "username": "me",
+        "password": "hush",
+        "auth": "bWU6aHVzaA==",
+    }
+
+
+def test_a_second_registry_joins_the_first():
+    change = merge(logged_in(credential()), credential("ghcr.io", password="other"))
+    assert change.reason == "Updated"
+    after = apply(logged_in(credential()), change.patch)
+    assert list(auths(after)) == ["asia.gcr.io", "ghcr.io"]
+    assert marks.read_names(after, marks.REGISTRIES) == {"asia.gcr.io", "ghcr.io"}
+
+
+def test_the_same_login_again_changes_nothing():
+    change = merge(logged_in(credential()), credential())
+    assert (change.reason, change.create, list(change.patch)) == ("Unchanged", None, [])
+
+
+def test_a_new_password_replaces_the_old_one():
+    before = logged_in(credential())
+    after = apply(before, merge(before, credential(password="new")).patch)
+    assert auths(after)["asia.gcr.io"]["password"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("existing", "said"),
+    [
+        (foreign({}, type="Opaque"), "of type Opaque"),
+        (foreign({}, type=secret.DOCKERCFG), "of type kubernetes.io/dockercfg"),
+        (foreign({}), "not made by regcred"),
+        (foreign({}, immutable=True), "immutable"),
+    ],
+)
+def test_what_is_not_ours_is_refused_with_the_way_out(existing, said):
+    with pytest.raises(NotOurs, match=said) as caught:
+        merge(existing, credential())
+    assert "Secret a/regcred" in caught.value.message
+    assert "--name" in caught.value.hint
+
+
+def test_the_operators_is_refused_even_when_asked_to_adopt():
+    existing = foreign({})
+    existing["metadata"] |= {
+        "labels": {marks.MANAGED_BY: marks.MANAGER},
+        "annotations": {marks.KEPT_BY: marks.OPERATOR},
+    }
+    with pytest.raises(NotOurs, match="operator"):
+        merge(existing, credential(), adopt=True)
+
+
+def test_a_broken_one_is_refused():
+    existing = stored(secret.build("regcred", {secret.DATA_KEY: b'{"auths": 1}'}))
+    with pytest.raises(InvalidDockerConfig, match="Secret a/regcred"):
+        merge(existing, credential(), adopt=True)
+
+
+def test_an_adopted_secret_keeps_its_entries_and_is_handed_back():
+    before = foreign({"old.example": {"auth": "YTpi", "x": 1}})
+    adopted = apply(before, merge(before, credential(), adopt=True).patch)
+    assert list(auths(adopted)) == ["asia.gcr.io", "old.example"] or list(auths(adopted)) == [
+        "old.example",
+        "asia.gcr.io",
+    ]
+    assert marks.kept_by(adopted) == marks.LOGIN
+    assert merge(adopted, credential()).reason == "Unchanged"
+
+    change = loginsecret.take_out(adopted, "regcred", "a", None)
+    assert change.last
+    assert not change.delete
+    after = apply(adopted, change.patch)
+    assert auths(after) == auths(before)
+    assert not after["metadata"]["labels"]
+    assert not after["metadata"]["annotations"]
+
+
+def test_a_secret_without_data_is_filled():
+    before = logged_in(credential())
+    del before["data"]
+    after = apply(before, merge(before, credential()).patch)
+    assert list(auths(after)) == ["asia.gcr.io"]
+
+
+def test_logout_of_one_of_two_leaves_the_other():
+    before = logged_in(credential(), credential("ghcr.io"))
+    change = loginsecret.take_out(before, "regcred", "a", ["ghcr.io"])
+    assert (change.reason, change.message, change.last) == ("Updated", "ghcr.io", False)
+    after = apply(before, change.patch)
+    assert list(auths(after)) == ["asia.gcr.io"]
+    assert marks.read_names(after, marks.REGISTRIES) == {"asia.gcr.io"}
+
+
+@pytest.mark.parametrize("registries", [None, ["asia.gcr.io"]])
+def test_logout_of_the_last_deletes(registries):
+    change = loginsecret.take_out(logged_in(credential()), "regcred", "a", registries)
+    assert (change.reason, change.delete, change.last) == ("Deleted", True, True)
+
+
+@pytest.mark.parametrize(
+    ("existing", "last"), [(None, True), (logged_in(credential("ghcr.io")), False)]
+)
+def test_logout_of_what_was_never_there(existing, last):
+    change = loginsecret.take_out(existing, "regcred", "a", ["asia.gcr.io"])
+    assert change.last is last
+    assert (change.reason, change.delete, list(change.patch)) == ("NotLoggedIn", False, [])
+
+
+def test_logout_refuses_what_is_not_ours():
+    with pytest.raises(NotOurs):
+        loginsecret.take_out(foreign({"asia.gcr.io": {}}), "regcred", "a", None)
+
+
+def test_other_spellings_of_the_registry_give_way():
+    before = foreign(
+        {"https://asia.gcr.io/": {"auth": "YTpi"}, "asia.gcr.io/p": {"auth": "YTpi"}, "%": {}}
+    )
+    after = apply(before, merge(before, credential(), adopt=True).patch)
+    assert set(auths(after)) == {"asia.gcr.io/p", "%", "asia.gcr.io"}
+
+
+@pytest.mark.parametrize("theirs", ["data", "member"])
+def test_logout_of_the_last_leaves_what_others_put_there(theirs):
+    before = logged_in(credential())
+    if theirs == "data":
+        before["data"]["theirs"] = "eA=="
+    else:
+        content = json.dumps({"auths": auths(before), "theirs": 1}).encode()
+        before["data"][secret.DATA_KEY] = secret.encode(content)
+    change = loginsecret.take_out(before, "regcred", "a", None)
+    assert (change.reason, change.delete, change.last) == ("Updated", False, True)
+    after = apply(before, change.patch)
+    assert auths(after) == {}
+    assert marks.kept_by(after) == ""
+    if theirs == "data":
+        assert after["data"]["theirs"] == "eA=="
+    else:
+        assert json.loads(secret.content(after))["theirs"] == 1
+
+
+def test_the_password_is_not_shown():
+    change = merge(None, credential())
+    assert secret.encode(b"hush")[:5] not in repr(change)
+    assert "data" not in repr(change)
+
+
+def test_what_does_not_decode_is_written_anew():
+    existing = logged_in(credential())
+    existing["data"][".dockerconfigjson"] = "e30Ke30K"
+    with pytest.raises(InvalidDockerConfig) as error:
+        merge(existing, credential("ghcr.io"))
+    assert error.value.hint.startswith(
+        "kubectl delete secret regcred -n a && regcred login ghcr.io -n a; what else is in"
+    )
