@@ -1,4 +1,4 @@
-"""What a release says of itself agrees, wherever it stands: `regcred.__version__` is the one place."""
+"""What a release says of itself agrees everywhere: `regcred.__version__` is the one place."""
 
 import re
 import tomllib
