@@ -29,6 +29,7 @@ from regcred.kube import config as kubeconfigs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from regcred.cli.minted import Source
     from regcred.core.logins.registrykey import RegistryKey
@@ -42,6 +43,7 @@ class Plan:
 
     Args:
         credentials: what goes into the Secret.
+        expires: when they do, as who minted them says; None where nobody says.
         name: the Secret's name.
         namespaces: where; empty for the context's own.
         serviceaccounts: names or globs of those to attach.
@@ -52,6 +54,7 @@ class Plan:
     """
 
     credentials: Sequence[Credential]
+    expires: datetime | None
     name: str
     namespaces: list[str]
     serviceaccounts: list[str]
@@ -157,6 +160,7 @@ def login(
         )
         plan = Plan(
             credentials=credentials,
+            expires=minted.expires if minted else None,
             name=name,
             namespaces=chosen,
             serviceaccounts=accounts,
@@ -308,6 +312,7 @@ async def _write(
             namespace=namespace,
             credentials=plan.credentials,
             adopt=plan.adopt,
+            expires=plan.expires,
         ),
         dry_run=dry_run,
     )

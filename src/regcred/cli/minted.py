@@ -78,11 +78,13 @@ class Source:
         kind: of the source.
         settings: ``KEY=VALUE`` each.
         files: ``KEY=FILE`` each; ``-`` is standard input.
+        expires: when what was minted ends, as the provider says; None for never, or nobody says.
     """
 
     kind: str
     settings: Sequence[str] = ()
     files: Sequence[str] = ()
+    expires: datetime | None = None
     _minted: _Minted | None = None
 
     def keep(self) -> None:
@@ -157,6 +159,7 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     if isinstance(found, SourceFailure):
         source.end()
         raise InvalidInput(found.message, hint=found.hint)
+    source.expires = minted.expires
     for said in minted.warnings:
         output.warning(said)
     if minted.expires is not None:

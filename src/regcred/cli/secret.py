@@ -26,6 +26,7 @@ from regcred.core.logins import secret as core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 #: Sources that may have a login for it.
 _FOR_DOCKER_HUB = frozenset({"dockerHub", "exec"})
@@ -142,6 +143,7 @@ def secret(
             "--docker-server and --registry exclude each other",
             hint="name all of them with --registry",
         )
+    ends = None
     if chosen_source == "from_file":
         if flags:
             output.warning("--from-file is given: the --docker-… and --password flags are ignored")
@@ -166,7 +168,8 @@ def secret(
                 hint="add --registry REGISTRY, the one to pull from",
             )
         _check_registries(servers)  # before something is made at the provider
-        data = _data(inputs.from_minter(minted, servers))
+        logins = inputs.from_minter(minted, servers)
+        data, ends = _data(logins), _end(logins, minted.expires)
     else:
         username, password = _flags(docker_server, docker_username, docker_password, password_stdin)
         servers = chosen or [docker_server]
@@ -177,6 +180,8 @@ def secret(
     built = core.build(name, data, namespace=namespace or "")
     if append_hash:
         built = core.with_hash(built)
+    if ends is not None:
+        built = core.with_expiry(built, ends)
     if save_config:
         built = core.with_last_applied(built)
     done = "created"
@@ -224,6 +229,13 @@ def _data(credentials: list[Credential]) -> dict[str, bytes]:
     from regcred.core.logins.authentry import build_dockerconfigjson
 
     return {core.DATA_KEY: build_dockerconfigjson(credentials)}
+
+
+def _end(credentials: list[Credential], said: datetime | None) -> datetime | None:
+    """When the first of `credentials` that were minted ends."""
+    from regcred.core.logins import expiry
+
+    return min(expiry.ends(credentials, said).values(), default=None)
 
 
 def _check_registries(registries: Iterable[str]) -> None:

@@ -9,6 +9,8 @@ annotation ``regcred.dev/registries``      on such a Secret: the ``auths`` keys 
 annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it
 annotation ``regcred.dev/expires-at``      on such a Secret: when the first of its logins expires,
                                            RFC 3339 in UTC
+annotation                                 on such a Secret: ``TIME=REGISTRY`` for each login of
+``regcred.dev/logins-expire-at``           which login knows when it expires
 annotation                                 on the operator's Secret: ``PULLCREDENTIAL=REGISTRY``
 ``regcred.dev/pullcredentials``            for each entry
 label ``regcred.dev/hand-over``            ``true`` on somebody else's Secret: the operator may
@@ -29,7 +31,7 @@ match an image holds one, people can read it, and so can an admission policy.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ KEPT_BY = "regcred.dev/kept-by"
 REGISTRIES = "regcred.dev/registries"
 ADOPTED = "regcred.dev/adopted"
 EXPIRES_AT = "regcred.dev/expires-at"
+LOGINS_EXPIRE_AT = "regcred.dev/logins-expire-at"
 PULLCREDENTIALS = "regcred.dev/pullcredentials"
 HAND_OVER = "regcred.dev/hand-over"
 ATTACHED = "regcred.dev/attached"
@@ -59,13 +62,40 @@ def annotation(obj: dict[str, Any], name: str) -> str:
 
 def expires_at(obj: dict[str, Any]) -> datetime | None:
     """When the logins in a Secret end, as far as its mark says; None without one that is a time."""
-    noted = annotation(obj, EXPIRES_AT)
+    return read_moment(annotation(obj, EXPIRES_AT))
+
+
+def read_moment(noted: str) -> datetime | None:
+    """The moment that `write_moment` wrote; None for what is none."""
     if not _UTC.fullmatch(noted):
         return None
     try:
         return datetime.fromisoformat(noted)
     except ValueError:  # the 30th of February
         return None
+
+
+def write_moment(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second: of two of them the earlier is the smaller."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def read_ends(obj: dict[str, Any]) -> dict[str, datetime]:
+    """Registry → when its login expires, as annotation `LOGINS_EXPIRE_AT` says."""
+    pairs = (entry.partition("=") for entry in annotation(obj, LOGINS_EXPIRE_AT).split(","))
+    found = {registry: read_moment(noted) for noted, _, registry in pairs}
+    return {registry: moment for registry, moment in found.items() if registry and moment}
+
+
+def write_ends(ends: Mapping[str, datetime]) -> dict[str, str | None]:
+    """The two annotations that say when logins expire; None for one that must not be there.
+
+    Args:
+        ends: registry → when.
+    """
+    noted = sorted(f"{write_moment(moment)}={registry}" for registry, moment in ends.items())
+    first = noted[0].partition("=")[0] if noted else None
+    return {EXPIRES_AT: first, LOGINS_EXPIRE_AT: ",".join(noted) or None}
 
 
 def kept_by(obj: dict[str, Any]) -> str:

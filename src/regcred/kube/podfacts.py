@@ -321,6 +321,7 @@ class Reader:
             bool(obj.get("immutable")) or obj.get("type") == DOCKERCFG,
             marks.expires_at(obj),
             marks.read_owners(obj),
+            marks.read_ends(obj),
         )
 
     async def _read_elsewhere(self, pods: Sequence[FailingPod]) -> None:

@@ -113,9 +113,12 @@ def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> 
             if keeper == marks.LOGIN
             else "add the registry to a PullCredential, or choose another name",
         )
-    annotations = wanted["metadata"].get("annotations") or {}
-    changes = jsonpatch.set_entries(existing, "annotations", dict(annotations))
-    if existing.get("data") != wanted["data"]:
+    annotations: dict[str, str | None] = dict(wanted["metadata"].get("annotations") or {})
+    other = existing.get("data") != wanted["data"]
+    if other:
+        annotations.setdefault(marks.EXPIRES_AT, None)  # It was about what is overwritten.
+    changes = jsonpatch.set_entries(existing, "annotations", annotations)
+    if other:
         changes = [{"op": "add", "path": "/data", "value": wanted["data"]}, *changes]
     return jsonpatch.guard(existing) + changes if changes else []
 

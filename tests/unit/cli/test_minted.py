@@ -69,6 +69,15 @@ def test_a_login_of_the_provider_is_what_the_secret_holds(provider, source):
     assert made.token not in said
 
 
+def test_when_it_ends_stands_on_the_secret(provider, source):
+    printed = json.loads(run_regcred(*SECRET, *source, "--save-config").stdout)
+    (made,) = provider.deploy_tokens
+    annotations = printed["metadata"]["annotations"]
+    assert annotations["regcred.dev/expires-at"] == f"{made.expires:%Y-%m-%dT%H:%M:%SZ}"
+    applied = json.loads(annotations.pop("kubectl.kubernetes.io/last-applied-configuration"))
+    assert applied == printed
+
+
 def test_settings_are_what_a_pullcredential_would_have(provider, source):
     run_regcred(*SECRET, *source, "--set", "days=7")
     (made,) = provider.deploy_tokens

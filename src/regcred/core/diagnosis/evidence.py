@@ -127,6 +127,11 @@ def _secret(secret: SecretFacts, namespace: str) -> Iterator[Evidence]:
         kept = f", kept by regcred ({secret.kept_by})" if secret.kept_by else ""
         first = "the first of its logins ends" if len(secret.givers) > 1 else "its logins end"
         ends = f", {first} at {moment(secret.expires)}" if secret.expires else ""
+        if secret.ends:
+            ends = "".join(
+                f", its login for {display(registry)} ends at {moment(when)}"
+                for registry, when in sorted(secret.ends.items())[:_MOST_LOGINS]
+            )
         yield Evidence(f"exists{made}{changed}{kept}{ends}", source)
 
 

@@ -52,6 +52,7 @@ class SecretFacts:
         is_fixed: whether no login can be merged into it: it is immutable, or of the legacy type.
         givers: what the registry is (`regcred.core.logins.claim.identity`) → the
             PullCredential that its login came from, as the operator's mark says.
+        ends: registry → when its login ends, as login's mark says.
     """
 
     name: str
@@ -62,6 +63,7 @@ class SecretFacts:
     is_fixed: bool = False
     expires: datetime | None = None
     givers: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from regcred.core.pods import mend
 from regcred.core.problem import Problem, Reason, listed
 
 if TYPE_CHECKING:
-    from regcred.core.diagnosis.facts import Facts, Login
+    from datetime import datetime
+
+    from regcred.core.diagnosis.facts import Facts, Login, SecretFacts
     from regcred.core.diagnosis.verdict import Verdict
 
 #: Reasons that another login could turn into a yes.
@@ -212,9 +214,7 @@ class Refusal:
                 source = problem.source
         reason, message = verdict.reason, verdict.message
         secret = self.facts.secrets.get(secret_of(login, self.namespace, source))
-        # The mark is of the first to end of all that are in there.
-        is_one = secret is not None and len(set(secret.givers.values())) < 2
-        ends = secret.expires if secret and is_one else None
+        ends = _noted(secret, verdict.candidate.registry if verdict.candidate else "")
         if reason in REFUSED and reason is not Reason.EXPIRED and ends and ends <= self.facts.now:
             reason, message = Reason.EXPIRED, f"{message}; its login ended at {moment(ends)}"
         return self.cause(reason, message, verdict.hint, source, login)
@@ -304,3 +304,11 @@ def _fails(login: Login) -> bool:
     if login.verdict and login.verdict.outcome is not Outcome.UNKNOWN:
         return login.verdict.outcome is Outcome.FAIL
     return not login.own.unknown and bool(login.lookup.failed or login.lookup.problems)
+
+
+def _noted(secret: SecretFacts | None, registry: str) -> datetime | None:
+    """When a login ends, by regcred's marks on the Secret that it is in."""
+    if secret is None or secret.ends:
+        return secret.ends.get(registry) if secret else None
+    # The mark of the operator is of the first to end of all that are in there.
+    return secret.expires if len(set(secret.givers.values())) < 2 else None

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regcred.core.credential import Password
+    from collections.abc import Iterable
+
+    from regcred.core.credential import Credential, Password
 
 _MAX_LENGTH = 64 * 1024
 _GOOGLE_USER = "oauth2accesstoken"
@@ -31,6 +33,17 @@ def expires(password: Password) -> datetime | None:
     if len(parts) == 3:
         return _moment(_decoded(parts[1].replace("-", "+").replace("_", "/")), "exp")
     return _moment(_decoded(text), "expiration")
+
+
+def ends(credentials: Iterable[Credential], said: datetime | None = None) -> dict[str, datetime]:
+    """Registry → when its login expires, for those of which that is known.
+
+    Args:
+        credentials: the logins.
+        said: when they do as who gave them says; what a password says itself counts before that.
+    """
+    known = {each.registry: expires(each.password) or said for each in credentials}
+    return {registry: moment for registry, moment in known.items() if moment}
 
 
 def is_access_token(username: str, password: Password) -> bool:

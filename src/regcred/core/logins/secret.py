@@ -10,10 +10,14 @@ https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets
 from __future__ import annotations
 
 import binascii
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from regcred.core import marks
 from regcred.core.errors import InvalidInput
 from regcred.core.formats import gojson
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
 DOCKERCFG = "kubernetes.io/dockercfg"
@@ -79,7 +83,17 @@ def with_hash(secret: dict[str, Any]) -> dict[str, Any]:
     return secret | {"metadata": metadata}
 
 
+def with_expiry(secret: dict[str, Any], ends: datetime) -> dict[str, Any]:
+    """The Secret with the mark that says when the first of its logins ends."""
+    return _annotated(secret, marks.EXPIRES_AT, marks.write_moment(ends))
+
+
 def with_last_applied(secret: dict[str, Any]) -> dict[str, Any]:
     """The Secret with the annotation of ``--save-config``, for a later ``kubectl apply``."""
-    applied = gojson.dumps(secret) + "\n"
-    return secret | {"metadata": secret["metadata"] | {"annotations": {LAST_APPLIED: applied}}}
+    return _annotated(secret, LAST_APPLIED, gojson.dumps(secret) + "\n")
+
+
+def _annotated(secret: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+    metadata = secret["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), name: value}
+    return secret | {"metadata": metadata | {"annotations": annotations}}

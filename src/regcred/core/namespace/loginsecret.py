@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import jsonpatch, marks
 from regcred.core.diagnosis import remedies
 from regcred.core.errors import InvalidDockerConfig, InvalidRegistry, NotOurs
-from regcred.core.logins import secret
+from regcred.core.logins import expiry, secret
 from regcred.core.logins.dockerconfig import DockerConfig, parse_dockerconfigjson
 from regcred.core.logins.registrykey import parse_registry
 from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from regcred.core.credential import Credential
 
@@ -52,6 +53,7 @@ def merge(
     credentials: Sequence[Credential],
     *,
     adopt: bool = False,
+    expires: datetime | None = None,
 ) -> SecretChange:
     """Put `credentials` into the Secret; the other registries in there stay.
 
@@ -61,6 +63,7 @@ def merge(
         namespace: its namespace.
         credentials: what to put in, one per registry key.
         adopt: take over a Secret that was not made by regcred; its entries stay.
+        expires: when `credentials` do, as who gave them says; None where nobody says.
 
     Raises:
         NotOurs: the Secret is the operator's, somebody else's, or of another type.
@@ -74,26 +77,32 @@ def merge(
         for credential in credentials:
             config = config.with_credential(credential)
         built = secret.build(name, {secret.DATA_KEY: config.to_json()}, namespace=namespace)
+        noted = marks.write_ends(expiry.ends(credentials, expires))
         built["metadata"] |= {
             "labels": {marks.MANAGED_BY: marks.MANAGER},
             "annotations": {
                 marks.KEPT_BY: marks.LOGIN,
                 marks.REGISTRIES: marks.write_names(registries),
+                **{name: value for name, value in noted.items() if value},
             },
         }
         return SecretChange("Created", said, create=built)
 
     check_keeper(existing, name, namespace, adopt=adopt)
     config = _read_or_start_anew(existing, name, namespace, registries[0])
+    ends = _ends(existing, config)
     for credential in credentials:
         config = _without_other_spellings(config, credential.registry)
         entry = config.get(credential.registry)
         if entry is None or not entry.holds(credential):
             config = config.with_credential(credential)
+            ends.pop(credential.registry, None)
+    ends |= expiry.ends(credentials, expires)
     written = marks.read_names(existing, marks.REGISTRIES) | set(registries)
     annotations: dict[str, str | None] = {
         marks.KEPT_BY: marks.LOGIN,
         marks.REGISTRIES: marks.write_names(written),
+        **marks.write_ends({key: moment for key, moment in ends.items() if key in config}),
     }
     if not marks.kept_by(existing):
         annotations[marks.ADOPTED] = "true"
@@ -137,8 +146,10 @@ def take_out(
     if not written & wanted:
         return SecretChange("NotLoggedIn", said)
     config = read(existing, name, namespace)
+    ends = _ends(existing, config)
     for registry in written & wanted:
         config = config.without(registry)
+        ends.pop(registry, None)
     left = written - wanted
     adopted = bool(marks.annotation(existing, marks.ADOPTED))
     only_logins = not config.others.keys() - {"auths"} and not (
@@ -146,11 +157,14 @@ def take_out(
     )
     if not len(config) and not adopted and only_logins:
         return SecretChange("Deleted", said, delete=True, last=True)
-    annotations: dict[str, str | None] = {marks.REGISTRIES: marks.write_names(left)}
+    noted = marks.write_ends(ends)
+    annotations = {marks.REGISTRIES: marks.write_names(left), **noted}
     labels: dict[str, str | None] = {}
     if not left:
         # It holds somebody else's data and is handed back without our marks.
         annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
+        # When it ends is no mark of ours alone: `regcred secret` says that of a Secret, too.
+        annotations |= {**noted, marks.LOGINS_EXPIRE_AT: None}
         labels = {marks.MANAGED_BY: None}
     changes = [
         *_rewrite(existing, name, config),
@@ -213,6 +227,15 @@ def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
     if content is None:
         return DockerConfig()
     return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+
+
+def _ends(existing: dict[str, Any], config: DockerConfig) -> dict[str, datetime]:
+    """Registry → when its login in `existing` expires, as far as is noted there.
+
+    A Secret that is not login's has one moment for all that is in it.
+    """
+    first = None if marks.kept_by(existing) else marks.expires_at(existing)
+    return marks.read_ends(existing) or (dict.fromkeys(config, first) if first else {})
 
 
 def _read_or_start_anew(

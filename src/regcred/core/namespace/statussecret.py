@@ -32,7 +32,7 @@ class SeenLogin:
     Args:
         registry: its key, fit to be shown.
         index: what kubelet files it under: host and path; None for one that it drops.
-        expires: when the password expires, where it says so itself.
+        expires: when the password expires, where it says so itself, or login noted it.
         static: whether it is of a kind that never expires.
         short_lived: whether it is of a kind that lives for an hour or so and does not say when
             it ends.
@@ -57,7 +57,8 @@ class SeenSecret:
         name: its name.
         managed_by: who keeps it; empty where nothing says so.
         logins: its entries; empty for one of which kubelet reads nothing.
-        expires: when what regcred wrote into it expires, as it noted there.
+        expires: when the first of what regcred wrote into it expires, as it noted there; None
+            where that is noted of each login.
         reason: why kubelet gets nothing out of it; None where it does.
         message: the same in words.
         registry: the key of the entry that does not decode; empty for all of the document.
@@ -93,8 +94,9 @@ def see_secret(obj: dict[str, Any]) -> SeenSecret:
             return bad(problem.reason, problem.message)
         return bad(Reason.NO_CREDENTIAL, f"{secret.source} holds no login")
     givers = marks.read_owners(obj) if keeper == marks.OPERATOR else {}
-    logins = tuple(_see_login(entry, givers) for entry in config.values())
-    return SeenSecret(name, keeper, logins, marks.expires_at(obj))
+    ends = marks.read_ends(obj)
+    logins = tuple(_see_login(entry, givers, ends) for entry in config.values())
+    return SeenSecret(name, keeper, logins, None if ends else marks.expires_at(obj))
 
 
 def managed_by(obj: dict[str, Any]) -> str:
@@ -115,7 +117,7 @@ def managed_by(obj: dict[str, Any]) -> str:
     return max(writers)[1] if writers else ""
 
 
-def _see_login(entry: Entry, givers: Mapping[str, str]) -> SeenLogin:
+def _see_login(entry: Entry, givers: Mapping[str, str], ends: Mapping[str, datetime]) -> SeenLogin:
     try:
         index = parse_registry(entry.registry).index
     except InvalidRegistry:
@@ -125,7 +127,7 @@ def _see_login(entry: Entry, givers: Mapping[str, str]) -> SeenLogin:
     if entry.useless:
         return SeenLogin(shown, index, useless=entry.useless, giver=giver)
     token = expiry.is_access_token(entry.username, entry.password)
-    expires = expiry.expires(entry.password)
+    expires = expiry.expires(entry.password) or ends.get(entry.registry)
     return SeenLogin(
         shown,
         index,

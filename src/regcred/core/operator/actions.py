@@ -50,6 +50,7 @@ class Written:
             marks.KEPT_BY: marks.OPERATOR,
             marks.PULLCREDENTIALS: self.owners or None,
             marks.EXPIRES_AT: self.expires_at or None,
+            marks.LOGINS_EXPIRE_AT: None,
             marks.REGISTRIES: None,
             marks.ADOPTED: None,
         }

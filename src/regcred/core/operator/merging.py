@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from regcred.core import marks
@@ -123,7 +122,7 @@ def merge(offers: Iterable[tuple[PullCredential, Fragment]]) -> Merged:
         tuple(losses),
         expires,
         marks.write_owners({key: rank[1] for key, rank in owners.items()}),
-        f"{expires.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if expires else "",
+        marks.write_moment(expires) if expires else "",
     )
 
 

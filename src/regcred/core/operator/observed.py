@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from regcred.core.credential import Credential
 
 #: Notes of ``regcred login`` on a Secret that say nothing once it is the operator's.
-_LOGIN_MARKS = (marks.ADOPTED, marks.REGISTRIES)
+_LOGIN_MARKS = (marks.ADOPTED, marks.LOGINS_EXPIRE_AT, marks.REGISTRIES)
 _ANYTHING = "…"
 
 

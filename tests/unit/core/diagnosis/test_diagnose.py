@@ -952,6 +952,21 @@ def test_what_is_known_of_when_a_login_ends_is_evidence():
     assert PASSWORD not in lines(found)
 
 
+def noting(facts, **ends):
+    """The same, where login's mark says when which of the logins ends."""
+    secret = dataclasses.replace(facts.secrets["regcred"], expires=min(ends.values()), ends=ends)
+    return dataclasses.replace(facts, secrets={"regcred": secret})
+
+
+def test_the_end_of_another_login_is_not_that_of_the_one_that_is_refused():
+    facts = facts_of("expired, as the mark of its Secret says")
+    other = diagnose(noting(facts, **{"ghcr.io": BEFORE}))
+    assert other.causes[0].reason is Reason.UNAUTHORIZED
+    assert f"its login for 'ghcr.io' ends at {BEFORE:%Y-%m-%d %H:%M:%S} UTC" in lines(other)
+    own = diagnose(noting(facts, **{"registry.example": BEFORE, "ghcr.io": NOW}))
+    assert own.causes[0].reason is Reason.EXPIRED
+
+
 def test_many_logins_are_counted():
     entry = {"username": "ann", "password": PASSWORD}
     keys = [f"registry.example/{'t' * n}" for n in range(1, 4)]

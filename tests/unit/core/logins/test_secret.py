@@ -1,7 +1,9 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from regcred.core import marks
 from regcred.core.errors import InvalidInput
 from regcred.core.logins import secret
 
@@ -49,3 +51,18 @@ def test_last_applied_is_the_object_itself():
     applied = secret.with_last_applied(built)["metadata"]["annotations"][secret.LAST_APPLIED]
     assert applied.endswith("\n")
     assert json.loads(applied) == built
+
+
+def test_when_it_ends_stays_beside_what_was_applied():
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    built = secret.with_expiry(secret.build("a", {".dockerconfigjson": b"{}"}), moment)
+    annotations = secret.with_last_applied(built)["metadata"]["annotations"]
+    assert json.loads(annotations.pop(secret.LAST_APPLIED)) == built
+    assert annotations == {marks.EXPIRES_AT: "2026-01-01T00:00:00Z"}
+
+
+def test_when_it_ends_is_an_annotation():
+    built = secret.build("a", {".dockerconfigjson": b"{}"}, namespace="n")
+    ends = secret.with_expiry(built, datetime(2026, 1, 1, tzinfo=UTC))
+    assert ends["metadata"]["annotations"] == {marks.EXPIRES_AT: "2026-01-01T00:00:00Z"}
+    assert "annotations" not in built["metadata"]

@@ -1,4 +1,6 @@
+import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -195,3 +197,84 @@ def test_what_does_not_decode_is_written_anew():
     assert error.value.hint.startswith(
         "kubectl delete secret regcred -n a && regcred login ghcr.io -n a; what else is in"
     )
+
+
+SOON = datetime(2026, 1, 1, 1, tzinfo=UTC)
+LATE = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def jwt(moment):
+    """A password that says itself when it ends."""
+    claims = json.dumps({"exp": int(moment.timestamp())}).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
+
+
+def minted(existing, expires, *credentials, adopt=False):
+    """The Secret after a login by a provider who says when it ends."""
+    change = loginsecret.merge(existing, "regcred", "a", credentials, adopt=adopt, expires=expires)
+    return stored(change.create) if change.create else apply(existing, change.patch)
+
+
+def noted(obj):
+    """The first end that is noted, and that of each login."""
+    return marks.expires_at(obj), marks.read_ends(obj)
+
+
+class TestEnds:
+    def test_of_what_is_minted_is_noted(self):
+        made = minted(None, SOON, credential(), credential("ghcr.io"))
+        assert noted(made) == (SOON, {"asia.gcr.io": SOON, "ghcr.io": SOON})
+
+    def test_nothing_is_noted_of_a_login_without_one(self):
+        annotations = logged_in(credential())["metadata"]["annotations"]
+        assert annotations.keys() == {marks.KEPT_BY, marks.REGISTRIES}
+
+    def test_what_a_password_says_itself_counts_before_what_its_giver_says(self):
+        made = minted(None, LATE, credential(password=jwt(SOON)), credential("ghcr.io"))
+        assert noted(made) == (SOON, {"asia.gcr.io": SOON, "ghcr.io": LATE})
+        assert noted(logged_in(credential(password=jwt(SOON))))[0] == SOON
+
+    def test_the_earliest_stands_for_all(self):
+        made = minted(minted(None, LATE, credential()), SOON, credential("ghcr.io"))
+        assert noted(made) == (SOON, {"asia.gcr.io": LATE, "ghcr.io": SOON})
+
+    def test_a_newer_one_replaces_the_older(self):
+        made = minted(minted(None, SOON, credential()), LATE, credential(password="new"))
+        assert noted(made) == (LATE, {"asia.gcr.io": LATE})
+
+    def test_a_static_login_in_its_place_has_none(self):
+        both = minted(minted(None, LATE, credential("ghcr.io")), SOON, credential())
+        after = apply(both, merge(both, credential(password="typed")).patch)
+        assert noted(after) == (LATE, {"ghcr.io": LATE})
+        alone = minted(None, SOON, credential())
+        after = apply(alone, merge(alone, credential(password="typed")).patch)
+        assert after["metadata"]["annotations"].keys() == {marks.KEPT_BY, marks.REGISTRIES}
+
+    def test_a_static_login_beside_it_changes_nothing_of_it(self):
+        made = minted(None, SOON, credential())
+        after = apply(made, merge(made, credential("ghcr.io")).patch)
+        assert noted(after) == (SOON, {"asia.gcr.io": SOON})
+
+    def test_the_same_password_typed_keeps_it(self):
+        made = minted(None, SOON, credential())
+        assert merge(made, credential()).reason == "Unchanged"
+
+    def test_another_spelling_takes_it_along(self):
+        made = minted(None, SOON, credential("https://ghcr.io/"))
+        after = apply(made, merge(made, credential("ghcr.io")).patch)
+        assert noted(after) == (None, {})
+
+    def test_logout_takes_it_along(self):
+        both = minted(minted(None, LATE, credential("ghcr.io")), SOON, credential())
+        change = loginsecret.take_out(both, "regcred", "a", ["asia.gcr.io"])
+        assert noted(apply(both, change.patch)) == (LATE, {"ghcr.io": LATE})
+
+    def test_of_an_adopted_secret_stays_through_login_and_logout(self):
+        existing = foreign({"quay.io": {"auth": "YTpi"}})
+        existing["metadata"]["annotations"] = {marks.EXPIRES_AT: marks.write_moment(LATE)}
+        taken = minted(existing, SOON, credential(), adopt=True)
+        assert noted(taken) == (SOON, {"quay.io": LATE, "asia.gcr.io": SOON})
+        change = loginsecret.take_out(taken, "regcred", "a", None)
+        assert apply(taken, change.patch)["metadata"]["annotations"] == {
+            marks.EXPIRES_AT: marks.write_moment(LATE)
+        }

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,8 @@ JSON = "kubernetes.io/dockerconfigjson"
 LEGACY = "kubernetes.io/dockercfg"
 MOMENT = datetime(2033, 5, 18, 3, 33, 20, tzinfo=UTC)
 SECONDS = int(MOMENT.timestamp())
+MINUTE = timedelta(minutes=1)
+MARK = "2033-05-18T03:33:20Z"
 
 
 def b64(text):
@@ -107,6 +109,17 @@ def test_expiry(username, password, expected):
 def test_the_mark(noted, expected):
     seen = see_secret(secret(auths(), annotations={"regcred.dev/expires-at": noted}))
     assert seen.expires == expected
+
+
+def test_the_mark_of_each_login():
+    later = jwt({"exp": SECONDS + 60})
+    content = {"auths": {"a.io": login(), "b.io": login(), "c.io": login(password=later)}}
+    ends = "2033-05-18T03:33:20Z=a.io,2033-05-18T03:33:20Z=c.io"
+    noted = {"regcred.dev/expires-at": MARK, "regcred.dev/logins-expire-at": ends}
+    seen = see_secret(secret(content, annotations=noted))
+    minted, static, own = (each.expires for each in seen.logins)
+    # What a password says itself counts, and the mark of one login is not that of another.
+    assert (seen.expires, minted, static, own) == (None, MOMENT, None, MOMENT + MINUTE)
 
 
 @pytest.mark.parametrize(
