@@ -70,6 +70,10 @@ chart: setup ## write what is made from the Helm chart: its README.md, and deplo
 docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it
 	@NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs $(or $(ARGS),build --strict --quiet)
 
+.PHONY: pictures
+pictures: setup ## draw the pictures of docs/pictures from their text
+	@$(RUN) python -m tools.pictures
+
 .PHONY: cluster
 cluster: setup ## a one-node cluster with registries to play with; `make cluster ARGS=down` ends it
 	@$(RUN) python -m cluster $(or $(ARGS),up --node --registry)
