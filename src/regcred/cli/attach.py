@@ -11,15 +11,18 @@ import click
 
 from regcred.cli import output
 from regcred.cli.options import (
+    all_namespaces_option,
     cluster_options,
     dry_run_option,
     namespaces_option,
-    option,
     output_option,
+    serviceaccounts_option,
     split_names,
     split_namespaces,
+    timeout_option,
 )
 from regcred.cli.report import Report, Result
+from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.errors import NotFound, RegcredError, UsageError
 
@@ -33,36 +36,29 @@ if TYPE_CHECKING:
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(
         (
-            click.argument("secret"),
+            argument("secret", metavar="SECRET", completes="secret"),
             namespaces_option,
-            option("-A", "--all-namespaces", is_flag=True, help="In every namespace."),
+            all_namespaces_option,
             option(
                 "--namespace-selector",
+                group="Where",
                 metavar="LABELS",
                 default="",
                 help="In the namespaces with these labels, e.g. team=a.",
             ),
+            serviceaccounts_option,
+            option("--all", "everyone", group="Where", is_flag=True, help="Every ServiceAccount."),
             option(
-                "--serviceaccount",
-                "serviceaccounts",
-                metavar="NAME",
-                multiple=True,
-                help="A name or a glob such as 'build-*'; repeatable. Default: default.",
+                "-l",
+                "--selector",
+                group="Where",
+                metavar="LABELS",
+                default="",
+                help="The ServiceAccounts with these labels.",
             ),
-            option("--all", "everyone", is_flag=True, help="Every ServiceAccount."),
-            option(
-                "-l", "--selector", metavar="LABELS", default="", help="Those with these labels."
-            ),
-            option(
-                "--timeout",
-                type=click.FloatRange(min=0),
-                default=30.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="How long to wait for one whose namespace is just being made.",
-            ),
+            timeout_option(),
             dry_run_option,
-            output_option,
+            output_option("table", "json", "yaml", default="table"),
             cluster_options,
         )
     ):
@@ -70,35 +66,40 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@verb(
+    "regcred attach regcred -n team-a",
+    "regcred attach regcred -n team-a --serviceaccount 'build-*',default",
+    ("regcred attach regcred -A --dry-run=server", "what would be done in all namespaces"),
+    exit_codes={1: "at least one failed: a missing right, or it is not there"},
+)
 @_options
 def attach(secret: str, **given: Any) -> None:
     """Put the pull Secret SECRET on ServiceAccounts, so that new Pods get it.
 
     Other entries stay as they are, in their order. What is added is noted on the
     ServiceAccount, so that detach takes away only that.
-
-    \b
-    regcred attach regcred -n team-a
-    regcred attach regcred -n team-a --serviceaccount 'build-*',default
-    regcred attach regcred -A --dry-run=server
     """
     from regcred.core.logins.serviceaccount import attach as decide
 
     _run("attaching", secret, partial(decide, secret=secret), given)
 
 
-@click.command()
+@verb(
+    "regcred detach regcred -n team-a",
+    ("regcred detach regcred -A --all", "everywhere"),
+    exit_codes={1: "at least one failed: a missing right, or it is not there"},
+)
 @_options
-@option("--force", is_flag=True, help="Take it off even where somebody else put it on.")
+@option(
+    "--force",
+    group="How",
+    is_flag=True,
+    help="Take it off even where somebody else put it on.",
+)
 def detach(secret: str, *, force: bool, **given: Any) -> None:
     """Take the pull Secret SECRET off ServiceAccounts again.
 
-    Off `default`, or off those that you choose, and only where attach put it on.
-
-    \b
-    regcred detach regcred -n team-a
-    regcred detach regcred -A --all
+    Off "default", or off those that you choose, and only where attach put it on.
     """
     from regcred.core.logins.serviceaccount import detach as decide
 

@@ -10,16 +10,18 @@ import click
 
 from regcred.cli import output
 from regcred.cli.options import (
+    all_namespaces_option,
     cluster_options,
     manifests_options,
     namespaces_option,
-    option,
+    output_option,
     path_option,
     probe_options,
     split_names,
     split_namespaces,
 )
 from regcred.cli.probing import Probing
+from regcred.cli.verb import argument, option, verb
 from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -36,59 +38,83 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+@verb(
+    ("regcred check -f deploy/", "manifests, and the cluster that they go to"),
+    "helm template web ./chart | regcred check -f -",
+    ("regcred check -n team-a", "what runs in a namespace"),
+    (
+        "regcred check registry.example.com/app:1.2 --docker-config",
+        "an image, with the logins of this machine",
+    ),
+    exit_codes={
+        0: "all of it will be pulled",
+        1: "something will not",
+        3: "nothing is known to fail, and something could not be asked",
+    },
 )
-@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+@argument("images", metavar="[IMAGE]...", nargs=-1)
 @manifests_options()
 @path_option
+@option(
+    "--platform",
+    "platforms",
+    group="What",
+    metavar="OS/ARCH",
+    multiple=True,
+    show_default="the cluster's, else linux/amd64",
+    help="The nodes' platform.",
+)
 @namespaces_option
-@option("-A", "--all-namespaces", is_flag=True, help="What runs in every namespace.")
+@all_namespaces_option
 @option(
     "--serviceaccount",
+    group="Where",
     metavar="NAME",
     default="default",
     show_default=True,
-    help="Whose pull Secrets images given as arguments get.",
+    completes="serviceaccount",
+    help="The ServiceAccount: whose pull Secrets an IMAGE gets.",
 )
 @option(
     "--assume-secret",
     "assumed",
+    group="Login",
     metavar="FILE",
     multiple=True,
-    help="A Secret that the deploy will bring; repeatable.",
+    completes="file",
+    help="A Secret that the deploy will bring.",
 )
 @option(
     "--secret-file",
     "secret_files",
+    group="Login",
     metavar="FILE",
     multiple=True,
-    help="Check IMAGE with these Secrets and nothing else, in this order; repeatable.",
+    completes="file",
+    help="Check IMAGE with these Secrets and nothing else, in this order.",
 )
 @option(
     "--docker-config",
+    group="Login",
     metavar="[FILE]",
     is_flag=False,
     flag_value="",
+    completes="file",
     help="Use the logins of this machine, credential helpers run, and no Secrets.",
 )
-@option("--offline", is_flag=True, help="Only say which logins match; ask nobody.")
-@option("--no-cluster", is_flag=True, help="Do not ask the cluster for what manifests lack.")
 @option(
-    "--platform",
-    "platforms",
-    metavar="OS/ARCH",
-    multiple=True,
-    help="The nodes' platform; repeatable. Default: the cluster's, else linux/amd64.",
+    "--offline",
+    group="Registry",
+    is_flag=True,
+    help="Only say which logins match; ask nobody.",
 )
 @probe_options
+@output_option("table", "json", "junit", "github", default="table")
 @option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "junit", "github"]),
-    default="table",
-    help="How verdicts are printed.",
+    "--no-cluster",
+    group="Cluster",
+    is_flag=True,
+    help="Do not ask the cluster for what manifests lack.",
 )
 @cluster_options
 def check(
@@ -118,12 +144,6 @@ def check(
 
     For each image the pull Secrets are found as kubelet finds them, and the registry is asked for
     its manifest with each of their logins. Nothing is downloaded, and nothing is written.
-
-    \b
-    regcred check -f deploy/           manifests, and the cluster they go to
-    helm template web ./chart | regcred check -f -
-    regcred check -n team-a            what runs in a namespace
-    regcred check registry.example.com/app:1.2 --docker-config
     """
     from regcred.core.names import check_name
 

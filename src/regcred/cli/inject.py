@@ -14,10 +14,10 @@ from regcred.cli import inputs, output
 from regcred.cli.options import (
     cluster_options,
     manifests_options,
-    option,
     path_option,
     split_names,
 )
+from regcred.cli.verb import option, verb
 from regcred.core import names
 from regcred.core.errors import UsageError
 
@@ -30,37 +30,71 @@ if TYPE_CHECKING:
     from regcred.manifests.sources import Source
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+@verb(
+    "regcred inject --secret regcred -f deploy/ | kubectl apply -f -",
+    "regcred inject --secret regcred -f 'k8s/**/*.yaml' --in-place",
+    "helm template web ./chart | regcred inject --secret regcred",
+    exit_codes={
+        0: "done, or nothing was to be done",
+        1: "with --check: something would change; what was made cannot be written",
+        2: "wrong usage, or a manifest that cannot be used: nothing is written",
+        3: "with --live: cluster not reachable",
+    },
 )
 @option(
     "--secret",
     "secrets",
+    group="What",
     metavar="NAME",
     multiple=True,
-    help="The pull Secret; repeatable, or joined by commas.",
+    completes="secret",
+    help="The pull Secret; commas join several.",
 )
 @manifests_options(default="stdin")
-@option("--in-place", is_flag=True, help="Write the files themselves, all or none.")
-@option("--diff", is_flag=True, help="Print what would change, as a unified diff.")
-@option("--check", is_flag=True, help="Exit with 1 when something would change, and say what.")
-@option("--serviceaccounts", is_flag=True, help="Into the lists of ServiceAccounts too.")
+@path_option
 @option(
     "--image",
     "images",
+    group="What",
     metavar="GLOB",
     multiple=True,
-    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; repeatable, or joined by commas.",
+    help="Only Pods with such an image, e.g. 'ghcr.io/me/*'; commas join several.",
 )
-@path_option
+@option(
+    "--serviceaccounts",
+    group="What",
+    is_flag=True,
+    help="Into the lists of ServiceAccounts too.",
+)
 @option(
     "--keep-serviceaccount-secrets",
     "keep",
+    group="What",
     is_flag=True,
     help="Carry over the list of the ServiceAccount, which a Pod with its own does not get.",
 )
-@option("--live", is_flag=True, help="Ask the cluster for ServiceAccounts that are not in there.")
-@option("-n", "--namespace", metavar="NS", help="The namespace of objects that name none.")
+@option(
+    "-n",
+    "--namespace",
+    group="Where",
+    metavar="NS",
+    completes="namespace",
+    help="The namespace of objects that name none.",
+)
+@option("--in-place", group="How", is_flag=True, help="Write the files themselves, all or none.")
+@option("--diff", group="How", is_flag=True, help="Print what would change, as a unified diff.")
+@option(
+    "--check",
+    group="How",
+    is_flag=True,
+    help="Exit with 1 when something would change, and say what.",
+)
+@option(
+    "--live",
+    group="Cluster",
+    is_flag=True,
+    help="Ask the cluster for ServiceAccounts that are not in there.",
+)
 @cluster_options
 def inject(
     secrets: tuple[str, ...],
@@ -78,11 +112,6 @@ def inject(
 
     YAML and JSON in, the same out: comments, quotes, order and layout stay, and what stands in a
     list already is left alone. Nothing is written before all of it has been read and found right.
-
-    \b
-    regcred inject --secret regcred -f deploy/ | kubectl apply -f -
-    regcred inject --secret regcred -f 'k8s/**/*.yaml' --in-place
-    helm template web ./chart | regcred inject --secret regcred
     """
     from regcred.cli import injected, remarks
     from regcred.cli.progress import Progress

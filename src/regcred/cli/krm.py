@@ -15,28 +15,46 @@ import click
 import regcred
 from regcred.cli import main as entry
 from regcred.cli import output
+from regcred.cli.verb import verb
 
 #: Results that are said on stderr too.
 _MAX_SAID = 10
 
-EPILOG = """\b
-Settings are the functionConfig's: a ConfigMap with, in its data,
-  secrets, image, path, namespace            names joined by commas
-  serviceaccounts, keep-serviceaccount-secrets             "true"
-or a regcred.dev/v1alpha1 RegcredInject with, in its spec,
-  secrets, images, paths                                    lists
-  namespace, serviceAccounts, keepServiceAccountSecrets
-What is not in there: REGCRED_SECRET, REGCRED_IMAGE, REGCRED_PATH,
-REGCRED_NAMESPACE, REGCRED_SERVICEACCOUNTS,
-REGCRED_KEEP_SERVICEACCOUNT_SECRETS.
-"""
-
-
-@click.command(
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+_NOTES = (
+    "Settings",
+    (
+        (
+            "ConfigMap",
+            "as functionConfig; in its data secrets, image, path, namespace: names joined by "
+            'commas; serviceaccounts, keep-serviceaccount-secrets: "true".',
+        ),
+        (
+            "RegcredInject",
+            "as functionConfig, of regcred.dev/v1alpha1; in its spec secrets, images, paths: "
+            "lists; namespace, serviceAccounts, keepServiceAccountSecrets.",
+        ),
+        (
+            "variables",
+            "for what is not in there: REGCRED_SECRET, REGCRED_IMAGE, REGCRED_PATH, "
+            "REGCRED_NAMESPACE, REGCRED_SERVICEACCOUNTS, REGCRED_KEEP_SERVICEACCOUNT_SECRETS.",
+        ),
+    ),
 )
+
+
 @click.version_option(regcred.__version__, "--version", message="regcred-krm %(version)s")
+@verb(
+    ("kustomize build --enable-alpha-plugins --enable-exec deploy/", "which runs regcred-krm"),
+    ("REGCRED_SECRET=regcred regcred-krm < resources.yaml", "by hand"),
+    name="regcred-krm",
+    exit_codes={
+        0: "done, or nothing was to be done",
+        1: "a result is an error",
+        2: "wrong usage, or a ResourceList that cannot be used",
+        3: "",
+    },
+    notes=_NOTES,
+)
 def krm() -> int:
     """Write pull Secrets into the Pod templates of a ResourceList.
 

@@ -14,13 +14,17 @@ from regcred.cli.options import (
     cluster_options,
     dry_run_option,
     namespaces_option,
-    option,
     output_option,
+    secret_name_option,
+    serviceaccounts_option,
     source_options,
     split_names,
     split_namespaces,
+    timeout_option,
+    trust_options,
 )
 from regcred.cli.report import Report, Result
+from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import NotFound, UsageError
@@ -64,39 +68,51 @@ class Plan:
     dry_run: str
 
 
-@click.command()
-@click.argument("registries", metavar="REGISTRY...", nargs=-1)
-@namespaces_option
-@option("-u", "--username", metavar="NAME")
-@option("-p", "--password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
-@source_options
-@option(
-    "--serviceaccount",
-    "serviceaccounts",
-    metavar="NAME",
-    multiple=True,
-    help="Attach to this one (name or glob); repeatable. Default: default.",
+@verb(
+    "regcred login ghcr.io -u me -n team-a",
+    ("regcred login asia.gcr.io --gcp-key key.json -n team-a -n team-b", "a Google key, twice"),
+    ("regcred login registry.example.com --from-docker-config --restart", "docker's own login"),
+    (
+        "regcred login 1234.dkr.ecr.eu-west-1.amazonaws.com --from ecr -n team-a",
+        "a short-lived one",
+    ),
+    exit_codes={
+        1: "the answer is no: a wrong login, a missing right, a Secret of somebody else",
+    },
 )
-@option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
-@option("--adopt", is_flag=True, help="Merge into a Secret that regcred did not make.")
+@argument("registries", metavar="REGISTRY...", nargs=-1)
+@secret_name_option
+@option(
+    "--adopt", group="What", is_flag=True, help="Merge into a Secret that regcred did not make."
+)
+@namespaces_option
+@serviceaccounts_option
+@option(
+    "-u",
+    "--username",
+    group="Login",
+    metavar="NAME",
+    help="The user; it is asked for where it is not given.",
+)
+@option(
+    "-p",
+    "--password",
+    group="Login",
+    metavar="PASSWORD",
+    help="Visible to others: see --password-stdin. It is asked for where it is not given.",
+)
+@source_options
+@option("--skip-verify", group="Registry", is_flag=True, help="Do not ask the registry.")
+@trust_options
+@timeout_option()
 @option(
     "--restart",
+    group="How",
     is_flag=True,
     help="Restart the Deployments, StatefulSets and DaemonSets that wait.",
 )
-@option("--skip-verify", is_flag=True, help="Do not ask the registry.")
-@option("--plain-http", metavar="HOST", multiple=True, help="This registry speaks plain HTTP.")
-@option("--ca-file", metavar="FILE", help="Trust these certificates too (PEM).")
-@option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For the registry, and for a ServiceAccount that is just being made.",
-)
 @dry_run_option
-@output_option
+@output_option("table", "json", "yaml", default="table")
 @cluster_options
 def login(
     registries: tuple[str, ...],
@@ -127,12 +143,6 @@ def login(
     Asks the registry whether the login is right, writes it into the Secret (beside the logins
     that are there already), attaches the Secret to the ServiceAccount, and names the Pods
     that still wait for a restart. Running it again changes nothing.
-
-    \b
-    regcred login asia.gcr.io --gcp-key key.json -n team-a
-    regcred login ghcr.io -u me --password-stdin -n team-a -n team-b < token
-    regcred login registry.example.com --from-docker-config --restart
-    regcred login 1234.dkr.ecr.eu-west-1.amazonaws.com --from ecr -n team-a
     """
     names.check_name(name, "Secret")
     if not registries:

@@ -6,17 +6,16 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
     namespaces_option,
-    option,
     output_option,
+    secret_name_option,
     split_namespaces,
 )
 from regcred.cli.report import Report, Result
+from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.errors import UsageError
 from regcred.core.logins import registrykey
@@ -27,13 +26,23 @@ if TYPE_CHECKING:
     from regcred.kube.client import Client
 
 
-@click.command()
-@click.argument("registries", metavar="[REGISTRY]...", nargs=-1)
+@verb(
+    "regcred logout ghcr.io -n team-a",
+    ("regcred logout --all -n team-a -n team-b", "every registry that login put there"),
+    exit_codes={1: "the answer is no: a missing right, a Secret of somebody else"},
+)
+@argument("registries", metavar="[REGISTRY]...", nargs=-1, completes="login")
+@option(
+    "--all",
+    "everything",
+    group="What",
+    is_flag=True,
+    help="Every registry that login put there.",
+)
+@secret_name_option
 @namespaces_option
-@option("--all", "everything", is_flag=True, help="Every registry that login put there.")
-@option("--name", metavar="SECRET", default="regcred", show_default=True, help="The Secret.")
 @dry_run_option
-@output_option
+@output_option("table", "json", "yaml", default="table")
 @cluster_options
 def logout(
     registries: tuple[str, ...],

@@ -13,37 +13,47 @@ import importlib
 import io
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import regcred
 from regcred.cli import output
-from regcred.core.errors import RegcredError
+from regcred.cli.verb import CONTEXT, EXIT_CODES, Example
+from regcred.core.errors import RegcredError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: verb → (module:attribute, the line that ``--help`` shows). The line stands here so that
 #: ``regcred --help`` loads no verb.
 VERBS = {
     "login": ("regcred.cli.login:login", "Log a namespace in to a registry: the one-liner."),
     "logout": ("regcred.cli.logout:logout", "Undo a login exactly."),
-    "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
-    "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
-    "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
     "check": ("regcred.cli.check:check", "Say whether images will be pulled, before the deploy."),
     "why": ("regcred.cli.why:why", "Say why Pods do not pull, and what mends it."),
     "status": ("regcred.cli.status:status", "Show which logins are where, and what fails."),
+    "secret": ("regcred.cli.secret:secret", "Create or update a pull Secret, or print it."),
+    "attach": ("regcred.cli.attach:attach", "Put a pull Secret on ServiceAccounts."),
+    "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
     "operator": ("regcred.cli.operator:operator", "Keep a whole cluster logged in."),
 }
 
+#: title → verbs, by use: how ``regcred --help`` lists them, and the pages that are made of it.
+SECTIONS = {
+    "The first hour": ("login", "logout", "check", "why", "status"),
+    "The pieces, one by one": ("secret", "attach", "detach", "inject"),
+    "The whole cluster": ("operator",),
+}
+
+EXAMPLES = (
+    Example("regcred login ghcr.io -u me -n team-a"),
+    Example("regcred why -n team-a"),
+)
+
 #: What can only come from writing stdout: `manifests` has its own words for files.
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-EPILOG = """\b
-Every flag is also an environment variable: --username is REGCRED_USERNAME.
-Exit codes: 0 done, 1 the answer is no, 2 wrong usage,
-            3 cluster or registry not reachable.
-"""
 
 
 class Verbs(click.Group):
@@ -62,26 +72,59 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - VERBS is ours
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs from the table, without importing them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb, or what may have been meant in its place."""
+        verb = args[0]
+        if verb not in VERBS and not verb.startswith("-") and not ctx.resilient_parsing:
+            raise UsageError(
+                f"there is no verb {verb!r}",
+                hint=f"{ctx.command_path} {_nearest(verb, VERBS) or '--help'}",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Usage, examples, what it is, the verbs by use (none is imported), exit codes."""
+        from regcred.cli import helptext
+
+        formatter.write_usage(ctx.command_path, "VERB [OPTIONS]")
+        helptext.write_examples(EXAMPLES, formatter)
+        formatter.write_paragraph()
+        formatter.indent()
+        formatter.write_text(
+            "Private-registry image pulls on Kubernetes that just work. The first example asks the "
+            "registry whether the login is right, writes it into a Secret, attaches that to the "
+            "ServiceAccount, and names the Pods that still wait."
+        )
+        formatter.dedent()
+        lists = {title: [(v, VERBS[v][1]) for v in verbs] for title, verbs in SECTIONS.items()}
+        records = [option.get_help_record(ctx) for option in self.get_params(ctx)]
+        lists["Help"] = [
+            (f"{ctx.command_path} VERB --help", "Examples and flags of a verb."),
+            *filter(None, records),
+        ]
+        helptext.write_lists(lists, formatter)
+        helptext.write_exit_codes(EXIT_CODES, formatter)
+        formatter.write_paragraph()
+        formatter.indent()
+        formatter.write_text(
+            "Each flag is a variable too: --dry-run is REGCRED_DRY_RUN. NO_COLOR=1 has no colours."
+        )
+        formatter.dedent()
 
 
-@click.group(
-    cls=Verbs,
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+@click.group(cls=Verbs, context_settings=CONTEXT, invoke_without_command=True)
+@click.version_option(
+    regcred.__version__, "--version", message="regcred %(version)s", help="Show the version."
 )
-@click.version_option(regcred.__version__, "--version", message="regcred %(version)s")
-def cli() -> None:
-    """Private-registry image pulls on Kubernetes that just work.
-
-    \b
-    regcred login REGISTRY -n NAMESPACE   verifies the credential, writes it into
-                                          the Secret, attaches that, and names
-                                          the Pods that still wait
-    """
+@click.help_option("-h", "--help", help="Show this.")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Private-registry image pulls on Kubernetes that just work."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
 
 
 def main(command: click.Command = cli, program: str = "") -> NoReturn:
@@ -121,8 +164,7 @@ def run(args: list[str], command: click.Command = cli, program: str = "") -> int
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else program
-        output.error(_line(error), f"{path} --help")
+        _tell_usage(error, program)
         return 2
     except click.ClickException as error:
         output.error(_line(error))
@@ -155,9 +197,32 @@ def run(args: list[str], command: click.Command = cli, program: str = "") -> int
     return code if isinstance(code, int) else 0
 
 
+def _tell_usage(error: click.UsageError, program: str) -> None:
+    """Say what cannot be meant, and what may have been."""
+    path = error.ctx.command_path if error.ctx else program
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        flags = [flag for each in error.ctx.command.get_params(error.ctx) for flag in each.opts]
+        meant = _nearest(error.option_name, [flag for flag in flags if flag.startswith("--")])
+        where = path.removeprefix(program).strip() or program
+        output.error(
+            f"{where} has no flag {error.option_name}",
+            f"{path} {meant}" if meant else f"{path} --help",
+        )
+    else:
+        output.error(_line(error), f"{path} --help")
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    """The one of `words` that may have been meant by `word`; empty for none."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(words), 1)), "")
+
+
 def _line(error: click.ClickException) -> str:
-    """The message of `error` in one line: click lists choices in several."""
-    return " ".join(error.format_message().split())
+    """The message of `error` in one line, as ours are: click lists choices in several."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    return said[:1].lower() + said[1:]
 
 
 def _discard_stdout() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regcred.cli import output
-from regcred.cli.options import cluster_options, option
+from regcred.cli.options import cluster_options
+from regcred.cli.verb import option, verb
 from regcred.core import names
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
 from regcred.core.formats import duration
@@ -23,17 +24,29 @@ _NAMESPACE = "regcred-system"
 _SHORTEST_RESYNC = 1.0
 
 
-@click.command()
+@verb(
+    ("regcred operator", "what the chart runs"),
+    ("regcred operator --context prod -n regcred-system", "outside of the cluster"),
+    ("regcred operator --uninstall", "first scale its Deployment to 0"),
+    exit_codes={
+        0: "ended in order",
+        1: "it cannot go on; --uninstall: something is left",
+        2: "wrong usage",
+    },
+)
 @option(
     "-n",
     "--namespace",
+    group="Where",
+    completes="namespace",
     metavar="NS",
     default="",
-    help="The operator's own namespace, where the Secrets of sources are. "
-    f"Default: the Pod's; outside a cluster {_NAMESPACE}.",
+    show_default=f"the Pod's, else {_NAMESPACE}",
+    help="The operator's own namespace, where the Secrets of sources are.",
 )
 @option(
     "--secret-name",
+    group="What",
     metavar="NAME",
     default="regcred",
     show_default=True,
@@ -41,12 +54,14 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--leader-elect/--no-leader-elect",
+    group="How",
     default=True,
     show_default=True,
     help="Act only while holding the Lease; other replicas stand by.",
 )
 @option(
     "--lease-name",
+    group="How",
     metavar="NAME",
     default="regcred-operator",
     show_default=True,
@@ -54,6 +69,7 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--metrics-address",
+    group="How",
     metavar="[HOST]:PORT|none",
     default="127.0.0.1:8080",
     show_default=True,
@@ -61,12 +77,14 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--webhook/--no-webhook",
+    group="Webhook",
     default=False,
     show_default=True,
     help="Answer the API server's admission webhook: where it has no admission policies.",
 )
 @option(
     "--webhook-address",
+    group="Webhook",
     metavar="[HOST]:PORT",
     default=":9443",
     show_default=True,
@@ -74,6 +92,7 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--webhook-service",
+    group="Webhook",
     metavar="NAME",
     default="regcred-webhook",
     show_default=True,
@@ -81,6 +100,7 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--webhook-name",
+    group="Webhook",
     metavar="NAME",
     default="regcred",
     show_default=True,
@@ -88,26 +108,32 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--webhook-cert-dir",
-    metavar="FOLDER",
+    group="Webhook",
+    metavar="DIR",
     default="",
-    help="Where tls.crt and tls.key are, for example cert-manager's. "
-    "Default: the operator makes its own, and tells --webhook-name of it.",
+    completes="dir",
+    show_default="it makes its own, and tells --webhook-name",
+    help="Where tls.crt and tls.key are, for example cert-manager's.",
 )
 @option(
     "--admission-policies/--no-admission-policies",
+    group="Webhook",
     default=False,
     show_default=True,
     help="The chart's admission policies are there: Pods get the Secret as they are created.",
 )
 @option(
     "--concurrency",
+    group="How",
     type=click.IntRange(min=1, max=1000),
+    metavar="N",
     default=64,
     show_default=True,
     help="Namespaces that are worked at together; fewer when the API server is busy.",
 )
 @option(
     "--resync",
+    group="How",
     metavar="DURATION",
     default="1h",
     show_default=True,
@@ -115,6 +141,7 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--revoke-after",
+    group="How",
     metavar="DURATION",
     default="10m",
     show_default=True,
@@ -122,19 +149,25 @@ _SHORTEST_RESYNC = 1.0
 )
 @option(
     "--log-format",
+    group="How",
     type=click.Choice(["json", "console"]),
     default=None,
-    help="Default: console on a terminal, else json.",
+    show_default="console on a terminal, else json",
+    help="What a line of the log looks like.",
 )
 @option(
     "--log-level",
+    group="How",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
     help="What is less important is not said.",
 )
-@click.option(  # no setting, and so no variable: a start must not become the end by one
+@option(
     "--uninstall",
+    group="How",
+    # No setting, and so no variable: a start must not become the end by one.
+    allow_from_autoenv=False,
     is_flag=True,
     help="Take away everything that the operator gave, in every namespace, and end.",
 )
@@ -145,11 +178,6 @@ def operator(**given: Any) -> None:
     Merges them into one pull Secret in each namespace, attaches it to the
     ServiceAccounts, and keeps it so. It runs in the cluster by the Helm chart,
     or anywhere with a kubeconfig; Ctrl-C or SIGTERM ends it in order.
-
-    \b
-    regcred operator                      # what the chart runs
-    regcred operator --context prod -n regcred-system
-    regcred operator --uninstall          # first scale its Deployment to 0
     """
     from regcred.kube import config as configs
     from regcred.operator.loop import Settings

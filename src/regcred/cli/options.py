@@ -1,13 +1,13 @@
-"""Options that verbs share, and the class that makes each one an environment variable too."""
+"""Options that verbs share: the same flag has the same words, default and variable everywhere."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from regcred.cli.verb import option
 from regcred.core.errors import UsageError
 from regcred.core.names import check_namespace
 from regcred.core.operator.sourcekinds import MINTED_KINDS
@@ -15,56 +15,69 @@ from regcred.core.operator.sourcekinds import MINTED_KINDS
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Option(click.Option):
-    """An option that can also be given as ``REGCRED_`` and its long name in upper case."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        long = [o for o in self.opts if o.startswith("--")]
-        if long and not self.envvar:
-            self.envvar = "REGCRED_" + long[0].lstrip("-").replace("-", "_").upper()
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """The variable; of several values blanks beside a comma do not count: ``a, b``."""
-        value = super().resolve_envvar_value(ctx)
-        return re.sub(r"\s*,\s*", ",", value) if value and self.multiple else value
-
-
-def option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """``click.option`` with an environment variable."""
-    return click.option(*names, cls=Option, **attributes)
+def _each(command: F, *decorators: Callable[[F], F]) -> F:
+    """Decorate so that the options come in the order of `decorators`."""
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
 
 
 def cluster_options(command: F) -> F:
     """Add ``--kubeconfig`` and ``--context``."""
-    for decorate in (
-        option("--context", metavar="NAME", help="The kubeconfig context to use."),
-        option("--kubeconfig", metavar="FILE", help="The kubeconfig; default: as kubectl."),
-    ):
-        command = decorate(command)
-    return command
+    return _each(
+        command,
+        option(
+            "--kubeconfig",
+            group="Cluster",
+            metavar="FILE",
+            completes="file",
+            show_default="as kubectl's",
+            help="The kubeconfig.",
+        ),
+        option(
+            "--context",
+            group="Cluster",
+            metavar="NAME",
+            completes="context",
+            show_default="the current one",
+            help="The context of the kubeconfig.",
+        ),
+    )
 
 
 def dry_run_option(command: F) -> F:
     """Add ``--dry-run=none|client|server``."""
     return option(
         "--dry-run",
+        group="How",
         type=click.Choice(["none", "client", "server"]),
         default="none",
+        show_default=True,
         help="client: only print what would be done; server: let the API server try it.",
     )(command)
 
 
-def output_option(command: F) -> F:
-    """Add ``-o table|json|yaml``."""
+def output_option(
+    *forms: str, default: str | None = None, metavar: str | None = None
+) -> Callable[[F], F]:
+    """Add ``-o`` as ``form``.
+
+    Args:
+        forms: what it takes.
+        default: one of them; None where it says itself what is printed without it.
+        metavar: where not all of them are to be shown.
+    """
     return option(
         "-o",
         "--output",
         "form",
-        type=click.Choice(["table", "json", "yaml"]),
-        default="table",
+        group="How",
+        type=click.Choice(list(forms)),
+        metavar=metavar,
+        default=default,
+        show_default=default is not None,
         help="How results are printed.",
-    )(command)
+    )
 
 
 def namespaces_option(command: F) -> F:
@@ -73,32 +86,87 @@ def namespaces_option(command: F) -> F:
         "-n",
         "--namespace",
         "namespaces",
+        group="Where",
         metavar="NS",
         multiple=True,
-        help="The namespace; repeat it for several. Default: the context's.",
+        completes="namespace",
+        show_default="the context's",
+        help="The namespace.",
     )(command)
 
 
-def manifests_options(*, default: str = "") -> Callable[[F], F]:
+def namespace_option(command: F) -> F:
+    """Add ``-n/--namespace`` for a verb that takes one."""
+    return option(
+        "-n",
+        "--namespace",
+        group="Where",
+        metavar="NS",
+        completes="namespace",
+        show_default="the context's",
+        help="The namespace.",
+    )(command)
+
+
+def all_namespaces_option(command: F) -> F:
+    """Add ``-A/--all-namespaces``."""
+    return option(
+        "-A", "--all-namespaces", group="Where", is_flag=True, help="In every namespace."
+    )(command)
+
+
+def serviceaccounts_option(command: F) -> F:
+    """Add ``--serviceaccount``, repeatable, as ``serviceaccounts``."""
+    return option(
+        "--serviceaccount",
+        "serviceaccounts",
+        group="Where",
+        metavar="NAME",
+        multiple=True,
+        completes="serviceaccount",
+        show_default="default",
+        help="The ServiceAccount: a name, or a glob such as 'build-*'.",
+    )(command)
+
+
+def secret_name_option(command: F) -> F:
+    """Add ``--name``, of the Secret."""
+    return option(
+        "--name",
+        group="What",
+        metavar="SECRET",
+        default="regcred",
+        show_default=True,
+        completes="secret",
+        help="The Secret.",
+    )(command)
+
+
+def manifests_options(*, default: str | None = None) -> Callable[[F], F]:
     """Add ``-f/--filename`` and ``-R/--recursive``.
 
     Args:
         default: what is read where none is named, for the help.
     """
-    said = f" Default: {default}." if default else ""
 
     def decorate(command: F) -> F:
-        command = option("-R", "--recursive", is_flag=True, help="In folders of folders too.")(
-            command
+        return _each(
+            command,
+            option(
+                "-f",
+                "--filename",
+                "files",
+                group="What",
+                metavar="FILE|DIR|GLOB|-",
+                multiple=True,
+                completes="file",
+                show_default=default,
+                help="Manifests. '**/' in a quoted glob is any folders.",
+            ),
+            option(
+                "-R", "--recursive", group="What", is_flag=True, help="In folders of folders too."
+            ),
         )
-        return option(
-            "-f",
-            "--filename",
-            "files",
-            metavar="FILE|DIR|GLOB|-",
-            multiple=True,
-            help=f"Manifests; repeatable. '**/' in a quoted glob is any folders.{said}",
-        )(command)
 
     return decorate
 
@@ -108,85 +176,130 @@ def path_option(command: F) -> F:
     return option(
         "--path",
         "paths",
+        group="What",
         metavar="KIND=PATH",
         multiple=True,
-        help="Another kind's Pod spec: Kind[.group]=.spec.jobs[*].template.spec; repeatable.",
+        help="Where another kind has its Pod spec: Kind[.group]=.spec.x[*].pod.spec.",
     )(command)
+
+
+def trust_options(command: F) -> F:
+    """Add ``--plain-http`` and ``--ca-file``: how any registry is spoken with."""
+    return _each(
+        command,
+        option(
+            "--plain-http",
+            group="Registry",
+            metavar="HOST",
+            multiple=True,
+            help="Speak plain HTTP with this host.",
+        ),
+        option(
+            "--ca-file",
+            group="Registry",
+            metavar="FILE",
+            completes="file",
+            help="CA certificates (PEM) to trust besides the system's.",
+        ),
+    )
+
+
+def timeout_option(least: float = 0.0) -> Callable[[F], F]:
+    """Add ``--timeout``.
+
+    Args:
+        least: the shortest; zero is not to wait.
+    """
+    return option(
+        "--timeout",
+        group="How",
+        type=click.FloatRange(least, 3600),
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for a registry, or for a ServiceAccount that is being made.",
+    )
 
 
 def probe_options(command: F) -> F:
     """Add what says how registries are asked."""
-    for decorate in (
+    return _each(
+        command,
+        trust_options,
+        timeout_option(0.1),
         option(
-            "--plain-http",
-            metavar="HOST",
-            multiple=True,
-            help="Speak plain HTTP with this host; repeatable.",
-        ),
-        option(
-            "--certs-dir", metavar="DIR", help="CA certificates by host, laid out as containerd's."
-        ),
-        option("--ca-file", metavar="FILE", help="CA certificates to trust besides the system's."),
-        option(
-            "--timeout",
-            type=click.FloatRange(0.1, 3600),
-            default=30.0,
-            show_default=True,
-            metavar="SECONDS",
-            help="For one probe, retries included.",
+            "--certs-dir",
+            group="Registry",
+            metavar="DIR",
+            completes="dir",
+            help="CA certificates by host, laid out as containerd's.",
         ),
         option(
             "--concurrency",
+            group="Registry",
             type=click.IntRange(1, 256),
             default=8,
             show_default=True,
+            metavar="N",
             help="Probes of one registry at a time.",
         ),
-    ):
-        command = decorate(command)
-    return command
+    )
 
 
 def source_options(command: F) -> F:
     """Add the sources of a login besides user and password flags."""
-    for decorate in (
+    return _each(
+        command,
         option(
-            "--from-docker-config",
-            metavar="[PATH]",
-            is_flag=False,
-            flag_value="",
-            help="The login of a config.json, credential helpers run; default: docker's own.",
+            "--password-stdin",
+            group="Login",
+            is_flag=True,
+            help="Read the password from standard input.",
         ),
         option(
             "--gcp-key",
+            group="Login",
             metavar="FILE",
+            completes="file",
             help="A Google service account key: user _json_key, the file as password.",
         ),
         option(
-            "--secret-file",
-            "secret_files",
-            metavar="KEY=FILE",
-            multiple=True,
-            help="With --from: what a PullCredential's Secret holds; - is standard input.",
-        ),
-        option(
-            "--set",
-            "settings",
-            metavar="KEY=VALUE",
-            multiple=True,
-            help="With --from: a setting of the source, as in a PullCredential.",
+            "--from-docker-config",
+            group="Login",
+            metavar="[PATH]",
+            is_flag=False,
+            flag_value="",
+            completes="file",
+            help="The login of docker's own config.json, or the one at PATH; its credential "
+            "helpers are run.",
         ),
         option(
             "--from",
             "source",
+            group="Login",
             metavar="SOURCE",
             type=click.Choice(MINTED_KINDS),
             help=f"Ask a provider for a short-lived login: {', '.join(MINTED_KINDS)}.",
         ),
-        option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-    ):
-        command = decorate(command)
-    return command
+        option(
+            "--set",
+            "settings",
+            group="Login",
+            metavar="KEY=VALUE",
+            multiple=True,
+            completes="setting",
+            help="With --from: a setting of the source, as in a PullCredential.",
+        ),
+        option(
+            "--secret-file",
+            "secret_files",
+            group="Login",
+            metavar="KEY=FILE",
+            multiple=True,
+            completes="secret-key",
+            help="With --from: what a PullCredential's Secret holds; - is standard input.",
+        ),
+    )
 
 
 def split_names(values: tuple[str, ...], example: str) -> list[str]:

@@ -14,30 +14,32 @@ import click
 import regcred
 from regcred.cli import main as entry
 from regcred.cli.inject import inject
+from regcred.cli.verb import Example, Verb
 
 _PROGRAM = "regcred-post-renderer"
-
-_HELP = """Write pull Secrets into what Helm has rendered: a post-renderer.
-
-Reads manifests on standard input and writes them to standard output, as "regcred inject" does.
-REGCRED_SECRET names the pull Secrets; the other flags are variables too: --image is REGCRED_IMAGE.
-
-\b
-export REGCRED_SECRET=regcred
-helm install web ./chart --post-renderer regcred-post-renderer
-helm install web ./chart --post-renderer regcred-post-renderer \\
-  --post-renderer-args --secret=regcred
-"""
 
 post_renderer = click.version_option(
     regcred.__version__, "--version", message=f"{_PROGRAM} %(version)s"
 )(
-    click.Command(
+    Verb(
         _PROGRAM,
         callback=inject.callback,
         params=list(inject.params),
-        help=_HELP,
-        context_settings=inject.context_settings,
+        examples=(
+            Example(
+                "REGCRED_SECRET=regcred helm install web ./chart "
+                "--post-renderer regcred-post-renderer"
+            ),
+            Example(
+                "helm install web ./chart --post-renderer regcred-post-renderer "
+                "--post-renderer-args --secret=regcred"
+            ),
+            Example("helm template web ./chart | regcred-post-renderer --secret regcred"),
+        ),
+        help="""Write pull Secrets into what Helm has rendered: a post-renderer. It reads manifests
+        on standard input and writes them to standard output, as "regcred inject" does, and
+        takes the same flags.""",
+        exit_codes=inject.exit_codes,
     )
 )
 

@@ -15,10 +15,12 @@ from regcred.cli import inputs, output
 from regcred.cli.options import (
     cluster_options,
     dry_run_option,
-    option,
+    namespace_option,
+    output_option,
     source_options,
     split_names,
 )
+from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.credential import Credential, Password
 from regcred.core.errors import ServerError, UsageError
@@ -53,42 +55,90 @@ class Write(NamedTuple):
     validate: str
 
 
-@click.command()
-@click.argument("name")
-@option("-n", "--namespace", metavar="NS", help="The namespace; default: the context's.")
-@option("--docker-server", metavar="REGISTRY", default=_DOCKER_HUB, show_default=True)
-@option("--docker-username", metavar="NAME")
-@option("--docker-password", metavar="PASSWORD", help="Visible to others: see --password-stdin.")
-@option("--docker-email", metavar="EMAIL", default="")
-@source_options
+@verb(
+    (
+        "regcred secret pull --docker-server=ghcr.io --docker-username=me "
+        "--password-stdin -n team-a < token"
+    ),
+    (
+        "regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json "
+        "--dry-run=client -o yaml",
+        "print it, and ask no cluster",
+    ),
+    "regcred secret pull --from-docker-config --registry ghcr.io -n team-a",
+    exit_codes={
+        1: "the answer is no: a missing right, no login, a Secret of another type",
+    },
+)
+@argument("name", metavar="NAME", completes="secret")
+@option(
+    "--docker-server",
+    group="What",
+    metavar="REGISTRY",
+    default=_DOCKER_HUB,
+    show_default=True,
+    help="The registry.",
+)
 @option(
     "--registry",
     "registries",
+    group="What",
     metavar="HOST",
     multiple=True,
     help="Instead of --docker-server, for several; with --from-docker-config: only these.",
 )
 @option(
+    "--append-hash", group="What", is_flag=True, help="Append a hash of the Secret to its name."
+)
+@option(
+    "--save-config",
+    group="What",
+    is_flag=True,
+    help="Add the annotation that kubectl apply compares with.",
+)
+@namespace_option
+@option("--docker-username", group="Login", metavar="NAME", help="The user.")
+@option(
+    "--docker-password",
+    group="Login",
+    metavar="PASSWORD",
+    help="Visible to others: see --password-stdin.",
+)
+@option(
+    "--docker-email",
+    group="Login",
+    metavar="EMAIL",
+    default="",
+    help="Written beside the login; no registry asks for it.",
+)
+@source_options
+@option(
     "--from-file",
     "files",
+    group="Login",
     metavar="[KEY=]FILE",
     multiple=True,
+    completes="file",
     help="A ready docker config, taken as it is. The key should be .dockerconfigjson.",
 )
-@option("--append-hash", is_flag=True, help="Append a hash of the Secret to its name.")
-@option("--save-config", is_flag=True, help="Add the annotation that kubectl apply compares with.")
-@option("--field-manager", default="regcred", show_default=True)
+@option(
+    "--field-manager",
+    group="How",
+    metavar="NAME",
+    default="regcred",
+    show_default=True,
+    help="Who writes, for the API server's notes on who owns which field.",
+)
 @option(
     "--validate",
+    group="How",
     type=click.Choice(list(_VALIDATION)),
     default="strict",
     show_default=True,
     help="What the server does about fields that it does not know.",
 )
 @dry_run_option
-@option(
-    "-o", "--output", "form", type=click.Choice(["json", "yaml", "name"]), help="Print the Secret."
-)
+@output_option("json", "yaml", "name")
 @cluster_options
 def secret(
     name: str,
@@ -118,13 +168,6 @@ def secret(
 
     With the flags of kubectl create secret docker-registry it gives the same bytes. An
     existing Secret is updated in place, and never when it is of another type.
-
-    \b
-    regcred secret pull --docker-server=ghcr.io --docker-username=me \\
-      --password-stdin < token
-    regcred secret pull --docker-server=asia.gcr.io --gcp-key key.json \\
-      --dry-run=client -o yaml
-    regcred secret pull --from-docker-config --registry ghcr.io -n team-a
     """
     names.check_name(name, "Secret")
     if namespace is not None:

@@ -11,12 +11,13 @@ import click
 
 from regcred.cli import output
 from regcred.cli.options import (
+    all_namespaces_option,
     cluster_options,
     namespaces_option,
-    option,
     output_option,
     split_namespaces,
 )
+from regcred.cli.verb import verb
 from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +27,45 @@ if TYPE_CHECKING:
 _UNREACHABLE = 3
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+_NOTES = (
+    "Columns",
+    (
+        (
+            "ATTACHED",
+            "2/3: of the ServiceAccounts meant, those that name the Secret. Meant are default and "
+            'each that a Pod runs as. "0/1, 2 Pods": it is on none, and Pods name it. '
+            '"admission": Pods get it as they are created (attach: Pod).',
+        ),
+        (
+            "MANAGED BY",
+            "login or operator: regcred keeps it; else the tool that says so, or that wrote the "
+            "data.",
+        ),
+        ("EXPIRES", "as the password, or regcred's mark, says; -: nothing says so."),
+        (
+            "FAILING",
+            "Pods that fail to pull an image that the registry matches, and that name the Secret; "
+            "with -, that name none for it.",
+        ),
+        ("?", "may not be read."),
+    ),
+)
+
+
+@verb(
+    ("regcred status", "the context's namespace"),
+    ("regcred status -A", "the whole cluster"),
+    "regcred status -n team-a -n team-b -o json",
+    exit_codes={
+        0: "whatever there is: check and why judge",
+        1: "there is no such namespace",
+        3: "cluster not reachable, or nothing of it may be read",
+    },
+    notes=_NOTES,
 )
 @namespaces_option
-@option("-A", "--all-namespaces", is_flag=True, help="Every namespace that has any of it.")
-@output_option
+@all_namespaces_option
+@output_option("table", "json", "yaml", default="table")
 @cluster_options
 def status(
     namespaces: tuple[str, ...],
@@ -44,20 +78,6 @@ def status(
 
     A row for each registry in each pull Secret of a namespace, for Secrets that are named and are
     not there, and for registries that Pods fail to pull from and name no Secret for.
-
-    \b
-    ATTACHED    2/3: of the ServiceAccounts meant, those that name the Secret.
-                Meant are default and each that a Pod runs as. "0/1, 2 Pods":
-                it is on none, and Pods name it. "admission": Pods get it as
-                they are created (attach: Pod).
-    MANAGED BY  login or operator: regcred keeps it; else the tool that says
-                so, or that wrote the data.
-    EXPIRES     as the password, or regcred's mark, says; -: nothing says so.
-    FAILING     Pods that fail to pull an image that the registry matches, and
-                that name the Secret; with -, that name none for it.
-    ?           may not be read.
-
-    The exit code is 0 whatever there is: `check` and `why` judge.
     """
     names = split_namespaces(namespaces)
     if names and all_namespaces:

@@ -12,14 +12,16 @@ import click
 
 from regcred.cli import inputs, output
 from regcred.cli.options import (
+    all_namespaces_option,
     cluster_options,
     dry_run_option,
     namespaces_option,
-    option,
+    output_option,
     probe_options,
     split_namespaces,
 )
 from regcred.cli.probing import Probing
+from regcred.cli.verb import argument, option, verb
 from regcred.core.errors import InvalidInput, RegcredError, UsageError
 
 if TYPE_CHECKING:
@@ -33,27 +35,32 @@ if TYPE_CHECKING:
 _COULD_NOT_LOOK = 3
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+@verb(
+    ("regcred why -n team-a", "all Pods of the namespace that fail"),
+    "regcred why web-7d4f9c-x2x1l -n team-a",
+    ("regcred why deploy/web sts/db", "the newest Pod of each that fails"),
+    ("regcred why -n team-a --fix", "and mend it, after a question"),
+    exit_codes={
+        0: "no Pod fails to pull, or --fix has mended it",
+        1: "one fails: its cause is said; or there is no such Pod",
+        3: "cluster not reachable, or nothing of it may be read",
+    },
 )
-@click.argument("targets", metavar="[POD|KIND/NAME]...", nargs=-1)
+@argument("targets", metavar="[POD|KIND/NAME]...", nargs=-1, completes="target")
 @namespaces_option
-@option("-A", "--all-namespaces", is_flag=True, help="All Pods that fail, in every namespace.")
-@option("--no-probe", is_flag=True, help="Ask no registry, only the API server.")
+@all_namespaces_option
+@option("--no-probe", group="Registry", is_flag=True, help="Ask no registry, only the API server.")
 @probe_options
-@option("--fix", is_flag=True, help="Run the commands that need no password, after a question.")
-@option("--yes", is_flag=True, help="With --fix: do not ask.")
-@dry_run_option
 @option(
-    "-o",
-    "--output",
-    "form",
-    # `table` is what other verbs call it.
-    type=click.Choice(["text", "json", "yaml", "table"]),
-    metavar="[text|json|yaml]",
-    default="text",
-    help="How it is printed.",
+    "--fix",
+    group="How",
+    is_flag=True,
+    help="Run the commands that need no password, after a question.",
 )
+@dry_run_option
+# `table` is what other verbs call it.
+@output_option("text", "json", "yaml", "table", default="text", metavar="[text|json|yaml]")
+@option("--yes", group="How", is_flag=True, help="With --fix: do not ask.")
 @cluster_options
 def why(
     targets: tuple[str, ...],
@@ -77,12 +84,6 @@ def why(
     Names the cause of each image that does not come, on what evidence, and the command that
     mends it. Without a name all Pods of the namespace are looked at. Registries are asked as a
     pull would ask them, for the images of failing Pods alone.
-
-    \b
-    regcred why web-7d4f9c-x2x1l -n team-a
-    regcred why deploy/web sts/db      the newest Pod of each that fails
-    regcred why -n team-a --fix
-    regcred why -A -o json
     """
     from regcred.kube import podtargets
 
