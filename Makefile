@@ -68,7 +68,8 @@ chart: setup ## write what is made from the Helm chart: its README.md, and deplo
 
 .PHONY: docs
 docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it
-	@NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs $(or $(ARGS),build --strict --quiet)
+	@# Not --quiet: what it does not say it does not count either.
+	@NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs $(or $(ARGS),build --strict)
 
 .PHONY: pictures
 pictures: setup ## draw the pictures of docs/pictures from their text

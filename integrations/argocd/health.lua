@@ -1,4 +1,4 @@
--- The health of a PullCredential (regcred.dev), for Argo CD: docs/operator.md says how it gets there.
+-- The health of a PullCredential (regcred.dev), for Argo CD: docs/how-to/argocd.md says how it gets there.
 -- Lua 5.1 with nothing but its base and table libraries, which is what Argo CD lets a script have.
 --
 -- Progressing: not looked at yet, being carried out, or on its way out.

@@ -1,4 +1,4 @@
-"""docs/helm.md as it stands there: Helm's plugin and post-renderer, Pods on a real kubelet."""
+"""docs/how-to/helm.md as it stands: Helm's plugin and post-renderer, Pods on a real kubelet."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from cluster.node import NODE
 from cluster.paths import CHECKOUT
 from tests.support.pods import await_refused
 
-PAGE = CHECKOUT / "docs" / "helm.md"
+PAGE = CHECKOUT / "docs" / "how-to" / "helm.md"
 CHART = CHECKOUT / "tests" / "support" / "chart"
 SETTINGS = ("REGCRED_", "KUBE", "HELM_", "XDG_")
 

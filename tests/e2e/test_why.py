@@ -99,7 +99,7 @@ def test_cause_is_found_and_mended(played, cause):
 
 def test_every_cause_that_there_is_is_staged():
     """All that `why` alone names, and of the reasons that it shares with `check`."""
-    reference = (CHECKOUT / "docs" / "reference.md").read_text()
+    reference = (CHECKOUT / "docs" / "reference" / "reasons.md").read_text()
     _, _, table = reference.partition("<!-- causes:begin -->")
     named = set(re.findall(r"^\| `(\w+)`", table.partition("<!-- causes:end -->")[0], re.MULTILINE))
     staged = {reason for each in CAUSES for reason in (each.reason, *each.reasons.values())}

@@ -35,7 +35,7 @@ from tests.support.outages import API_SERVER, Outages
 from tests.support.release import CHART, CRD, helm
 from tools.plainyaml import NAMESPACE
 
-PAGE = CHECKOUT / "docs" / "operator.md"
+PAGE = CHECKOUT / "docs" / "how-to" / "webhook.md"
 
 
 # Policies
@@ -194,7 +194,7 @@ def test_plain_yaml_puts_right_what_that_for_newer_ones_began(old, tmp_path):
 
 @pytest.fixture
 def shown():
-    """The MutatingWebhookConfiguration that docs/operator.md shows."""
+    """The MutatingWebhookConfiguration that docs/how-to/webhook.md shows."""
     _, _, rest = PAGE.read_text().partition("```yaml\n# webhook.yaml\n")
     return yaml.safe_load(rest.partition("```")[0])
 

@@ -62,7 +62,7 @@ def test_one_command_does_what_the_three_do(cluster, kubectl, regcred, namespace
 
 
 def test_the_rights_in_the_reference_are_enough(cluster, kubectl, namespace, htpasswd_registry):
-    text = (ROOT / "docs/reference.md").read_text()
+    text = (ROOT / "docs/reference/rights.md").read_text()
     role = re.search(r"<!-- rights:begin -->\n```yaml\n(.*?)```", text, re.DOTALL)[1]
     kubectl("apply", "-n", namespace, "-f", "-", stdin=role.encode())
     kubectl("create", "serviceaccount", "deployer", "-n", namespace)
@@ -84,7 +84,7 @@ def test_the_rights_in_the_reference_are_enough(cluster, kubectl, namespace, htp
 
 
 def test_what_the_reference_shows_of_inject(tmp_path):
-    text = (ROOT / "docs/reference.md").read_text()
+    text = (ROOT / "docs/reference/inject.md").read_text()
     block = re.search(r"<!-- inject:begin -->\n```console\n(.*?)```", text, re.DOTALL)[1]
     shown = [part.partition("\n")[::2] for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     (first, content), *shown = shown
@@ -100,7 +100,7 @@ def test_what_the_reference_shows_of_inject(tmp_path):
 
 
 def test_what_the_reference_shows_of_status(kubectl, regcred, world, tmp_path):
-    text = (ROOT / "docs/reference.md").read_text()
+    text = (ROOT / "docs/reference/status.md").read_text()
     block = re.search(r"<!-- status:begin -->\n```console\n\$ (.*?)\n(.*?)```", text, re.DOTALL)
     (tmp_path / "key.json").write_text(json.dumps(KEY))
     where = ("-n", world.namespace)

@@ -1,4 +1,4 @@
-"""What docs/operator.md has for Argo CD and Flux, its table and its snippets, as they stand there:
+"""What docs/how-to has for Argo CD and Flux, tables and snippets, as they stand there:
 with the code of the two on the real API server, beside an operator.
 
 Argo CD's code is all that its application controller compares and syncs with. Flux's is its library
@@ -22,7 +22,9 @@ from tests.support.clusters import own_cluster
 from tests.support.gitops import GitOps
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 
-PAGE = (CHECKOUT / "docs" / "operator.md").read_text()
+HOW_TO = CHECKOUT / "docs" / "how-to"
+PAGES = [(HOW_TO / name).read_text() for name in ("argocd.md", "flux.md")]
+PAGE = "\n".join(PAGES)
 SNIPPETS = dict(re.findall(r"^```yaml\n# (\S+)\.yaml\n([\s\S]*?)^```", PAGE, re.MULTILINE))
 #: What stands in Git, by how the page's table tells it; R is the operator's Secret.
 IN_GIT = {
@@ -54,14 +56,18 @@ def apply_server_side(owner):
 
 def table():
     """(What is in Git, column, cell) of each cell."""
-    text = PAGE.partition("<!-- drift:begin -->")[2].partition("<!-- drift:end -->")[0]
-    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.split("\n") if line]
-    (_, *columns), _, *rows = rows
-    assert set(columns) == set(OWNERS)
-    assert {row[0] for row in rows} == set(IN_GIT)
-    for git, *cells in rows:
-        for column, cell in zip(columns, cells, strict=True):
-            yield pytest.param(git, column, cell, id=f"{git}, {column}".replace("`", ""))
+    told = set()
+    for page in PAGES:
+        text = page.partition("<!-- drift:begin -->")[2].partition("<!-- drift:end -->")[0]
+        lines = [line for line in text.split("\n") if line]
+        rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+        (_, *columns), _, *rows = rows
+        told |= set(columns)
+        assert {row[0] for row in rows} == set(IN_GIT)
+        for git, *cells in rows:
+            for column, cell in zip(columns, cells, strict=True):
+                yield pytest.param(git, column, cell, id=f"{git}, {column}".replace("`", ""))
+    assert told == set(OWNERS)
 
 
 def with_snippet(column):

@@ -1,4 +1,4 @@
-"""docs/kustomize.md as it stands there, and regcred-krm under the real kustomize (and kpt)."""
+"""docs/how-to/kustomize.md as it stands, and regcred-krm under the real kustomize (and kpt)."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from cluster import SILENT
 from cluster.binaries import ensure_programs
 from cluster.paths import CHECKOUT
 
-PAGE = CHECKOUT / "docs" / "kustomize.md"
+PAGE = CHECKOUT / "docs" / "how-to" / "kustomize.md"
 SETTINGS = ("REGCRED_", "KUBE", "KUSTOMIZE_", "XDG_")
 WEB = """\
 # The web server.

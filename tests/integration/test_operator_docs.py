@@ -1,5 +1,6 @@
-"""What docs/operator.md shows is run here as it stands there: on the real API server, with the
-chart installed, and the operator under the rights of the chart's ServiceAccount.
+"""What the how-to pages on the operator show is run here as it stands, one page after another:
+on the real API server, with the chart installed, and the operator under the rights of the chart's
+ServiceAccount.
 """
 
 import json
@@ -16,7 +17,19 @@ from tests.support.operatorprocess import OperatorProcess
 from tests.support.pages import Reader, Step, read_page
 from tests.support.release import CRD, Release
 
-PAGE = CHECKOUT / "docs" / "operator.md"
+HOW_TO = CHECKOUT / "docs" / "how-to"
+#: In the order in which one leads to the next.
+PAGES = (
+    "operator.md",
+    "argocd.md",
+    "flux.md",
+    "pods-only.md",
+    "hand-over.md",
+    "pods-from-before.md",
+    "uninstall.md",
+    "outside.md",
+)
+REASONS = CHECKOUT / "docs" / "reference" / "reasons.md"
 API = "/apis/regcred.dev/v1alpha1/pullcredentials"
 NAMESPACES = ("team-a", "team-b", "team-c", "shop", "argocd", "regcred-system")
 OLD, NEW = "hush-4711-old", "hush-4711-new"
@@ -27,18 +40,18 @@ ARGOCD_SETTINGS = {
 
 
 class Operators(Reader):
-    """Who reads the page on the operator."""
+    """Who reads the pages on the operator."""
 
     def mine(self, text, heading=""):
         """The release has a name of its own too; what runs outside has its own namespace."""
         text = super().mine(text).replace("deployment regcred", f"deployment {self.name}")
-        if heading == "Outside the cluster":
+        if heading == "Run the operator outside the cluster":
             text = text.replace(self.namespace, self.own("outside"))
         return text
 
 
 class Walk:
-    """The page from its first command to its last.
+    """The pages from the first command to the last.
 
     Args:
         reader: who types.
@@ -126,8 +139,10 @@ class Walk:
         return json.loads(content)
 
     def see_log(self):
-        """The line that the page shows is one that the operator says."""
-        (shown,) = (json.loads(each) for each in re.findall(r"```json\n(.*)\n", PAGE.read_text()))
+        """The line that the reference shows is one that the operator says."""
+        (shown,) = (
+            json.loads(each) for each in re.findall(r"```json\n(.*)\n", REASONS.read_text())
+        )
         namespace = self.reader.own(shown["namespace"])
         (line,) = self.operator.said("SecretCreated", namespace=namespace)
         assert line == shown | {"time": line["time"], "namespace": namespace}
@@ -173,15 +188,16 @@ def reader(cluster, helm_program, tmp_path):
         cluster.api.delete_namespace(reader.own(name))
 
 
-def test_the_page_does_what_it_says(reader, helm_program):
-    page = read_page(PAGE)
-    assert len(page.steps) > 30
-    for name, text in page.files.items():
-        (reader.folder / name).write_text(reader.mine(text))
+def test_the_pages_do_what_they_say(reader, helm_program):
+    pages = [read_page(HOW_TO / name) for name in PAGES]
+    assert sum(len(page.steps) for page in pages) > 30
     walk = Walk(reader, helm_program)
     try:
-        for step in page.steps:
-            walk.take(step)
+        for page in pages:
+            for name, text in page.files.items():
+                (reader.folder / name).write_text(reader.mine(text))
+            for step in page.steps:
+                walk.take(step)
     finally:
         if walk.operator is not None:
             walk.operator.kill()

@@ -18,10 +18,10 @@ from regcred.core.operator.pullcredential import FINALIZER
 from regcred.core.operator.source import SourceReason
 from regcred.operator import reconciler
 
-DOCS = CHECKOUT / "docs"
+REFERENCE = CHECKOUT / "docs" / "reference"
 OPERATOR_CODE = CHECKOUT / "src" / "regcred" / "operator"
 CRD = CHECKOUT / "charts" / "regcred" / "files" / "pullcredentials.regcred.dev.yaml"
-REFERENCE, OPERATOR = DOCS / "reference.md", DOCS / "operator.md"
+REASONS = REFERENCE / "reasons.md"
 
 
 def rows(page, name):
@@ -60,7 +60,7 @@ def test_every_reason_of_a_condition_is_in_its_table():
 def _conditions():
     """Condition → the rows of its table."""
     found, kind = {}, ""
-    for cells in rows(OPERATOR, "conditions"):
+    for cells in rows(REASONS, "conditions"):
         if cells[1] == "reason":
             (kind,) = words(cells[0])
         else:
@@ -69,7 +69,7 @@ def _conditions():
 
 
 def test_every_reason_of_a_failure_is_in_its_table():
-    documented = {reason for cells in rows(OPERATOR, "failures") for reason in words(cells[0])}
+    documented = {reason for cells in rows(REASONS, "failures") for reason in words(cells[0])}
     written = reasons(nsfailure, r'return "(\w+)"')
     written |= {reason for _, reason in nsfailure._WORDS} | {SECRET_NOT_OURS}
     written |= reasons(reconciler, r'Failure\(namespace, "(\w+)"')
@@ -77,7 +77,7 @@ def test_every_reason_of_a_failure_is_in_its_table():
 
 
 def test_every_reason_of_a_log_line_is_in_its_table():
-    documented = {reason for cells in rows(OPERATOR, "logs") for reason in words(cells[0])}
+    documented = {reason for cells in rows(REASONS, "logs") for reason in words(cells[0])}
     files = (*OPERATOR_CODE.glob("*.py"), Path(inspect.getsourcefile(operator.callback)))
     source = "".join(path.read_text() for path in files)
     said = set(re.findall(r'say\(\s*"\w+",\s*"(\w+)"', source))
@@ -99,7 +99,11 @@ def test_every_field_is_in_the_reference(part):
 
     crd = yaml.safe_load(CRD.read_text())
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    documented = {name for cells in rows(REFERENCE, "fields") for name in words(cells[0])}
+    documented = {
+        name
+        for cells in rows(REFERENCE / "pullcredential.md", "fields")
+        for name in words(cells[0])
+    }
     whole = {"spec.source", "spec.namespaces"} if part == "spec" else set()
     assert {name for name in documented if name.startswith(part)} == whole | {
         *leaves(schema[part], part)
@@ -109,7 +113,7 @@ def test_every_field_is_in_the_reference(part):
 def test_defaults_of_fields_are_those_of_the_crd():
     crd = yaml.safe_load(CRD.read_text())
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    for name, default, _ in rows(REFERENCE, "fields"):
+    for name, default, _ in rows(REFERENCE / "pullcredential.md", "fields"):
         place = schema
         for step in words(name)[0].split("."):
             place = place["properties"][step]
@@ -118,14 +122,17 @@ def test_defaults_of_fields_are_those_of_the_crd():
 
 
 def test_every_mark_is_in_the_reference():
-    text = REFERENCE.read_text().partition("\n## Marks\n")[2]
+    text = (REFERENCE / "configuration.md").read_text().partition("\n## Marks\n")[2]
     ours = {v for k, v in vars(marks).items() if k.isupper() and str(v).startswith("regcred.dev/")}
     assert len(ours) == 8
     assert set(re.findall(r"`(regcred\.dev/[\w-]+)", text)) == ours | {FINALIZER}
 
 
 def test_every_flag_is_in_the_reference_with_its_default():
-    documented = {tuple(words(flags)): default for flags, default, _ in rows(REFERENCE, "flags")}
+    documented = {
+        tuple(words(flags)): default
+        for flags, default, _ in rows(REFERENCE / "operator.md", "flags")
+    }
     shared = documented.pop(("--kubeconfig", "--context"))
     assert shared
     defaults = {}

@@ -2,8 +2,8 @@
 
 How it is now is read from a `Snapshot` when somebody asks; only what happens is counted as it
 happens, in plain numbers: prometheus-client's own counters take locks and cost six times as
-much. Names and units follow https://prometheus.io/docs/practices/naming/, and docs/metrics.md is
-their list.
+much. Names and units follow https://prometheus.io/docs/practices/naming/, and
+docs/reference/metrics.md is their list.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from regcred import __version__
 from regcred.operator.facts import PullCredentialFigures, Snapshot, WatchFigures
 from regcred.operator.metrics import Metrics
 
-DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 NOT_YET = Snapshot(
     leading=False,
     synced=False,
