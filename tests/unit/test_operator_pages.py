@@ -124,7 +124,7 @@ def test_defaults_of_fields_are_those_of_the_crd():
 def test_every_mark_is_in_the_reference():
     text = (REFERENCE / "configuration.md").read_text().partition("\n## Marks\n")[2]
     ours = {v for k, v in vars(marks).items() if k.isupper() and str(v).startswith("regcred.dev/")}
-    assert len(ours) == 8
+    assert len(ours) == 9
     assert set(re.findall(r"`(regcred\.dev/[\w-]+)", text)) == ours | {FINALIZER}
 
 
