@@ -9,6 +9,7 @@ import argparse
 import shlex
 import sys
 
+from cluster.binaries import older, sources
 from cluster.cluster import Cluster, prepare
 from cluster.errors import ClusterError
 from cluster.locking import locked
@@ -44,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("prepare", "up"):
             added.add_argument("--node", action="store_true", help="with containerd and kubelet")
             added.add_argument("--registry", action="store_true", help="with private registries")
+            minors = ", ".join((sources()[0].minor, *older()))
+            added.add_argument(
+                "--kubernetes",
+                default="",
+                metavar="1.N",
+                help=f"the control plane's version: {minors} ($REGCRED_KUBERNETES, else the first)",
+            )
         if name == "prepare":
             added.add_argument("--helm", action="store_true", help="with Helm, for the tests")
             added.add_argument("--kustomize", action="store_true", help="likewise kustomize")
@@ -64,6 +72,7 @@ def _prepare(options: argparse.Namespace, progress: Progress) -> int:
         helm=options.helm,
         kustomize=options.kustomize,
         gitops=options.gitops,
+        kubernetes=options.kubernetes,
         progress=progress,
     )
     return 0
@@ -86,7 +95,11 @@ def _up_alone(options: argparse.Namespace, progress: Progress) -> int:
         progress.say(f"the cluster {options.name!r} is up already")
         return 0
     cluster = Cluster(
-        node=options.node, registries=options.registry, name=options.name, progress=progress
+        node=options.node,
+        registries=options.registry,
+        name=options.name,
+        kubernetes=options.kubernetes,
+        progress=progress,
     )
     cluster.start()
     cluster.detach()

@@ -4,6 +4,9 @@ Order: the folder ``$KUBEBUILDER_ASSETS``, PATH, the cache; each only in the ver
 go.mod names. What is missing is built from the Go module proxy into the cache.
 
 The tests want Helm, kustomize, and ``gitops``: a program of our own, linked with Argo CD and Flux.
+
+The control plane is also to be had in an older minor version, from ``go/kubernetes-MINOR``:
+``$REGCRED_KUBERNETES`` or an argument names it. kubectl and kubelet stay those of the newest.
 """
 
 from __future__ import annotations
@@ -67,6 +70,11 @@ class Source:
         return cache_folder() / f"{self.module.name}-{self.module.version}-linux-{architecture()}"
 
     @property
+    def minor(self) -> str:
+        """Its version without the patch, ``1.N``."""
+        return self.module.version.rpartition(".")[0]
+
+    @property
     def minutes(self) -> int:
         """About how long a build from nothing takes on this machine."""
         return 1 + self.cpu_seconds // 60 // (os.cpu_count() or 1)
@@ -75,11 +83,6 @@ class Source:
 @cache
 def sources() -> tuple[Source, ...]:
     """Kubernetes, etcd, Helm, kustomize and gitops, as their go.mod files pin them."""
-    kubernetes = gomod.load("kubernetes", "k8s.io/kubernetes")
-    programs = tuple(package.rpartition("/")[2] for package in kubernetes.packages)
-    major, minor, *_ = kubernetes.version.split(".")
-    stamps = {"gitVersion": f"v{kubernetes.version}", "gitMajor": major, "gitMinor": minor}
-    stamped = [f"-X k8s.io/component-base/version.{name}={is_}" for name, is_ in stamps.items()]
     etcd = gomod.load("etcd", "go.etcd.io/etcd/server/v3")
     helm = gomod.load("helm", "helm.sh/helm/v4")
     stamp = f"-X helm.sh/helm/v4/internal/version.version=v{helm.version}"
@@ -87,7 +90,7 @@ def sources() -> tuple[Source, ...]:
     its_stamp = f"-X sigs.k8s.io/kustomize/api/provenance.version=v{kustomize.version}"
     gitops = _of_our_own(gomod.load("gitops", "github.com/argoproj/argo-cd/v3"))
     return (
-        Source(kubernetes, programs, " ".join(["-s -w", *stamped]), cpu_seconds=1500),
+        _kubernetes("kubernetes", cpu_seconds=1500),
         Source(etcd, ("etcd",), "-s -w", cpu_seconds=240),
         Source(helm, ("helm",), f"-s -w {stamp}", cpu_seconds=460),
         Source(kustomize, ("kustomize",), f"-s -w {its_stamp}", cpu_seconds=120),
@@ -95,21 +98,48 @@ def sources() -> tuple[Source, ...]:
     )
 
 
-def ensure_programs(wanted: tuple[str, ...], progress: Progress) -> dict[str, Path]:
+def older() -> dict[str, Source]:
+    """The control planes of older minor versions: ``1.N`` -> its programs, the newest first."""
+    folders = sorted((path.name for path in gomod.FOLDER.glob("kubernetes-1.*")), reverse=True)
+    return {name.rpartition("-")[2]: _kubernetes(name, cpu_seconds=900) for name in folders}
+
+
+def chosen(kubernetes: str = "") -> Source:
+    """Where the control plane comes from.
+
+    Args:
+        kubernetes: a minor version, ``1.N``; empty for that of ``$REGCRED_KUBERNETES``, and
+            without that the newest.
+
+    Raises:
+        ClusterError: a version that no go.mod pins.
+    """
+    newest = sources()[0]
+    minor = kubernetes or os.environ.get("REGCRED_KUBERNETES") or newest.minor
+    known = {newest.minor: newest} | older()
+    if minor not in known:
+        raise ClusterError(f"no control plane of Kubernetes {minor}: there is {', '.join(known)}")
+    return known[minor]
+
+
+def ensure_programs(
+    wanted: tuple[str, ...], progress: Progress, *, kubernetes: str = ""
+) -> dict[str, Path]:
     """The path of each program, built if need be.
 
     Args:
         wanted: of ``etcd``, ``gitops``, ``helm``, ``kube-apiserver``, ``kube-controller-manager``,
             ``kubectl``, ``kubelet``, ``kustomize``.
         progress: told what is built, and how far it is.
+        kubernetes: the control plane's minor version, as `chosen` takes it.
 
     Raises:
         ClusterError: one is not there and cannot be built.
     """
     found: dict[str, Path] = {}
-    for source in sources():
+    for source in (chosen(kubernetes), *sources()):
         for name in source.programs:
-            if name in wanted:
+            if name in wanted and name not in found:
                 found[name] = find(name, source) or build(source, progress) / name
     return found
 
@@ -189,6 +219,16 @@ def architecture() -> str:
         return ARCHITECTURES[platform.machine()]
     except KeyError:
         raise ClusterError(f"no cluster for machines of type {platform.machine()}") from None
+
+
+def _kubernetes(folder: str, *, cpu_seconds: int) -> Source:
+    """Programs of Kubernetes that know their version."""
+    module = gomod.load(folder, "k8s.io/kubernetes")
+    programs = tuple(package.rpartition("/")[2] for package in module.packages)
+    major, minor, *_ = module.version.split(".")
+    stamps = {"gitVersion": f"v{module.version}", "gitMajor": major, "gitMinor": minor}
+    stamped = [f"-X k8s.io/component-base/version.{name}={is_}" for name, is_ in stamps.items()]
+    return Source(module, programs, " ".join(["-s -w", *stamped]), cpu_seconds)
 
 
 def _of_our_own(module: gomod.GoModule) -> gomod.GoModule:

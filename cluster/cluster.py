@@ -46,6 +46,7 @@ def prepare(
     helm: bool = False,
     kustomize: bool = False,
     gitops: bool = False,
+    kubernetes: str = "",
     progress: Progress = SILENT,
 ) -> dict[str, Path]:
     """See that all is there that a cluster needs, so that its start takes seconds.
@@ -56,6 +57,7 @@ def prepare(
         helm: also Helm, which no cluster needs, but the tests of its post-renderer do.
         kustomize: likewise kustomize, for the tests of the KRM function.
         gitops: likewise ``go/gitops``, for the tests with Argo CD and Flux.
+        kubernetes: the control plane's minor version, as `cluster.binaries.chosen` takes it.
         progress: told what is installed and built, and about how long it takes.
 
     Returns:
@@ -64,7 +66,7 @@ def prepare(
     Raises:
         ClusterError: something is missing and cannot be had.
     """
-    if lack := tiers.machine_lacks(node=node):
+    if lack := tiers.machine_lacks(node=node, kubernetes=kubernetes):
         raise ClusterError(f"no such cluster here: {lack}")
     if node:
         ensure_packages(packages.FOR_NODE, progress)
@@ -72,7 +74,7 @@ def prepare(
         ensure_packages(packages.FOR_REGISTRIES, progress)
     more = {"kubelet": node, "helm": helm, "kustomize": kustomize, "gitops": gitops}
     wanted = (*_CONTROL_PLANE, *(program for program, wanted in more.items() if wanted))
-    return ensure_programs(wanted, progress)
+    return ensure_programs(wanted, progress, kubernetes=kubernetes)
 
 
 class Cluster:
@@ -87,6 +89,7 @@ class Cluster:
         registries: with the private registries of `cluster.registries`.
         name: its folder is ``clusters/NAME`` in the cache; without one it is a temporary folder.
         api_server_flags: for kube-apiserver, after those that it has anyway.
+        kubernetes: the control plane's minor version, as `cluster.binaries.chosen` takes it.
         progress: told what takes long.
     """
 
@@ -97,10 +100,12 @@ class Cluster:
         registries: bool = False,
         name: str = "",
         api_server_flags: Sequence[str] = (),
+        kubernetes: str = "",
         progress: Progress = SILENT,
     ) -> None:
         self.has_node = node
         self._api_server_flags = tuple(api_server_flags)
+        self._kubernetes = kubernetes
         self._with_registries = registries
         self._name = name
         self._progress = progress
@@ -131,7 +136,10 @@ class Cluster:
             ClusterError: it does not come up; what had started is gone again, its logs are not.
         """
         programs = prepare(
-            node=self.has_node, registries=self._with_registries, progress=self._progress
+            node=self.has_node,
+            registries=self._with_registries,
+            kubernetes=self._kubernetes,
+            progress=self._progress,
         )
         folder = self._new_folder()
         folder.make()

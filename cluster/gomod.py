@@ -11,7 +11,8 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 
-_HERE = Path(__file__).resolve().parent / "go"
+FOLDER = Path(__file__).resolve().parent / "go"
+"""One folder a module."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def load(name: str, module: str) -> GoModule:
     Raises:
         ClusterError: the file does not name a version for that module.
     """
-    folder = _HERE / name
+    folder = FOLDER / name
     text = (folder / "go.mod").read_text()
     try:
         return GoModule(name, folder, required(text, module), go_version(text), tools(text))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cluster import packages
-from cluster.binaries import ARCHITECTURES
+from cluster.binaries import ARCHITECTURES, chosen, sources
 
 _CAP_SYS_ADMIN = 21
 
@@ -34,11 +34,12 @@ def why_not(tier: str) -> str:
     return ""
 
 
-def machine_lacks(*, node: bool) -> str:
+def machine_lacks(*, node: bool, kubernetes: str = "") -> str:
     """What no installation mends, in one line; empty when a cluster can be up here.
 
     Args:
         node: whether the cluster has one.
+        kubernetes: the control plane's minor version, as `cluster.binaries.chosen` takes it.
     """
     if sys.platform != "linux":
         return f"a cluster needs Linux, and this is {platform.system()}"
@@ -48,6 +49,8 @@ def machine_lacks(*, node: bool) -> str:
         return "a node needs root, for containerd and kubelet"
     if node and not _may_mount():
         return "a node needs CAP_SYS_ADMIN, for namespaces and mounts (docker run --privileged)"
+    if node and (control_plane := chosen(kubernetes).minor) != (newest := sources()[0].minor):
+        return f"kubelet {newest} does not go with an API server {control_plane}"
     return ""
 
 
