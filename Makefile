@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(TOOLS)/bin/uv:
 	python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
@@ -49,6 +49,14 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 		code=$$?; [ $$code = 1 ] || exit $$code; echo "make: once more, one by one, what failed"; \
 		$(PYTEST) $(ON_A_CLUSTER) -v --last-failed --last-failed-no-failures none --maxfail 3; }
 
+.PHONY: test-wheel
+test-wheel: dist ## unit tests and those of the verbs with the wheel of dist/, not the tree
+	@rm -rf build/wheel
+	@UV_PROJECT_ENVIRONMENT=build/wheel $(UV) sync --frozen --quiet --no-install-project
+	@$(UV) pip install --quiet --python build/wheel --no-deps dist/regcred-*.whl
+	@REGCRED_TESTED=wheel UV=$(abspath $(UV)) build/wheel/bin/python -m pytest -o pythonpath=. -q -n $(CORES) --dist loadgroup \
+		tests/unit tests/integration/test_*_verb.py $(ARGS)
+
 .PHONY: check
 check: setup docs ## format, lint, types, layers, docs and unit tests; two minutes on two cores
 	@$(RUN) ruff format --check --quiet
@@ -65,6 +73,11 @@ format: setup ## put the code into the form that `make check` wants
 .PHONY: chart
 chart: setup ## write what is made from the Helm chart: its README.md, and deploy/
 	@$(RUN) python -m tools
+
+.PHONY: dist
+dist: setup ## build the wheel and the sdist into dist/; one commit gives the same bytes each time
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(UV) build --quiet --out-dir dist
 
 .PHONY: docs
 docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it

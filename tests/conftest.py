@@ -23,6 +23,7 @@ from cluster import SILENT, Cluster, ClusterError, debianbase, prepare
 from cluster.binaries import ensure_programs
 from cluster.tiers import TIERS, why_not
 from tests.support.clusters import PytestProgress
+from tests.support.origin import package_folder, wanted_folder
 
 if TYPE_CHECKING:
     import subprocess
@@ -97,6 +98,12 @@ def _worker(config: pytest.Config) -> bool:
 
 def _shared_name(run: str) -> str:
     return f"pytest-{run}"
+
+
+def pytest_configure() -> None:
+    """Refuse to test another regcred than the one that is meant."""
+    if package_folder() != wanted_folder():
+        raise pytest.UsageError(f"regcred is that of {package_folder()}, not {wanted_folder()}")
 
 
 @pytest.hookimpl(optionalhook=True)
