@@ -101,7 +101,7 @@ def sources() -> tuple[Source, ...]:
 def older() -> dict[str, Source]:
     """The control planes of older minor versions: ``1.N`` -> its programs, the newest first."""
     folders = sorted((path.name for path in gomod.FOLDER.glob("kubernetes-1.*")), reverse=True)
-    return {name.rpartition("-")[2]: _kubernetes(name, cpu_seconds=900) for name in folders}
+    return {name.rpartition("-")[2]: _kubernetes(name, cpu_seconds=400) for name in folders}
 
 
 def chosen(kubernetes: str = "") -> Source:
