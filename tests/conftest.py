@@ -61,6 +61,8 @@ _GROUPS = {
     "integration/test_gitops": "gitops",
     "integration/test_chart_rights": "pullcredentials",
     "integration/test_chart.py": "chart",
+    "integration/test_dist": "dist",
+    "integration/test_installing": "installing",
     "e2e/test_admission": "pullcredentials",
     "e2e/test_minting": "pullcredentials",
     "e2e/test_operator": "pullcredentials",
