@@ -1,0 +1,45 @@
+"""What docs/explanation shows: the commands run as they stand there, and the tests are named."""
+
+import shlex
+
+import pytest
+
+from cluster.paths import CHECKOUT
+from tests.support import namedtests
+from tests.support.cli import run_regcred
+from tests.support.pages import read_page
+
+FOLDER = CHECKOUT / "docs" / "explanation"
+PAGES = {path.stem: read_page(path) for path in sorted(FOLDER.glob("*.md"))}
+STEPS = [(page, step) for page, read in PAGES.items() for step in read.steps]
+
+
+@pytest.mark.parametrize(
+    ("page", "step"), STEPS, ids=[f"{page}: {step.command[:60]}" for page, step in STEPS]
+)
+def test_commands_print_what_is_shown(page, step, tmp_path):
+    for name, text in PAGES[page].files.items():
+        (tmp_path / name).write_text(text)
+    program, *args = shlex.split(step.command)
+    assert program == "regcred"
+    assert "--offline" in args, "the others are typed by tests that have a cluster"
+    assert run_regcred(*args, cwd=tmp_path).stdout.decode() == step.output
+
+
+def test_every_file_is_used():
+    shown = {name for read in PAGES.values() for name in read.files}
+    used = {word for _, step in STEPS for word in shlex.split(step.command)}
+    assert shown <= used
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_names_tests(page):
+    assert len(namedtests.named(FOLDER / f"{page}.md")) >= 5
+
+
+def test_pictures_are_all_shown():
+    docs = CHECKOUT / "docs"
+    pages = [*docs.rglob("*.md"), *CHECKOUT.glob("*.md")]
+    text = "".join(path.read_text() for path in pages)
+    pictures = {path.name for path in (docs / "pictures").glob("*.svg")}
+    assert {name for name in pictures if f"pictures/{name})" not in text} == set()
