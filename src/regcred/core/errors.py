@@ -50,6 +50,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from regcred.core import fields
+
 
 class RegcredError(Exception):
     """Base of all errors that a person may meet.
@@ -343,8 +345,10 @@ def api_error(
         An instance of the subclass of `APIError` that fits, not raised.
     """
     reason = str(body.get("reason") or "")
-    details = body.get("details") or {}
-    causes = tuple(str(c.get("reason") or "") for c in details.get("causes") or ())
+    details = fields.entries([body.get("details")])
+    causes = tuple(
+        str(c.get("reason") or "") for each in details for c in fields.entries(each.get("causes"))
+    )
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
     if status == 409 and reason == "AlreadyExists":
         kind = AlreadyExists

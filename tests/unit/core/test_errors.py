@@ -82,3 +82,9 @@ def test_api_error_says_what_the_server_said():
     error = api_error(404, body, doing="get secrets/x")
     assert error.message == 'cannot get secrets/x: secrets "x" not found'
     assert error.causes == ("R",)
+
+
+@pytest.mark.parametrize("details", [1, [], "x", {"causes": 1}, {"causes": [1, {"reason": []}]}])
+def test_an_api_error_of_what_is_no_api_server(details):
+    error = api_error(403, {"message": "no", "details": details}, doing="get x")
+    assert (type(error), error.message) == (errors.Forbidden, "cannot get x: no")

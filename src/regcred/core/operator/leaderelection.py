@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regcred.core.errors import UsageError
+from regcred.core.fields import mapping, number, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +116,15 @@ def observe(before: Observation | None, lease: dict[str, Any], now: float) -> Ob
         lease: the Lease as it was read or written just now.
         now: when the request for it was sent or, for somebody else's record, answered.
     """
-    metadata, spec = lease.get("metadata") or {}, lease.get("spec") or {}
+    metadata, spec = mapping(lease.get("metadata")), mapping(lease.get("spec"))
     record = Record(
-        holder=str(spec.get("holderIdentity") or ""),
-        seconds=int(spec.get("leaseDurationSeconds") or 0),
-        transitions=int(spec.get("leaseTransitions") or 0),
-        acquired=str(spec.get("acquireTime") or ""),
-        renewed=str(spec.get("renewTime") or ""),
+        holder=text(spec.get("holderIdentity")),
+        seconds=number(spec.get("leaseDurationSeconds")),
+        transitions=number(spec.get("leaseTransitions")),
+        acquired=text(spec.get("acquireTime")),
+        renewed=text(spec.get("renewTime")),
     )
-    uid, version = str(metadata.get("uid") or ""), str(metadata.get("resourceVersion") or "")
+    uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
     if before is not None and before.record == record and before.uid == uid:
         # Somebody's label on the Lease is no sign of life of its holder.
         return replace(before, version=version)

@@ -184,3 +184,12 @@ def test_no_two_ever_hold_it(actions):
             seen[who] = observe(mine, stored, sent)
             until[who] = holds_until(sent, TIMING)
         assert sum(now < each for each in until.values()) <= 1
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"spec": [], "metadata": 1}, lease("", leaseDurationSeconds=[], renewTime={})]
+)
+def test_a_lease_that_says_nothing_of_use_is_free(odd):
+    seen = observe(None, odd, 0.0)
+    assert seen.record.holder == ""
+    assert isinstance(choose(seen, 0.0), Create | Update)
