@@ -21,6 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PORT = re.compile(r"(?::[0-9]*)?")
+_SHOWN_MAX = 100
 
 
 class BadURL(ValueError):
@@ -74,7 +75,7 @@ def _ip_literal(host: str) -> str:
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise BadURL(f"[{address}] is not an IPv6 address") from None
+        raise BadURL(f"[{address[:_SHOWN_MAX]}] is not an IPv6 address") from None
     if zone_mark and not zone:
         raise BadURL("its IPv6 zone is empty")
     return f"[{address}%{zone}]{port}" if zone_mark else f"[{address}]{port}"

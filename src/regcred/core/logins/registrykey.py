@@ -30,6 +30,7 @@ _HUB_NAMES = _HUB_ENDPOINTS | {DOCKER_HUB, FALLBACK, _HUB_WEBSITE}
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _USER = re.compile(r"(?s)^(https?://)?.*@(?!\w+:[0-9a-f]{32})")
 _SHOWN_MAX = 200
+_REASON_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def never_matches(key: RegistryKey | str) -> str:
             return f"kubelet drops it, since {error}"
     if split_port(key.host)[0].lower() == _HUB_WEBSITE:
         return f"{_HUB_WEBSITE} is a web site and no registry; write {DOCKER_HUB_KEY}"
-    return "" if _example(key) else _reason(key)
+    # Of a key that others have written, however long, a part is enough.
+    return "" if _example(key) else _reason(key)[:_REASON_MAX]
 
 
 def warnings(key: RegistryKey) -> list[str]:
@@ -132,7 +134,7 @@ def warnings(key: RegistryKey) -> list[str]:
     if key.path in ("/v1", "/v2"):
         said.append(f"without a slash at its end {key.path} is taken for the beginning of a path")
     elif key.path and not key.path.endswith("/"):
-        said.append(f"it is a prefix: {key.index}2 matches as well")
+        said.append(f"it is a prefix: {key.index[:_REASON_MAX]}2 matches as well")
     return said
 
 

@@ -17,6 +17,7 @@ from regcred.core.errors import UsageError
 Path: TypeAlias = tuple[str, ...]
 
 FIELD = "imagePullSecrets"
+_SHOWN_MAX = 300
 
 _STEP = re.compile(
     r"""\.?\[\*\]            # every item
@@ -57,7 +58,7 @@ def parse_kind_path(text: str) -> KindPath:
     kind, equals, path = text.partition("=")
     if not equals or not _KIND.fullmatch(kind):
         raise UsageError(
-            f"{text!r} is not KIND=PATH with a kind such as Rollout or Rollout.argoproj.io",
+            f"{_shown(text)} is not KIND=PATH with a kind such as Rollout or Rollout.argoproj.io",
             hint="--path 'Experiment.argoproj.io=.spec.templates[*].template.spec'",
         )
     name, dot, group = kind.partition(".")
@@ -82,8 +83,8 @@ def parse_path(text: str) -> Path:
         step = _STEP.match(rest, at)
         if step is None:
             raise UsageError(
-                f"the path {text!r} cannot be read from {rest[at:]!r} on: it is made of keys, "
-                "[*] for every item and .* for every value",
+                f"the path {_shown(text)} cannot be read from {_shown(rest[at:])} on: "
+                "it is made of keys, [*] for every item and .* for every value",
                 hint="--path 'Experiment.argoproj.io=.spec.templates[*].template.spec'",
             )
         steps.append(step["name"] or step["quoted"] or "*")
@@ -92,7 +93,7 @@ def parse_path(text: str) -> Path:
         steps.pop()
     if not steps:
         raise UsageError(
-            f"the path {text!r} names no Pod spec", hint="--path Rollout=.spec.template.spec"
+            f"the path {_shown(text)} names no Pod spec", hint="--path Rollout=.spec.template.spec"
         )
     return tuple(steps)
 
@@ -100,3 +101,7 @@ def parse_path(text: str) -> Path:
 def show(path: Path) -> str:
     """`path` as kubectl writes it."""
     return "".join("[*]" if key == "*" else f".{key}" for key in path)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…")

@@ -30,3 +30,8 @@ def test_what_is_none(text: str) -> None:
     with pytest.raises(InvalidInput, match="duration") as caught:
         seconds(text)
     assert caught.value.hint
+
+
+def test_of_one_without_end_a_part_is_shown() -> None:
+    with pytest.raises(InvalidInput, match=f"'{'1' * 40}…' is not"):
+        seconds("1" * 9000)

@@ -9,6 +9,7 @@ from regcred.core.errors import InvalidImage, InvalidRegistry
 from regcred.core.logins.image import parse_image
 from regcred.core.logins.registrykey import (
     DOCKER_HUB_KEY,
+    RegistryKey,
     display,
     endpoint_host,
     is_docker_hub,
@@ -407,3 +408,12 @@ def test_an_ipv6_address_with_a_port_has_images():
 @pytest.mark.parametrize("key", ["a.example/%0a", "a.example:5/%25"])
 def test_an_index_that_is_no_url_matches_nothing(key):
     assert "decodes % escapes" in never_matches(key)
+
+
+@pytest.mark.parametrize("text", ["[" + ":" * 9000 + "]", "a" * 9000, "r/" + "A" * 9000])
+def test_of_a_key_without_end_a_part_is_said(text):
+    assert len(never_matches(text)) <= 1000
+    assert all(len(warning) < 1100 for warning in warnings(RegistryKey(text, "r", f"/{text}")))
+    with pytest.raises(InvalidRegistry) as caught:
+        login_key(text)
+    assert len(caught.value.message) + len(caught.value.hint) < 3000

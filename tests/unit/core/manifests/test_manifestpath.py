@@ -76,5 +76,12 @@ def test_what_is_no_kind_with_a_path(text):
     assert repr(text) in caught.value.message
 
 
+def test_of_a_path_without_end_a_part_is_shown():
+    for text in ("['" * 5000, "A=" + "['a']" * 5000 + "!"):
+        with pytest.raises(UsageError) as caught:
+            parse_kind_path(text)
+        assert len(caught.value.message) < 1000
+
+
 def test_paths_as_kubectl_writes_them():
     assert show(("spec", "jobs", "*", "spec")) == ".spec.jobs[*].spec"
