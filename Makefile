@@ -101,7 +101,11 @@ soak: setup ## full counts of examples and of faults of the operator; an hour or
 	@REGCRED_EXAMPLES=soak $(PYTEST) tests/unit -n $(CORES) -m hypothesis --timeout 3600 -q $(ARGS)
 	@REGCRED_EXAMPLES=soak $(PYTEST) $(SOAKED) -n $(CORES) --dist loadgroup --timeout 3600 -q $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## one parser fed with what its code makes of it: ARGS='TARGET -max_total_time=60'
+	@$(RUN) --group fuzz python -m tests.fuzz $(ARGS)
+
 .PHONY: clean
 clean: ## remove what the tasks made here (not the cluster builds in ~/.cache/regcred)
-	rm -rf .venv $(TOOLS) dist build site .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(TOOLS) dist build site .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
