@@ -70,8 +70,8 @@ format: setup ## put the code into the form that `make check` wants
 	@$(RUN) ruff check --quiet --fix
 	@$(RUN) ruff format --quiet
 
-.PHONY: chart
-chart: setup ## write what is made from the Helm chart: its README.md, and deploy/
+.PHONY: generated
+generated: setup ## write what is made from code or chart: the reference, the chart's README.md, deploy/
 	@$(RUN) python -m tools
 
 .PHONY: dist

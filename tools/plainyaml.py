@@ -18,8 +18,8 @@ NAMESPACE, RELEASE = "regcred-system", "regcred"
 MODES = {"regcred.yaml": "Policy", "webhook/regcred.yaml": "Webhook"}
 
 _HEADER = """\
-# The Helm chart in charts/regcred with its default values, as `make chart` writes it: change the
-# chart, or patch this with kustomize.
+# The Helm chart in charts/regcred with its default values, as `make generated` writes it: change
+# the chart, or patch this with kustomize.
 """
 _FOR = {
     "Policy": "# For Kubernetes from 1.36 on: what is older has no MutatingAdmissionPolicy.\n",

@@ -10,6 +10,7 @@ import yaml
 from cluster.waiting import await_condition
 from regcred import __version__
 from tests.support.release import CHART, CRD, Release, helm
+from tools import rightsref
 from tools.plainyaml import DEPLOY, MODES, NAMESPACE, RELEASE, plain
 
 CRD_KIND = "CustomResourceDefinition"
@@ -123,7 +124,11 @@ def test_every_object_that_has_a_namespace_says_which(template):
 
 @pytest.mark.parametrize("file", MODES)
 def test_plain_yaml_is_the_chart_with_its_defaults(helm_program, file):
-    assert (DEPLOY / file).read_text() == plain(helm_program, MODES[file]), "make chart"
+    assert (DEPLOY / file).read_text() == plain(helm_program, MODES[file]), "make generated"
+
+
+def test_the_page_on_rights_has_those_of_the_chart(helm_program):
+    assert rightsref.PAGE.read_text() == rightsref.page(helm_program), "make generated"
 
 
 @pytest.mark.parametrize(("folder", "known"), [(".", KNOWN), ("webhook", "")])

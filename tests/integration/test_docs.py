@@ -40,6 +40,7 @@ def test_one_command_does_what_the_three_do(cluster, kubectl, regcred, namespace
     (tmp_path / "key.json").write_text(key)
     three = shell_block("The three commands")
     (one,) = shell_block("The one that replaces them")
+    assert f"```sh\n{one}\n```" in (ROOT / "docs/index.md").read_text()
     other = f"{namespace}-three"
     cluster.create_namespace(other)
     for command in three[:2]:

@@ -5,8 +5,6 @@ import re
 from pathlib import Path
 
 import click
-import pytest
-import yaml
 
 from cluster.paths import CHECKOUT
 from regcred.cli.operator import operator
@@ -85,40 +83,6 @@ def test_every_reason_of_a_log_line_is_in_its_table():
     said |= set(re.findall(r'_line\("\w+", "(\w+)"', source)) | {"Library"}
     said |= reasons(plan, r'"(Secret[A-Z]\w+)"') - {SECRET_NOT_OURS} | {"Attached", "Detached"}
     assert {each for each in documented if each[0].isupper()} == said | {"Minted"}
-
-
-@pytest.mark.parametrize("part", ["spec", "status"])
-def test_every_field_is_in_the_reference(part):
-    def leaves(schema, path):
-        children = schema.get("properties", {})
-        if not children or path in ("status.namespaces", "status.rescue"):
-            yield path
-            return
-        for name, each in children.items():
-            yield from leaves(each, f"{path}.{name}")
-
-    crd = yaml.safe_load(CRD.read_text())
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    documented = {
-        name
-        for cells in rows(REFERENCE / "pullcredential.md", "fields")
-        for name in words(cells[0])
-    }
-    whole = {"spec.source", "spec.namespaces"} if part == "spec" else set()
-    assert {name for name in documented if name.startswith(part)} == whole | {
-        *leaves(schema[part], part)
-    }
-
-
-def test_defaults_of_fields_are_those_of_the_crd():
-    crd = yaml.safe_load(CRD.read_text())
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    for name, default, _ in rows(REFERENCE / "pullcredential.md", "fields"):
-        place = schema
-        for step in words(name)[0].split("."):
-            place = place["properties"][step]
-        if place.get("default"):
-            assert yaml.safe_load(words(default)[0]) == place["default"], name
 
 
 def test_every_mark_is_in_the_reference():

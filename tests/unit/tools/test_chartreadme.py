@@ -24,7 +24,7 @@ f:
 
 
 def test_is_current():
-    assert (CHART / "README.md").read_text() == readme(CHART), "make chart"
+    assert (CHART / "README.md").read_text() == readme(CHART), "make generated"
 
 
 def test_table():
