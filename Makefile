@@ -27,14 +27,16 @@ help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(TOOLS)/bin/uv:
-	python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
+	@echo "getting uv from PyPI into $(TOOLS) (once, some seconds)"
+	@python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
 
 .PHONY: setup
 setup: $(filter $(TOOLS)/bin/uv,$(UV)) ## make the Python environment in .venv
+	@test -d .venv || echo "making the Python environment in .venv (once, some seconds)"
 	@$(UV) sync --frozen --quiet
 
 .PHONY: demo
-demo: setup ## see a Pod fail to pull, and one command mend it, on a real cluster
+demo: setup ## from a Pod that may not pull to a cluster that keeps itself logged in
 	@$(RUN) python -m cluster.demo $(ARGS)
 
 .PHONY: test

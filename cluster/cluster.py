@@ -13,11 +13,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from cluster import packages, tiers
+from cluster import packages, registries, tiers
 from cluster.api import Api
 from cluster.binaries import ensure_programs
 from cluster.errors import ClusterError
@@ -25,6 +26,7 @@ from cluster.node import Node
 from cluster.packages import ensure_packages
 from cluster.paths import Folder, last_lines
 from cluster.pki import KeyPair
+from cluster.ports import free_ports
 from cluster.processes import ProcessId, Supervisor
 from cluster.progress import SILENT, Progress
 from cluster.startup import Startup
@@ -33,10 +35,14 @@ from cluster.users import Users
 from cluster.waiting import await_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from cluster.registries import Registry
+
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+WITH_NODE = (*_CONTROL_PLANE, "kubelet")
+"""The programs, built from source, of a cluster with a node."""
 
 
 def prepare(
@@ -111,6 +117,7 @@ class Cluster:
         self._progress = progress
         self._supervisor: Supervisor | None = None
         self._state: State | None = None
+        self.registries: dict[str, Registry] = {}
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -141,26 +148,69 @@ class Cluster:
             kubernetes=self._kubernetes,
             progress=self._progress,
         )
-        folder = self._new_folder()
-        folder.make()
-        cgroup = Node(folder).cgroup if self.has_node else ""
-        self._supervisor = Supervisor(folder, isolate=self.has_node, cgroup=cgroup)
-        try:
+        with self._giving_up():
+            supervisor = self._begun()
             with self._progress.task("starting the cluster") as task:
-                state = Startup(folder, self._supervisor, programs, task).run(
+                state = Startup(self.folder, supervisor, programs, task).run(
                     name=self._name or "regcred",
                     node=self.has_node,
                     with_registries=self._with_registries,
                     api_server_flags=self._api_server_flags,
+                    registries_=self.registries,
                 )
-            self._use(folder, state)
-            state.save(folder)
-        except BaseException as error:
-            self._supervisor.stop()
-            if not isinstance(error, Exception):  # given up, not failed: nobody asks for the logs
-                shutil.rmtree(folder.root)
-            raise
+            self._use(self.folder, state)
+            state.save(self.folder)
         return self
+
+    def start_registries(self) -> dict[str, Registry]:
+        """Bring up the registries alone, for as long as programs of the rest are built.
+
+        `start` brings up the rest, and `stop` ends them with it, or without.
+
+        Raises:
+            ClusterError: one does not come up; what had started is gone again, its logs are not.
+        """
+        ensure_packages(packages.FOR_REGISTRIES, self._progress)
+        with self._giving_up():
+            supervisor = self._begun()
+            with self._progress.task("starting the registries") as task:
+                startup = Startup(self.folder, supervisor, {}, task)
+                self.registries = startup.start_registries(free_ports(registries.PORTS))
+        return self.registries
+
+    def start_process(self, name: str, argv: Sequence[str], env: Mapping[str, str]) -> ProcessId:
+        """Start one more process, which ends with the cluster; its log is ``folder.log(name)``.
+
+        Args:
+            name: of it, not one of `processes`.
+            argv: as of `Supervisor.start`.
+            env: likewise.
+
+        Raises:
+            ClusterError: it cannot be started, or this process has not started the cluster.
+        """
+        if self._supervisor is None:
+            raise ClusterError("only who has started a cluster adds to it")
+        self._supervisor.start(name, argv, env)
+        return self._supervisor.pids()[name]
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """End what has started when the block fails."""
+        try:
+            yield
+        except BaseException as error:
+            # Given up, not failed: nobody asks for the logs.
+            self.stop(keep_logs=isinstance(error, Exception))
+            raise
+
+    def _begun(self) -> Supervisor:
+        if self._supervisor is None:
+            self.folder = self._new_folder()
+            self.folder.make()
+            cgroup = Node(self.folder).cgroup if self.has_node else ""
+            self._supervisor = Supervisor(self.folder, isolate=self.has_node, cgroup=cgroup)
+        return self._supervisor
 
     def stop(self, *, keep_logs: bool = False) -> None:
         """End it; returns when its last process is gone and its folder removed.
@@ -175,7 +225,7 @@ class Cluster:
             self._supervisor.stop()
         elif self._state and not self._state.supervisor.end(60):
             raise ClusterError(f"process {self._state.supervisor.pid} does not end on SIGTERM")
-        if self._state and not keep_logs:
+        if (self._supervisor or self._state) and not keep_logs:
             shutil.rmtree(self.folder.root)
         self._supervisor = self._state = None
 

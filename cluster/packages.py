@@ -66,7 +66,7 @@ def ensure_packages(needed: dict[str, str], progress: Progress) -> None:
         raise ClusterError(f"not installed: {listed}; {why}", hint=f"sudo {command}")
     if not _agreed(f"The cluster needs Debian packages: {listed}. Install them? [y/N] "):
         raise ClusterError(f"not installed: {listed}", hint=command)
-    with progress.task(f"installing {listed}"):
+    with progress.task(f"installing {listed} (some seconds)"):
         apt("update")
         apt("install", "--yes", "--no-install-recommends", *packages)
         _stop_services(packages)

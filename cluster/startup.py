@@ -45,7 +45,13 @@ class Startup:
         self._task = task
 
     def run(
-        self, *, name: str, node: bool, with_registries: bool, api_server_flags: Sequence[str]
+        self,
+        *,
+        name: str,
+        node: bool,
+        with_registries: bool,
+        api_server_flags: Sequence[str],
+        registries_: dict[str, registries.Registry],
     ) -> State:
         """Start all and wait until all is ready.
 
@@ -54,6 +60,7 @@ class Startup:
             node: also containerd and kubelet.
             with_registries: also the private registries, with an image in each.
             api_server_flags: more of them.
+            registries_: those that `start_registries` has started already.
 
         Raises:
             ClusterError: a process ends, or is not ready in time; with the end of its log.
@@ -74,7 +81,8 @@ class Startup:
         self._start("kube-apiserver", command)
         if node:
             self._start_containerd()
-        registries_ = self._start_registries(others) if with_registries else {}
+        if with_registries and not registries_:
+            registries_ = self.start_registries(others)
         self._await("the API server is ready", api.is_ready, "kube-apiserver")
         manager = self._programs["kube-controller-manager"]
         command = controlplane.controller_manager(manager, keys, users.admin)
@@ -96,7 +104,15 @@ class Startup:
             registries=registries_,
         )
 
-    def _start_registries(self, ports: list[int]) -> dict[str, registries.Registry]:
+    def start_registries(self, ports: list[int]) -> dict[str, registries.Registry]:
+        """Start the private registries, with an image in each, and wait until they are ready.
+
+        Args:
+            ports: `registries.PORTS` free ones.
+
+        Raises:
+            ClusterError: one ends, or is not ready in time; with the end of its log.
+        """
         started = registries.start(self._supervisor, self._folder, ports)
         for registry in started.values():
             what = f"the registry {registry.address} is ready"

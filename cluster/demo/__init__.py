@@ -1,4 +1,4 @@
-"""``make demo``: a real Pod fails to pull from a real private registry, and one command mends it.
+"""``make demo``: from a Pod that may not pull to a cluster that keeps itself logged in, for real.
 
 ``python -m cluster.demo [--keep]``; on a cluster and a registry of one's own with
 ``REGCRED_DEMO_CONTEXT`` and what `cluster.demo.place` names.

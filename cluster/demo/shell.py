@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
@@ -13,6 +17,9 @@ from cluster.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+_GRACE_SECONDS = 5.0
+_WIDTH = 80
 
 
 class Shell:
@@ -25,27 +32,44 @@ class Shell:
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
-        self._env = dict(env)
+        self.env = dict(env)
 
-    def show(self, *argv: str, stdin: str = "") -> None:
-        """Print a command, run it, and let what it says through.
+    def show(self, line: str, *, exits: int = 0) -> None:
+        """Print a line, have bash run it, and let what it says through, folded at 80 columns.
 
         Args:
-            argv: the command; no secrets, since all can see them.
-            stdin: what it reads.
+            line: as it is typed; no secrets, since all can see them.
+            exits: the exit code that the story wants; another one ends it.
 
         Raises:
-            ClusterError: it fails; why, it has said itself.
+            ClusterError: it ends otherwise; why, it has said itself.
         """
-        say(_bold(f"$ {shlex.join(argv)}"))
-        done = subprocess.run(
-            argv, cwd=self.folder, env=self._env, input=stdin, text=True, check=False
-        )
-        if done.returncode:
+        say(_bold(f"$ {line}"))
+        with subprocess.Popen(
+            ["bash", "-u", "-o", "pipefail", "-c", line],
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        ) as process:
+            try:
+                for said in process.stdout or ():
+                    for part in folded(said.rstrip("\n")):
+                        say(part)
+            except BaseException:
+                end_group(process)
+                raise
+        if process.returncode != exits:
             raise ClusterError(
-                f"{shlex.join(argv[:2])} exited with {done.returncode}",
+                f"{_named(line)} exited with {process.returncode} in place of {exits}",
                 hint="why, it says above",
             )
+        if exits:
+            say(f"(exit code {exits})")
 
     def ask(self, *argv: str) -> str:
         """What a command answers; it is not shown.
@@ -56,7 +80,7 @@ class Shell:
         done = subprocess.run(
             argv,
             cwd=self.folder,
-            env=self._env,
+            env=self.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -69,9 +93,44 @@ class Shell:
         return done.stdout
 
 
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End the leader of a process group, and the group, as Ctrl-C does; by force if need be."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
+
+
 def say(line: str = "") -> None:
     """Print one line, now: what commands print comes after it."""
     print(line, flush=True)
+
+
+def heading(title: str, why: str) -> None:
+    """Print what comes now, and what it is to show.
+
+    Args:
+        title: one line.
+        why: for somebody who has never seen it; it is folded.
+    """
+    say(f"\n{_bold(title)}")
+    for line in textwrap.wrap(why, _WIDTH - 3, break_on_hyphens=False):
+        say(f"   {line}")
+
+
+def folded(line: str) -> list[str]:
+    """A line in parts of at most 80 columns, the later ones further in."""
+    if len(line) <= _WIDTH:
+        return [line]
+    margin = re.match(r" *", line)
+    inner = " " * ((margin.end() if margin else 0) + 4)
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=inner, break_on_hyphens=False)
+
+
+def _named(line: str) -> str:
+    """The first words of a command, for a message."""
+    return " ".join(line.split()[:2])
 
 
 def _bold(text: str) -> str:
