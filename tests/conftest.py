@@ -59,6 +59,7 @@ _GROUPS = {
     "integration/test_admission_webhook": "webhook",
     "integration/test_crd": "pullcredentials",
     "integration/test_gitops": "gitops",
+    "integration/test_moving_over": "moving",
     "integration/test_chart_rights": "pullcredentials",
     "integration/test_chart.py": "chart",
     "integration/test_dist": "dist",

@@ -1,7 +1,7 @@
 """Pages of docs, taken apart, and somebody who types what they say on a cluster.
 
-A page's commands stand in ``sh`` blocks, or in ``console`` blocks with what they print; its files
-in blocks of any language whose first line is a comment with the file's name.
+A page's commands stand in ``sh`` blocks (without comments), or in ``console`` blocks with what they
+print; its files in blocks of any language whose first line is a comment with the file's name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def read_page(path: Path) -> Page:
     for part in _PARTS.finditer(path.read_text()):
         heading, language, text = part["heading"] or heading, part["language"], part["text"]
         if language == "sh":
-            page.steps += [Step(heading, each) for each in _joined(text).splitlines() if each]
+            commands = [each for each in _joined(text).splitlines() if each and each[0] != "#"]
+            page.steps += [Step(heading, each) for each in commands]
         elif language == "console":
             for each in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
                 command, _, output = _joined(each).partition("\n")
@@ -129,6 +130,10 @@ class Reader:
         """
         return re.sub(rf"(?<![\w./-])({self._names})(?![\w-])", rf"{self.name}-\1", text)
 
+    def theirs(self, text: str) -> str:
+        """What was printed, with the page's names."""
+        return text.replace(f"{self.name}-", "")
+
     def type(self, step: Step, extra: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command; what it says has to be what the page shows.
 
@@ -152,11 +157,14 @@ class Reader:
         said = f"$ {command}\n{done.stdout}{done.stderr}"
         assert (done.returncode != 0) == step.output.startswith("Error"), said
         if step.output:
-            shown = done.stdout + (done.stderr if done.returncode else "")
-            assert plain(shown.replace(f"{self.name}-", "")) == plain(step.output), said
+            shown = [done.stdout, done.stdout + done.stderr][
+                done.returncode != 0 or not done.stdout
+            ]
+            assert plain(self.theirs(shown)) == plain(step.output), said
         return done
 
 
 def plain(text: str) -> list[list[str]]:
-    """Lines of words: what differs are ages, and how wide columns are."""
+    """Lines of words: what differs are ages, Pods' names, and how wide columns are."""
+    text = re.sub(r"-[0-9a-f]{6,10}-[0-9a-z]{5}(?![^\s.,])", "-POD", text)
     return [re.sub(r"(?<!\S)\d+[smh](?!\S)", "AGE", line).split() for line in text.splitlines()]
