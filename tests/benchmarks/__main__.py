@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.rounds import Figure
 
-BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure], int]] = {
+BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure | Amount], int]] = {
     "secret": (startup.secret, startup.ROUNDS),
     "import": (startup.importing, startup.ROUNDS),
     "version": (startup.version, startup.ROUNDS),
+    "first": (startup.first, startup.FIRST_ROUNDS),
     "attach": (attaching.attach, attaching.ROUNDS),
     "inject": (injecting.patch, injecting.ROUNDS),
     "inject-kustomize": (injecting.kustomize, injecting.ROUNDS),

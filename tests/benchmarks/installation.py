@@ -38,6 +38,7 @@ class Installation:
     """
 
     def __init__(self, folder: Path, interpreter: str = sys.executable) -> None:
+        self.folder = folder
         self.python = folder / "bin" / "python"
         self.regcred = folder / "bin" / "regcred"
         self._interpreter = interpreter

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.cluster import prepare
 from tests.benchmarks.installation import environment
-from tests.benchmarks.rounds import Figure, in_turns, seconds
+from tests.benchmarks.rounds import Amount, Figure, in_turns, seconds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.benchmarks.installation import Installation
 
 ROUNDS = 40
+FIRST_ROUNDS = 10
 _FLAGS = (
     "pull",
     "--docker-server=asia.gcr.io",
@@ -49,6 +51,27 @@ def version(installation: Installation, rounds: int) -> Figure:
     ours = [installation.regcred, "--version"]
     theirs = [installation.python, "-c", "import click"]
     return _figure("--version", "import click", ours, theirs, rounds, goal=None)
+
+
+def first(installation: Installation, rounds: int) -> Amount:
+    """The first command after an installation that left the compiling to it, as uv's does.
+
+    pip compiles what it installs, so that after it there is less to do.
+    """
+    measured = [_first(installation) for _ in range(rounds)]
+    return Amount("first command after install", measured, goal=1.0)
+
+
+def _first(installation: Installation) -> float:
+    with tempfile.TemporaryDirectory(prefix="regcred-first-") as name:
+        folder = Path(name) / "env"
+        left_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(installation.folder, folder, symlinks=True, ignore=left_out)
+        # Not by its first line, which names the Python of the folder that this is a copy of.
+        command = [folder / "bin" / "python", folder / "bin" / "regcred", "secret", *_FLAGS]
+        taken = seconds(partial(_run, command))
+        assert any(folder.rglob("__pycache__")), "the first command compiled nothing"
+    return taken
 
 
 def _figure(
