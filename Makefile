@@ -78,8 +78,13 @@ generated: setup ## write what is made from code or chart: the reference, the ch
 
 .PHONY: dist
 dist: setup ## build the wheel and the sdist into dist/; one commit gives the same bytes each time
-	@rm -rf dist
+	@rm -f dist/*.whl dist/*.tar.gz
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(UV) build --quiet --out-dir dist
+
+.PHONY: sbom
+sbom: setup ## say what is in the operator's image, as CycloneDX, in dist/
+	@mkdir -p dist
+	@$(RUN) python -m cluster.operatorimage --sbom dist/regcred-$$($(RUN) regcred --version | grep -o '[0-9].*')-image.cdx.json
 
 .PHONY: docs
 docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it

@@ -1,13 +1,14 @@
 """regcred's own image, made without Docker: Debian's Python below, the locked wheels above.
 
 ``python -m cluster.operatorimage --name NAME`` makes it and pushes it into the registries of a
-cluster that is up; ``--output FOLDER`` leaves it as an OCI layout for skopeo. What ``Dockerfile``
-makes with Docker has the same paths and the same user.
+cluster that is up; ``--output FOLDER`` leaves it as an OCI layout for skopeo, ``--sbom FILE`` says
+what is in it. What ``Dockerfile`` makes with Docker has the same paths and the same user.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import debianbase, ocilayout
+from cluster import debianbase, ocilayout, sbom
 from cluster.binaries import architecture
 from cluster.cluster import Cluster
 from cluster.errors import ClusterError
@@ -125,10 +126,12 @@ def _uv(*arguments: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Make the image, push it or write it; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m cluster.operatorimage", description=__doc__)
-    to = parser.add_mutually_exclusive_group(required=True)
-    to.add_argument("--name", help="the cluster whose registries get it")
-    to.add_argument("--output", type=Path, help="a folder for the OCI layout")
+    parser.add_argument("--name", help="the cluster whose registries get it")
+    parser.add_argument("--output", type=Path, help="a folder for the OCI layout")
+    parser.add_argument("--sbom", type=Path, help="a file for what is in it, as CycloneDX")
     options = parser.parse_args(arguments)
+    if not (options.name or options.output or options.sbom):
+        parser.error("one of --name, --output and --sbom says where to")
     progress = Progress()
     try:
         registries = Cluster.open(options.name).registries if options.name else {}
@@ -136,6 +139,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output:
             ocilayout.write_folder(files, options.output)
             print(options.output)
+        if options.sbom:
+            described = sbom.bom(files, "regcred", __version__)
+            options.sbom.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+            print(options.sbom)
         for registry in registries.values():
             print(registry.push_layout(files, NAME))
     except ClusterError as error:

@@ -33,9 +33,15 @@ def node_cluster(cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def operator_image(node_cluster: Cluster) -> str:
+def operator_layout() -> dict[str, bytes]:
+    """The files of regcred's own image."""
+    return image_layout(SILENT)
+
+
+@pytest.fixture(scope="session")
+def operator_image(node_cluster: Cluster, operator_layout: dict[str, bytes]) -> str:
     """The reference of regcred's own image, in the registry ``htpasswd``."""
-    return node_cluster.registries["htpasswd"].push_layout(image_layout(SILENT), NAME)
+    return node_cluster.registries["htpasswd"].push_layout(operator_layout, NAME)
 
 
 @pytest.fixture

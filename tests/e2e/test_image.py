@@ -1,12 +1,17 @@
 """regcred's own image on the real node: as nobody in particular, and with nothing to write to."""
 
 import json
+import re
 from urllib.parse import urlsplit
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
+from cluster import sbom
 from regcred import __version__
 from tests.support.cli import run_regcred
+from tests.support.dist import uv
 from tests.support.pods import create, login_secret, pod
 from tests.support.rights import await_right
 
@@ -37,6 +42,21 @@ print(json.dumps({
     "programs": [name for name in PROGRAMS if shutil.which(name, path="/usr/bin:/bin")],
     "authorities": len(ssl.create_default_context().get_ca_certs()),
     "compiled": os.path.exists(regcred.cli.main.__cached__),
+}))
+"""
+
+WHAT_IS_THERE = """
+import importlib.metadata, json, pathlib, re
+packages = {
+    path.name: re.search("^Version: (.*)$", path.read_text(), re.M)[1]
+    for path in pathlib.Path("/var/lib/dpkg/status.d").iterdir()
+}
+notes = [each.metadata for each in importlib.metadata.distributions()]
+folders = [path for path in pathlib.Path("/").glob("**/*.dist-info") if path.is_dir()]
+print(json.dumps({
+    "debian": packages,
+    "python": {each["Name"]: each["Version"] for each in notes},
+    "folders": len(folders),
 }))
 """
 
@@ -111,3 +131,25 @@ def test_speaks_to_the_api_server_as_its_service_account(in_a_pod, node_cluster,
     login = ("--docker-username=puller", "--docker-password=canary")
     arguments = ("secret", "made", "--dry-run=server", *login, "--namespace", namespace)
     assert in_a_pod("server", *arguments, env=env) == "secret/made created (server dry run)\n"
+
+
+def test_sbom_is_what_a_pod_finds_and_the_lock_file_names(in_a_pod, operator_layout):
+    described = sbom.bom(operator_layout, "regcred", __version__)
+    refused = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(described))
+    assert refused is None, refused
+    listed = {"deb": {}, "pypi": {}}
+    for component in described["components"]:
+        kind = component["purl"].removeprefix("pkg:").partition("/")[0]
+        listed[kind][component["name"]] = component["version"]
+
+    there = json.loads(in_a_pod("there", "-c", WHAT_IS_THERE, command=("python",)))
+    assert listed["deb"] == there["debian"]
+    python = {re.sub("[-_.]+", "-", name).lower(): is_ for name, is_ in there["python"].items()}
+    assert listed["pypi"] == python
+    assert len(python) == there["folders"]
+
+    export = ("--no-dev", "--all-extras", "--no-emit-project", "--no-hashes", "--no-annotate")
+    locked = dict(re.findall(r"^([^\s;=]+)==([^\s;]+)", uv("export", "--frozen", *export), re.M))
+    assert python == {"regcred": __version__} | {
+        name: locked[name] for name in python.keys() & locked
+    }
