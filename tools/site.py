@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
@@ -114,7 +115,11 @@ def _expanded(nav: object, pages: list[str], named: set[str]) -> list[object]:
 
 
 class _Links(Extension):  # type: ignore[misc]
-    """Rewrites the links of a page that leave docs/, before mkdocs checks them."""
+    """Rewrites the links of a page that leave docs/, before mkdocs checks them.
+
+    And the ``|`` that a table has as code, in front of which the forges' tables want a backslash
+    that Python-Markdown shows.
+    """
 
     def __init__(self, config: MkDocsConfig) -> None:
         super().__init__()
@@ -133,6 +138,9 @@ class _Rewriter(Treeprocessor):  # type: ignore[misc]
         self.links = links
 
     def run(self, root: Element) -> None:
+        for cell in (*root.iter("td"), *root.iter("th")):
+            for code in cell.iter("code"):
+                code.text = AtomicString((code.text or "").replace("\\|", "|"))
         for element in root.iter():
             for name in ("href", "src"):
                 if (target := element.get(name)) and not target.startswith("#"):

@@ -111,3 +111,20 @@ def test_every_flag_is_in_the_reference_with_its_default():
             assert documented[flags] == ("on" if default else "off"), flags
         else:
             assert told == [str(default)] if default else told, flags
+
+
+def test_every_variable_that_is_read_is_in_the_reference():
+    """Those of flags are in the page on the command line, which is made from them."""
+    read = set()
+    for path in (CHECKOUT / "src" / "regcred").rglob("*.py"):
+        source = path.read_text()
+        read |= {*re.findall(r'\benv(?:iron)?(?:\.get\(|\[)"([A-Z_]+)"', source)}
+        read |= {*re.findall(r'"([A-Z_]{4,})" (?:not )?in (?:os\.)?env(?:iron)?\b', source)}
+    assert {"KUBECONFIG", "REGCRED_DEBUG", "KUBERNETES_SERVICE_HOST"} <= read
+    table = rows(REFERENCE / "configuration.md", "variables")
+    documented = {name for cells in table for name in words(cells[0])}
+    assert read - {"HOME", "PATH"} <= documented
+    everything = "".join(p.read_text() for p in (CHECKOUT / "src" / "regcred").rglob("*.py"))
+    # SSL_CERT_*: OpenSSL's own.
+    for name in documented - {"AWS_*", "SSL_CERT_FILE", "SSL_CERT_DIR"}:
+        assert f'"{name}"' in everything, name
