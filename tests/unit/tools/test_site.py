@@ -75,22 +75,27 @@ def test_the_site_loads_nothing_from_elsewhere(tmp_path):
         assert not re.search(r"url\(['\"]?https?:|@import", sheet.read_text()), sheet
 
 
+TESTS = {
+    path: path.read_text()
+    for path in (CHECKOUT / "tests").rglob("*.py")
+    if path.name != "test_site.py"
+}
+
+
 @pytest.mark.parametrize(
-    "page", sorted(p.relative_to(CHECKOUT) for p in DOCS.rglob("*.md")), ids=str
+    "page", sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")), ids=str
 )
 def test_a_page_with_commands_is_one_that_a_test_reads(page):
-    """That its commands are run is that test's to see to.
+    """By its name, or as one of a folder; that its commands are run is that test's to see to.
 
     Those of the command line's page are the examples of ``--help``, which `test_help` holds.
     """
-    if page.name == "cli.md" or not re.search(
-        r"^ *```(sh|console)\n", (CHECKOUT / page).read_text(), re.MULTILINE
-    ):
+    shown = re.search(r"^ *```(sh|console)\n", (DOCS / page).read_text(), re.MULTILINE)
+    if not shown or page == "reference/cli.md":
         return
-    readers = [
-        path
-        for path in (CHECKOUT / "tests").rglob("test_*.py")
-        if re.search(rf'(?<![\w-]){re.escape(page.name)}"', path.read_text())
-        or re.search(rf'"docs/.*{re.escape(page.name)}', path.read_text())
-    ]
-    assert readers, f"no test reads {page}"
+    folder, _, name = page.rpartition("/")
+    wanted = re.compile(rf'"(docs/{re.escape(page)}|{re.escape(name)})"')
+    assert any(
+        wanted.search(text) or (f'/ "{folder}"\n' in text and '.glob("*.md")' in text)
+        for text in TESTS.values()
+    ), f"no test reads {page}"
