@@ -52,6 +52,7 @@ def prepare(
     helm: bool = False,
     kustomize: bool = False,
     gitops: bool = False,
+    shells: bool = False,
     kubernetes: str = "",
     progress: Progress = SILENT,
 ) -> dict[str, Path]:
@@ -63,6 +64,7 @@ def prepare(
         helm: also Helm, which no cluster needs, but the tests of its post-renderer do.
         kustomize: likewise kustomize, for the tests of the KRM function.
         gitops: likewise ``go/gitops``, for the tests with Argo CD and Flux.
+        shells: likewise bash, zsh and fish, for the tests of completion.
         kubernetes: the control plane's minor version, as `cluster.binaries.chosen` takes it.
         progress: told what is installed and built, and about how long it takes.
 
@@ -78,6 +80,8 @@ def prepare(
         ensure_packages(packages.FOR_NODE, progress)
     elif registries:
         ensure_packages(packages.FOR_REGISTRIES, progress)
+    if shells:
+        ensure_packages(packages.SHELLS, progress)
     more = {"kubelet": node, "helm": helm, "kustomize": kustomize, "gitops": gitops}
     wanted = (*_CONTROL_PLANE, *(program for program, wanted in more.items() if wanted))
     return ensure_programs(wanted, progress, kubernetes=kubernetes)

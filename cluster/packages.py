@@ -20,6 +20,9 @@ FOR_REGISTRIES = {"docker-registry": "docker-registry", "skopeo": "skopeo", "cc"
 FOR_NODE = {**FOR_REGISTRIES, "containerd": "containerd", "runc": "runc", "mount": "mount"}
 """The same for a node, which needs an image for its sandboxes too."""
 
+SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish"}
+"""The same for the shells that regcred completes itself in."""
+
 _SERVICES = ("containerd", "docker-registry")
 """What these packages would leave running; we start our own, on ports and folders of our own."""
 

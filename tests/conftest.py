@@ -57,6 +57,7 @@ _GROUPS = {
     "integration/test_status_operator": "pullcredentials",
     "integration/test_admission_policies": "pullcredentials",
     "integration/test_admission_webhook": "webhook",
+    "integration/test_completion": "pullcredentials",
     "integration/test_crd": "pullcredentials",
     "integration/test_gitops": "gitops",
     "integration/test_moving_over": "moving",
@@ -216,6 +217,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             helm="helm_program" in used,
             kustomize="kustomize_program" in used,
             gitops="gitops_program" in used,
+            shells="shells" in used,
             progress=PytestProgress(config),
         )
         if "operator_image" in used and not _worker(config):

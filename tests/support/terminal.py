@@ -1,4 +1,4 @@
-"""Run regcred on a terminal of its own, as somebody who types."""
+"""Run regcred, or a shell, on a terminal of its own, as somebody who types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import termios
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _PATIENCE_SECONDS = 60
 
@@ -32,6 +32,7 @@ class Terminal:
         env: added to an environment without the tester's own settings.
         piped: keep stdout, stderr off the terminal.
         cwd: where it runs.
+        program: what is run in place of regcred.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Terminal:
         env: Mapping[str, str],
         piped: bool = False,
         cwd: str | os.PathLike[str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "regcred"),
     ) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
         clean |= {"HOME": "/nonexistent", "TERM": "xterm", **env}
@@ -47,7 +49,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         out = subprocess.PIPE if piped else slave
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "regcred", *args],
+            [*program, *args],
             stdin=slave,
             stdout=out,
             stderr=out,

@@ -25,6 +25,11 @@ from regcred.core.errors import RegcredError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from click.shell_completion import CompletionItem
+
+#: What shells ask at TAB: no verb, since nobody types it.
+_COMPLETE = "__complete"
+
 #: verb → (module:attribute, the line that ``--help`` shows). The line stands here so that
 #: ``regcred --help`` loads no verb.
 VERBS = {
@@ -38,6 +43,7 @@ VERBS = {
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
     "operator": ("regcred.cli.operator:operator", "Keep a whole cluster logged in."),
+    "completion": ("regcred.cli.completion:completion", "Print what completes regcred at TAB."),
 }
 
 #: title → verbs, by use: how ``regcred --help`` lists them, and the pages that are made of it.
@@ -45,6 +51,7 @@ SECTIONS = {
     "The first hour": ("login", "logout", "check", "why", "status"),
     "The pieces, one by one": ("secret", "attach", "detach", "inject"),
     "The whole cluster": ("operator",),
+    "This shell": ("completion",),
 }
 
 EXAMPLES = (
@@ -83,6 +90,17 @@ class Verbs(click.Group):
                 hint=f"{ctx.command_path} {_nearest(verb, VERBS) or '--help'}",
             )
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs, of which none is imported, and the flags."""
+        from click.shell_completion import CompletionItem
+
+        flags = click.Command.shell_complete(self, ctx, incomplete)
+        return flags + [
+            CompletionItem(verb, help=line)
+            for verb, (_, line) in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Usage, examples, what it is, the verbs by use (none is imported), exit codes."""
@@ -155,6 +173,10 @@ def main(command: click.Command = cli, program: str = "") -> NoReturn:
 def run(args: list[str], command: click.Command = cli, program: str = "") -> int:
     """Run the command line with `args` and return the exit code."""
     program = program or _program()
+    if command is cli and len(args) > 1 and args[0] == _COMPLETE:
+        from regcred.cli import completing
+
+        return completing.run(args[1], args[2:])
     try:
         code = command.main(args, prog_name=program, standalone_mode=False)
         sys.stdout.flush()

@@ -15,9 +15,10 @@ from regcred.cli.options import (
     cluster_options,
     namespaces_option,
     output_option,
+    split_names,
     split_namespaces,
 )
-from regcred.cli.verb import verb
+from regcred.cli.verb import option, verb
 from regcred.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,11 +66,21 @@ _NOTES = (
 )
 @namespaces_option
 @all_namespaces_option
+@option(
+    "--pullcredential",
+    "givers",
+    group="What",
+    metavar="NAME",
+    multiple=True,
+    completes="pullcredential",
+    help="Only the logins that this PullCredential gives.",
+)
 @output_option("table", "json", "yaml", default="table")
 @cluster_options
 def status(
     namespaces: tuple[str, ...],
     all_namespaces: bool,
+    givers: tuple[str, ...],
     form: str,
     kubeconfig: str | None,
     context: str | None,
@@ -85,7 +96,8 @@ def status(
             "--namespace and --all-namespaces exclude each other", hint="give one of them"
         )
     reading = _read(names, all_namespaces, kubeconfig, context)
-    code = _show(reading, form, everywhere=all_namespaces)
+    wanted = frozenset(split_names(givers, '--pullcredential "$NAME"'))
+    code = _show(reading, form, wanted, everywhere=all_namespaces)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -111,7 +123,7 @@ def _read(
     return asyncio.run(run())
 
 
-def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
+def _show(reading: Reading, form: str, givers: frozenset[str], *, everywhere: bool) -> int:
     """Print what was read; the exit code."""
     from regcred.core.namespace.statusreport import Summary
     from regcred.core.namespace.statusrows import rows
@@ -120,7 +132,8 @@ def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
     found = [
         row
         for _, facts in sorted(reading.namespaces.items())
-        for row in rows(facts, now, always=not everywhere)
+        for row in rows(facts, now, always=not everywhere and not givers)
+        if not givers or row.giver in givers
     ]
     summary = Summary.of(reading.namespaces.values(), complete=reading.complete)
     unread = _unread(reading)
@@ -128,6 +141,8 @@ def _show(reading: Reading, form: str, *, everywhere: bool) -> int:
         output.print_object(_document(found, summary, unread), form)
     elif reading.answered:
         _print_table(found, now)
+        if givers and not found:
+            output.note(f"no login here comes from PullCredential {', '.join(sorted(givers))}")
     for name in reading.absent:
         output.error(f"namespace {name} does not exist", "kubectl get namespaces")
     if form == "table":

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +77,12 @@ class Option(click.Option):
 
         return helptext.record(self, ctx)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may stand here."""
+        from regcred.cli import completing
+
+        return completing.values(ctx, self, incomplete) or super().shell_complete(ctx, incomplete)
+
 
 class Argument(click.Argument):
     """An argument; `completes` as for `Option`."""
@@ -81,6 +90,12 @@ class Argument(click.Argument):
     def __init__(self, *args: Any, completes: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.completes = completes
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may stand here."""
+        from regcred.cli import completing
+
+        return completing.values(ctx, self, incomplete) or super().shell_complete(ctx, incomplete)
 
 
 class Verb(click.Command):

@@ -91,7 +91,7 @@ def parse(given: str) -> Target:
         UsageError: it is none.
     """
     word, slash, name = given.rpartition("/")
-    resource = _kind(word) if slash else PODS
+    resource = resource_of(word) if slash else PODS
     if resource is None or not name:
         hint = _HINT
         if close := difflib.get_close_matches(word.lower(), _KINDS, 1, _CLOSE) if name else ():
@@ -103,10 +103,11 @@ def parse(given: str) -> Target:
 
 def is_kind(word: str) -> bool:
     """Whether it is a word for Pods, or for what makes them."""
-    return _kind(word) is not None
+    return resource_of(word) is not None
 
 
-def _kind(word: str) -> Resource | None:
+def resource_of(word: str) -> Resource | None:
+    """The kind that `word` is for, of Pods and what makes them; None for another one."""
     return _KINDS.get(word.lower().partition(".")[0])
 
 
