@@ -22,6 +22,7 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     CredentialHelperFailed,
     InvalidDockerConfig,
+    UnreadableDockerConfig,
     UselessDockerConfig,
 )
 from regcred.core.formats.gojsonread import NotJSON, read
@@ -67,12 +68,12 @@ def load_client_config(path: str | None, env: Mapping[str, str]) -> ClientConfig
         with file.open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise InvalidDockerConfig(
+        raise UnreadableDockerConfig(
             f"cannot read the docker config {file}: {error.strerror}",
             hint="docker login REGISTRY writes it; --from-docker-config PATH names another",
         ) from None
     if len(content) > _MAX_BYTES:
-        raise InvalidDockerConfig(f"{file} is too large for a docker config")
+        raise InvalidDockerConfig(f"{file} is too large for a docker config", hint=f"ls -l {file}")
     return parse_client_config(content, source=str(file))
 
 

@@ -30,10 +30,10 @@ CASES = {
         1,
         "truncated.json is not a service account key: it is not complete JSON",
     ),
-    "key that is a directory": (("login", "gcr.io", "--gcp-key", "."), 1, ". is a directory"),
+    "key that is a directory": (("login", "gcr.io", "--gcp-key", "."), 2, ". is a directory"),
     "key that is not there": (
         ("login", "gcr.io", "--gcp-key", "none.json"),
-        1,
+        2,
         "cannot read the service account key none.json: No such file",
     ),
     "key of a person": (

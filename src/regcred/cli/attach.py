@@ -206,5 +206,8 @@ def _result(namespace: str, name: str, secret: str, change: Change | RegcredErro
     if change.reason == "NotOurs":
         hint = f"regcred detach {secret} -n {namespace} --serviceaccount {name} --force"
         return Result("Left", what, namespace, change.message, hint)
+    if change.reason == "Operators":
+        hint = "kubectl edit pullcredential NAME: exclude the namespace there, and it goes"
+        return Result("Left", what, namespace, change.message, hint)
     word = change.reason if change.reason in ("Attached", "Detached") else "Unchanged"
     return Result(word, what, namespace, change.message)

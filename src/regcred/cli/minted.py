@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from regcred import minters
 from regcred.cli import inputs, output
-from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
+from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UnreadableFile, UsageError
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.source import SourceFailure, SourceReason, fragment
 from regcred.core.operator.sourcekinds import SECRET_KEYS
@@ -316,7 +316,7 @@ def _files(source: Source) -> dict[str, bytes]:
             stdin = key
             found[key] = inputs.read_password_stdin().reveal().encode("utf-8", "surrogateescape")
         elif not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111 - as `read_file` does
-            raise InvalidInput(
+            raise UnreadableFile(
                 f"{_REF} {key}: there is no such file",
                 hint=f"{_REF} {key}=FILE takes the name of a file, and not what is in it",
             )

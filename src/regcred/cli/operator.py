@@ -274,7 +274,7 @@ def _report(undone: Undone, settings: Settings) -> None:
     for name, why in undone.not_revoked.items():
         said = f"pullcredential/{name}: what was minted for it ends by itself: {why.message}"
         output.warning(output.printable(said))
-    if not undone.actions and not undone.released and not undone.others:
+    if not any((undone.actions, undone.released, undone.others, undone.failures)):
         click.echo("there is nothing of the operator's to take away")
     for failure in undone.failures:
         output.error(f"{failure.namespace}: {failure.message}")

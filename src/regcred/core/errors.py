@@ -5,9 +5,11 @@ The tree::
     RegcredError                    exit code 1: the answer is no
     ├── UsageError                  exit code 2: the command cannot be meant like this
     ├── InvalidInput                exit code 1: a file or value is not what it must be
+    │   ├── UnreadableFile          exit code 2: a file that is not there, or cannot be read
     │   ├── InvalidImage            not an image reference
     │   ├── InvalidRegistry         a registry key that no image could ever match
     │   ├── InvalidDockerConfig     a docker config that kubelet could not use
+    │   │   ├── UnreadableDockerConfig      exit code 2: its file cannot be read
     │   │   ├── UndecodableDockerConfig     kubelet fails every lookup that meets it
     │   │   └── UselessDockerConfig         kubelet gets no login out of it
     │   ├── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
@@ -79,6 +81,12 @@ class InvalidInput(RegcredError):
     """A file or a value is not what it has to be."""
 
 
+class UnreadableFile(InvalidInput):
+    """A file that is not there, is a folder, or may not be read."""
+
+    exit_code = 2
+
+
 class InvalidImage(InvalidInput):
     """Not an image reference by the grammar of distribution/reference."""
 
@@ -89,6 +97,12 @@ class InvalidRegistry(InvalidInput):
 
 class InvalidDockerConfig(InvalidInput):
     """A docker config that kubelet could not use; the message names the entry."""
+
+
+class UnreadableDockerConfig(InvalidDockerConfig):
+    """The file of a docker config cannot be read."""
+
+    exit_code = 2
 
 
 class UndecodableDockerConfig(InvalidDockerConfig):

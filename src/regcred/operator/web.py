@@ -113,8 +113,12 @@ class Web:
         return response(200, body, headers)
 
 
-def parsed(address: str) -> tuple[str, int]:
+def parsed(address: str, flag: str = "--metrics-address") -> tuple[str, int]:
     """Host and port of an address; the host is empty for all of them.
+
+    Args:
+        address: as it is given.
+        flag: by which.
 
     Raises:
         UsageError: it is none.
@@ -130,8 +134,8 @@ def parsed(address: str) -> tuple[str, int]:
         or any(c in " /[]@" for c in inner)
     ):
         raise UsageError(
-            f"{address!r} is no address to listen on",
-            hint="HOST:PORT, :PORT for all addresses, [IPv6]:PORT, or none",
+            f"{flag}: {address!r} is no address to listen on",
+            hint=f"{flag} HOST:PORT, :PORT for all addresses, or [IPv6]:PORT",
         )
     return inner, int(port)
 

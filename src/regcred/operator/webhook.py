@@ -53,6 +53,7 @@ _MOST = 8 << 20
 #: time, and keeps 25 that are idle, for 90 s: it is to be the one that ends them.
 _BOUNDS = Bounds(connections=128, seconds=3.0, idle=120.0)
 _RETRY_SECONDS = 2.0
+_FLAG = "--webhook-address"
 _STOP_SECONDS = 2.0
 #: A namespace may be newer than our view of it by so much.
 _PATIENCE = 0.5
@@ -77,7 +78,7 @@ class WebhookSettings:
 
     def names(self, namespace: str) -> list[str]:
         """What the server is called by; outside a cluster also by the address it listens on."""
-        host = parsed(self.address)[0]
+        host = parsed(self.address, _FLAG)[0]
         service = f"{self.service}.{namespace}.svc"
         return [service, f"{service}.cluster.local", *([host] if host else [])]
 
@@ -101,7 +102,7 @@ class Webhook:
         self, settings: WebhookSettings, namespace: str, world: World, reviewed: Reviewed
     ) -> None:
         self._settings, self._world, self._reviewed = settings, world, reviewed
-        self._where = parsed(settings.address)
+        self._where = parsed(settings.address, _FLAG)
         self._names = settings.names(namespace)
         self._server = Bounded(self._answer, _BOUNDS)
         self._socket: socket.socket | None = None

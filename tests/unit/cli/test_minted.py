@@ -181,7 +181,7 @@ def test_something_is_missing(provider, source, drop, says):
 
 
 def test_a_file_that_is_not_there():
-    said = refused(*SECRET, "--from=gitlab", "--secret-file=token=/nonexistent", code=1)
+    said = refused(*SECRET, "--from=gitlab", "--secret-file=token=/nonexistent", code=2)
     assert "--secret-file token: there is no such file" in said
 
 

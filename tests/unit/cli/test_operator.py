@@ -135,7 +135,7 @@ REFUSED = {
     "--resync=0s": "--resync",
     "--resync=-1h": "--resync",
     "--metrics-address=8080": "8080",
-    "--metrics-address=localhost:http": "localhost:http",
+    "--metrics-address=localhost:http": "--metrics-address: 'localhost:http'",
     "--log-format=xml": "--log-format",
     "--log-level=loud": "--log-level",
     "--log-levle=info": "--log-levle",
@@ -233,6 +233,12 @@ def test_uninstall_that_fails_somewhere(undone):
     code, said, besides = undone(result)
     assert code == 1
     assert "1 ServiceAccount" in said
+    assert besides == "error: team-a: why\n"
+
+
+def test_uninstall_that_could_do_nothing_does_not_say_that_nothing_was_to_be_done(undone):
+    code, said, besides = undone(Undone(failures=[Failure("team-a", "GivenAgain", "why")]))
+    assert (code, said) == (1, "")
     assert besides == "error: team-a: why\n"
 
 

@@ -122,7 +122,8 @@ class Hints:
         if secret and (secret.brought or own.given is Given.FILES):
             return self._written_anew(secret)
         if secret is None:
-            mends = remedies.new_login(self._registry, self._namespace, self._account, own.waiting)
+            whose = self._registry, self._namespace, self._account
+            mends = remedies.new_login(*whose, own.waiting, self._own_name())
             return remedies.in_one(mends)
         mends, said = remedies.other_login(
             self._registry,
@@ -183,6 +184,11 @@ class Hints:
             return secret
         kept = secret.kept_by in (marks.LOGIN, marks.OPERATOR)
         return secret if reason in _OF_LOGIN and kept else None
+
+    def _own_name(self) -> str:
+        """What a person's Secret has to be called; empty for as it always is."""
+        names = {s.name for s in self._own.secrets if s.kept_by == marks.OPERATOR}
+        return remedies.BESIDE if _USUAL in names else ""
 
     def _written_anew(self, secret: PullSecret) -> str:
         where = f" -n {secret.namespace}" if secret.namespace else ""

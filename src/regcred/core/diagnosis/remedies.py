@@ -42,7 +42,7 @@ _NOT_IN_IT = (Reason.NO_CREDENTIAL, Reason.NO_MATCHING_REGISTRY)
 #: The Secret that `regcred login` writes, and that of an operator that nobody has set up otherwise.
 _USUAL = "regcred"
 #: What a person's own is called where that name is the operator's.
-_BESIDE = "regcred-login"
+BESIDE = "regcred-login"
 
 LOST = "what else is in the Secret is lost with it: look first, and log in to that too"
 
@@ -197,7 +197,7 @@ class Remedies:
         facts = self._facts
         selected = any(giver.selects for giver in facts.givers or ())
         taken = facts.operators == _USUAL or (selected and not facts.operators)
-        return _BESIDE if taken else ""
+        return BESIDE if taken else ""
 
     @property
     def _is_debugger(self) -> bool:

@@ -23,7 +23,7 @@ class Change:
 
     Args:
         reason: a CamelCase word: ``Attached``, ``AlreadyAttached``, ``Detached``,
-            ``NotAttached`` or ``NotOurs``.
+            ``NotAttached``, ``NotOurs`` or ``Operators``.
         message: why, for a person; empty where the reason says it all.
         patch: the JSON Patch; empty when there is nothing to do.
     """
@@ -98,6 +98,10 @@ def detach(
         patch = [*jsonpatch.guard(serviceaccount), *note] if note else []
         return Change("NotAttached", "", patch)
     if secret not in ours and not force:
+        if mark == marks.ATTACHED and secret in marks.read_names(
+            serviceaccount, marks.ATTACHED_BY_OPERATOR
+        ):
+            return Change("Operators", "the operator attached it, for a PullCredential", [])
         return Change("NotOurs", "somebody else attached it", [])
     # Ours is the last of that name; with force they all go. From the end, so that indices hold.
     places = [i for i, name in enumerate(names) if name == secret]

@@ -48,6 +48,12 @@ def test_its_serviceaccount_gets_the_login():
     assert hint(template=image) == "regcred login gcr.io"
 
 
+def test_beside_the_operators_secret_it_has_another_name():
+    operators = secret("regcred", kept_by="operator")
+    assert hint(operators) == "regcred login gcr.io -n n --name regcred-login"
+    assert hint(secret("regcred", kept_by="login")) == "regcred login gcr.io -n n"
+
+
 def test_pods_that_wait_are_made_anew():
     web = Waiting((POD,), "Deployment", "web")
     assert hint(waiting=web) == "regcred login gcr.io -n n --restart"

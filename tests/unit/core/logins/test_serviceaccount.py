@@ -94,6 +94,16 @@ def test_detach_of_what_is_not_there_only_drops_the_mark():
     assert not serviceaccount.detach(after, "regcred").patch
 
 
+def test_detach_says_of_the_operators_entry_whose_it_is():
+    mark = marks.ATTACHED_BY_OPERATOR
+    before = account()
+    after = apply(before, serviceaccount.attach(before, "regcred", mark=mark).patch)
+    change = serviceaccount.detach(after, "regcred")
+    assert (change.reason, change.patch) == ("Operators", [])
+    assert "the operator" in change.message
+    assert serviceaccount.detach(after, "regcred", force=True).reason == "Detached"
+
+
 def test_the_operator_and_a_person_undo_only_their_own():
     mark = marks.ATTACHED_BY_OPERATOR
     before = account(attached="regcred")
