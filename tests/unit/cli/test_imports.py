@@ -76,6 +76,7 @@ def test_help_loads_no_verb(flag, more):
         "regcred.cli.verb",
         "regcred.core",
         "regcred.core.errors",
+        "regcred.core.fields",
     }
 
 
