@@ -52,8 +52,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from regcred.core import fields
-
 
 class RegcredError(Exception):
     """Base of all errors that a person may meet.
@@ -359,10 +357,10 @@ def api_error(
         An instance of the subclass of `APIError` that fits, not raised.
     """
     reason = str(body.get("reason") or "")
-    details = fields.entries([body.get("details")])
-    causes = tuple(
-        str(c.get("reason") or "") for each in details for c in fields.entries(each.get("causes"))
-    )
+    details = body.get("details")
+    listed = details.get("causes") if isinstance(details, dict) else None
+    known = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    causes = tuple(str(cause.get("reason") or "") for cause in known)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
     if status == 409 and reason == "AlreadyExists":
         kind = AlreadyExists

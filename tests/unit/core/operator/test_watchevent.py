@@ -69,7 +69,6 @@ def test_errors(status, error, retry_after):
         line("ERROR", {"code": "x"}),
         line("ERROR", {"code": float("inf")}),
         line("ERROR", {"details": ["x"]}),
-        line("ERROR", {"details": {"causes": ["x"]}}),
         line("ERROR", {"details": {"retryAfterSeconds": 10**400}}),
         line("NEWS", obj()),
         json.dumps({"type": ["ADDED"], "object": obj()}).encode(),
