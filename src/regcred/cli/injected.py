@@ -197,6 +197,8 @@ class Diff:
 
     def _write(self, kind: str, line: str) -> None:
         colour = _DIFF_COLOURS.get(kind)
+        if sys.stdout.isatty():  # for eyes; into a pipe goes what patch takes
+            line = "".join(c if c in "\t\n" else output.printable(c) for c in line)
         if colour:
             line = output.paint(line[:-1], colour, sys.stdout) + "\n"
         self._spool.write(line.encode("utf-8", "surrogateescape"))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from regcred.cli.checked import Result
     from regcred.cli.checking import Checked
 
-#: What XML 1.0 has no way to write.
-_IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What XML 1.0 has no way to write, and what a terminal might obey that shows the file.
+_IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(result: Result) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, TextIO
 
 from regcred.core.errors import RegcredError
+
+#: What JSON leaves as it is, and some terminals obey: DEL, and the control characters from 0x80 on.
+_BEYOND_ASCII = re.compile("[\x7f-\x9f]")
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
@@ -70,7 +74,9 @@ def print_object(obj: dict[str, Any], form: str) -> None:
     if form == "json":
         from regcred.core.formats import gojson
 
-        text = gojson.dumps(obj, indent=4) + "\n"
+        text = (
+            _BEYOND_ASCII.sub(lambda c: f"\\u{ord(c[0]):04x}", gojson.dumps(obj, indent=4)) + "\n"
+        )
     else:
         from regcred.core.formats import goyaml
 

@@ -301,6 +301,8 @@ def _count(namespaces: int) -> str:
 
 
 def _cut(message: str) -> str:
+    # What refuses a write may say anything, and kubectl shows it on a terminal as it is.
+    message = "".join(c if c.isprintable() else " " for c in message)
     return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
 
 
