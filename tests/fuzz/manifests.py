@@ -149,13 +149,12 @@ def diff(data: bytes) -> None:
 def _patched(old: str, difference: str) -> str:
     """What patch makes of `old`: each hunk at its place, all old lines as they are."""
     left = re.findall(r"[^\n]*\n|[^\n]+", old)
-    lines = difference.replace("\n\\ No newline at end of file\n", "\0").split("\n")
-    joined = "\n".join(lines)
+    lines = re.findall(r"[^\n]*\n", difference)[2:]
     new: list[str] = []
     at = 0
-    for line in re.findall(r"[^\n\0]*[\n\0]", joined)[2:]:
-        ending = "\n" if line[-1] == "\n" else ""
-        kind, text = line[0], line[1:-1] + ending
+    for number, line in enumerate(lines):
+        cut = lines[number + 1 : number + 2] == ["\\ No newline at end of file\n"]
+        kind, text = line[0], line[1:-1] if cut else line[1:]
         if kind == "@":
             start, count = re.match(r"@ -([0-9]+)(?:,([0-9]+))?", text).groups()  # type: ignore[union-attr]
             to = int(start) if count == "0" else int(start) - 1
