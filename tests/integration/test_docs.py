@@ -129,5 +129,6 @@ def test_what_the_reference_shows_of_status(kubectl, regcred, world, tmp_path):
 )
 def test_links_to_files_lead_somewhere(page):
     path = ROOT / page
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
+    text = re.sub(r"^( *)```[\s\S]*?^\1```", "", path.read_text(), flags=re.MULTILINE)
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
         assert (path.parent / target).exists(), f"{page}: {target}"
