@@ -24,7 +24,7 @@ def test_it_can_be_loaded(kind):
 
 
 def test_who_can_take_back():
-    """docs/sources.md says so."""
+    """docs/reference/sources.md says so."""
     assert {kind for kind in MINTED_KINDS if minters.revoker(minters.load(kind))} == {
         "gitlab",
         "harbor",
