@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cluster.registries import Registry
+    from cluster.startup import KubeletFlags
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 WITH_NODE = (*_CONTROL_PLANE, "kubelet")
@@ -99,6 +100,7 @@ class Cluster:
         registries: with the private registries of `cluster.registries`.
         name: its folder is ``clusters/NAME`` in the cache; without one it is a temporary folder.
         api_server_flags: for kube-apiserver, after those that it has anyway.
+        kubelet_flags: likewise for kubelet, made of the registries, which are there by then.
         kubernetes: the control plane's minor version, as `cluster.binaries.chosen` takes it.
         progress: told what takes long.
     """
@@ -110,11 +112,13 @@ class Cluster:
         registries: bool = False,
         name: str = "",
         api_server_flags: Sequence[str] = (),
+        kubelet_flags: KubeletFlags | None = None,
         kubernetes: str = "",
         progress: Progress = SILENT,
     ) -> None:
         self.has_node = node
         self._api_server_flags = tuple(api_server_flags)
+        self._kubelet_flags = kubelet_flags
         self._kubernetes = kubernetes
         self._with_registries = registries
         self._name = name
@@ -161,6 +165,7 @@ class Cluster:
                     with_registries=self._with_registries,
                     api_server_flags=self._api_server_flags,
                     registries_=self.registries,
+                    kubelet_flags=self._kubelet_flags,
                 )
             self._use(self.folder, state)
             state.save(self.folder)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cluster.processes import Supervisor
     from cluster.progress import Task
 
+    KubeletFlags = Callable[[Mapping[str, registries.Registry]], Sequence[str]]
+
 _PATIENCE = 120.0
 """Seconds that a part may take to be ready; on two idle cores the API server takes four."""
 
@@ -52,6 +54,7 @@ class Startup:
         with_registries: bool,
         api_server_flags: Sequence[str],
         registries_: dict[str, registries.Registry],
+        kubelet_flags: KubeletFlags | None,
     ) -> State:
         """Start all and wait until all is ready.
 
@@ -61,6 +64,7 @@ class Startup:
             with_registries: also the private registries, with an image in each.
             api_server_flags: more of them.
             registries_: those that `start_registries` has started already.
+            kubelet_flags: likewise, made of the registries.
 
         Raises:
             ClusterError: a process ends, or is not ready in time; with the end of its log.
@@ -88,7 +92,8 @@ class Startup:
         command = controlplane.controller_manager(manager, keys, users.admin)
         self._start("kube-controller-manager", command)
         if node:
-            self._start_kubelet(api, users, keys.ca, kubelet)
+            more = kubelet_flags(registries_) if kubelet_flags else ()
+            self._start_kubelet(api, users, keys.ca, kubelet, more)
         self._await(
             "the namespace default has its default ServiceAccount",
             lambda: api.has_default_service_account("default"),
@@ -126,13 +131,15 @@ class Startup:
         self._await("containerd answers", node.answers, "containerd")
         images.import_pause(node.socket, self._folder.images)
 
-    def _start_kubelet(self, api: Api, users: Users, ca: Authority, port: int) -> None:
+    def _start_kubelet(
+        self, api: Api, users: Users, ca: Authority, port: int, more: Sequence[str]
+    ) -> None:
         account = ca.client("kubelet", f"system:node:{NODE}", ("system:nodes",))
         config = users.with_certificate_files("kubelet", account)
         server = ca.server("kubelet-server", (NODE,))
         program = self._programs["kubelet"]
         command = Node(self._folder).kubelet(program, config, ca.files.certificate, server, port)
-        self._start("kubelet", command)
+        self._start("kubelet", [*command, *more])
         self._await("the node is ready", lambda: api.node_is_ready(NODE), "kubelet")
 
     def _start(self, name: str, command: list[str]) -> None:

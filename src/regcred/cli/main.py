@@ -43,6 +43,10 @@ VERBS = {
     "detach": ("regcred.cli.attach:detach", "Take a pull Secret off ServiceAccounts again."),
     "inject": ("regcred.cli.inject:inject", "Write pull Secrets into manifests."),
     "operator": ("regcred.cli.operator:operator", "Keep a whole cluster logged in."),
+    "credential-provider": (
+        "regcred.cli.credentialprovider:credential_provider",
+        "Mint a token at each pull: kubelet's plugin.",
+    ),
     "completion": ("regcred.cli.completion:completion", "Print what completes regcred at TAB."),
 }
 
@@ -50,7 +54,7 @@ VERBS = {
 SECTIONS = {
     "The first hour": ("login", "logout", "check", "why", "status"),
     "The pieces, one by one": ("secret", "attach", "detach", "inject"),
-    "The whole cluster": ("operator",),
+    "The whole cluster": ("operator", "credential-provider"),
     "This shell": ("completion",),
 }
 

@@ -70,6 +70,21 @@ _NOT_FOR_A_CA = ("mismatch", "expired", "not yet valid")
 _DIGITS, _LONGEST = 18, 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token of somebody's ServiceAccount, for a provider that has been told to trust it.
+
+    Args:
+        account: whose; its name.
+        audience: for whom it is.
+        token: it.
+    """
+
+    account: str
+    audience: str
+    token: Password
+
+
 @dataclass(slots=True)
 class Source:
     """What the flags say, and what was minted by it.
@@ -79,12 +94,14 @@ class Source:
         settings: ``KEY=VALUE`` each.
         files: ``KEY=FILE`` each; ``-`` is standard input.
         expires: when what was minted ends, as the provider says; None for never, or nobody says.
+        shown: what the provider is shown in place of a key; None for what runs here.
     """
 
     kind: str
     settings: Sequence[str] = ()
     files: Sequence[str] = ()
     expires: datetime | None = None
+    shown: Shown | None = None
     _minted: _Minted | None = None
 
     def keep(self) -> None:
@@ -119,16 +136,20 @@ class _Minted:
         data: of the Secret that they name.
         registries: that it is for.
         owner: for whom; of this run alone.
+        shown: see `Source`.
     """
 
     settings: Mapping[str, Any]
     data: Mapping[str, bytes] = field(repr=False)
     registries: tuple[str, ...]
     owner: str
+    shown: Shown | None
 
 
 def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
     """Mint a login for each of `registries`; call `Source.keep` when it is used, or `Source.end`.
+
+    Says how long it lasts.
 
     Raises:
         UsageError: a flag cannot be meant.
@@ -136,13 +157,36 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
         MintFailed: the provider gives none.
         Unreachable: it does not answer.
     """
+    minted = mint(source, registries)
+    for said in minted.warnings:
+        output.warning(said)
+    if minted.expires is not None:
+        output.note(
+            f"this login ends at {minted.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC; "
+            "a PullCredential has the operator renew it"
+        )
+    return list(minted.credentials)
+
+
+def mint(source: Source, registries: Sequence[str]) -> Minted:
+    """The same without a word.
+
+    Raises:
+        UsageError, InvalidInput, MintFailed, Unreachable: as `credentials`.
+    """
     if not registries:
         raise UsageError("--from needs the registries that a login is wanted for")
     settings = _settings(source)
     data = _files(source)
     if data:
         settings["secretRef"] = {"name": _REF}
-    wanted = _Minted(settings, data, tuple(registries), f"regcred-login-{secrets.token_hex(4)}")
+    if source.shown is not None:
+        settings["identity"] = {
+            "serviceAccount": source.shown.account,
+            "audience": source.shown.audience,
+        }
+    owner = f"regcred-login-{secrets.token_hex(4)}"
+    wanted = _Minted(settings, data, tuple(registries), owner, source.shown)
     try:
         minted = asyncio.run(_mint(source.kind, wanted))
         source._minted = wanted
@@ -160,14 +204,7 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
         source.end()
         raise InvalidInput(found.message, hint=found.hint)
     source.expires = minted.expires
-    for said in minted.warnings:
-        output.warning(said)
-    if minted.expires is not None:
-        output.note(
-            f"this login ends at {minted.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC; "
-            "a PullCredential has the operator renew it"
-        )
-    return list(minted.credentials)
+    return minted
 
 
 async def _mint(kind: str, wanted: _Minted) -> Minted:
@@ -184,7 +221,7 @@ async def _desk(wanted: _Minted) -> AsyncIterator[Desk]:
         return wanted.data
 
     async def identity(_account: str, _audience: str) -> Password:
-        _refuse_identity()
+        return wanted.shown.token if wanted.shown else _refuse_identity()
 
     # Whoever runs this may run any program, and with any variable.
     own = {"REGCRED_EXEC_PATH": os.environ.get("PATH", os.defpath), "REGCRED_EXEC_ENV": "*"}

@@ -273,33 +273,50 @@ def source_options(command: F) -> F:
             help="The login of docker's own config.json, or the one at PATH; its credential "
             "helpers are run.",
         ),
-        option(
-            "--from",
-            "source",
-            group="Login",
-            metavar="SOURCE",
-            type=click.Choice(MINTED_KINDS),
-            help=f"Ask a provider for a short-lived login: {', '.join(MINTED_KINDS)}.",
-        ),
-        option(
-            "--set",
-            "settings",
-            group="Login",
-            metavar="KEY=VALUE",
-            multiple=True,
-            completes="setting",
-            help="With --from: a setting of the source, as in a PullCredential.",
-        ),
-        option(
-            "--secret-file",
-            "secret_files",
-            group="Login",
-            metavar="KEY=FILE",
-            multiple=True,
-            completes="secret-key",
-            help="With --from: what a PullCredential's Secret holds; - is standard input.",
-        ),
+        minter_options(),
     )
+
+
+def minter_options(*, required: bool = False) -> Callable[[F], F]:
+    """Add ``--from`` and what belongs to it.
+
+    Args:
+        required: there is no other source.
+    """
+
+    def decorate(command: F) -> F:
+        return _each(
+            command,
+            option(
+                "--from",
+                "source",
+                group="Login",
+                metavar="SOURCE",
+                type=click.Choice(MINTED_KINDS),
+                required=required,
+                help=f"Ask a provider for a short-lived login: {', '.join(MINTED_KINDS)}.",
+            ),
+            option(
+                "--set",
+                "settings",
+                group="Login",
+                metavar="KEY=VALUE",
+                multiple=True,
+                completes="setting",
+                help="With --from: a setting of the source, as in a PullCredential.",
+            ),
+            option(
+                "--secret-file",
+                "secret_files",
+                group="Login",
+                metavar="KEY=FILE",
+                multiple=True,
+                completes="secret-key",
+                help="With --from: what a PullCredential's Secret holds; - is standard input.",
+            ),
+        )
+
+    return decorate
 
 
 def split_names(values: tuple[str, ...], example: str) -> list[str]:

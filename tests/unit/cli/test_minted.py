@@ -105,7 +105,7 @@ def test_standard_input_is_one(provider):
 
 def test_variables_do_as_flags_do(served, source):
     env = {
-        "REGCRED_TESTED": "gitlab",
+        "REGCRED_FROM": "gitlab",
         "REGCRED_SET": f"url={served.url} project=team/app",
         "REGCRED_SECRET_FILE": source[-1],
     }

@@ -2,7 +2,8 @@
 
 A plugin finds a CredentialProviderRequest with an image on its standard input, and prints a
 CredentialProviderResponse: logins under keys as in a docker config, and for how long kubelet may
-keep them.
+keep them. Both sides are here: sources ask plugins (`request`, `read`), and ``regcred
+credential-provider`` is one (`read_request`, `answer`).
 
 Specification: https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
 Source: Kubernetes v1.37 pkg/credentialprovider/plugin/plugin.go (``ExecPlugin``, ``provide``)
@@ -21,7 +22,7 @@ from regcred.core.logins import claim
 from regcred.core.logins.registrykey import matches, parse_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Of the protocol, newest first.
 API_VERSIONS = tuple(
@@ -30,8 +31,27 @@ API_VERSIONS = tuple(
 _CACHE_KEY_TYPES = ("Image", "Registry", "Global")
 
 
+class BadRequest(ValueError):
+    """Nothing that kubelet asks; the message says why, in a clause. Callers translate it."""
+
+
 class BadResponse(ValueError):
     """kubelet would make nothing of it; the message says why, in a clause. Callers translate it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What kubelet asks; make one with `read_request`.
+
+    Args:
+        image: that is to be pulled.
+        api_version: one of `API_VERSIONS`; the answer has to be of the same.
+        token: of the Pod's ServiceAccount, where kubelet is told to send one.
+    """
+
+    image: str
+    api_version: str
+    token: Password | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,55 @@ def request(image: str, api_version: str) -> bytes:
     """
     asked = {"kind": "CredentialProviderRequest", "apiVersion": api_version, "image": image}
     return json.dumps(asked).encode()
+
+
+def read_request(stdin: bytes) -> Request:
+    """What kubelet asks a plugin.
+
+    Args:
+        stdin: all of it.
+
+    Raises:
+        BadRequest: see there.
+    """
+    try:
+        asked = json.loads(stdin)
+    except (ValueError, RecursionError):
+        raise BadRequest("it is not JSON") from None
+    if not isinstance(asked, dict) or asked.get("kind") != "CredentialProviderRequest":
+        raise BadRequest("it is not of the kind CredentialProviderRequest")
+    version, image = asked.get("apiVersion"), asked.get("image")
+    if version not in API_VERSIONS:
+        raise BadRequest(f"its apiVersion is none of {', '.join(API_VERSIONS)}")
+    if not isinstance(image, str) or not image:
+        raise BadRequest("it names no image")
+    token = asked.get("serviceAccountToken") or ""
+    if not isinstance(token, str):
+        raise BadRequest("its serviceAccountToken is not a string")
+    return Request(image, version, Password(token) if token else None)
+
+
+def answer(api_version: str, credentials: Iterable[Credential], seconds: float | None) -> str:
+    """What a plugin prints.
+
+    Args:
+        api_version: that it was asked in.
+        credentials: logins for the image; their registries become keys.
+        seconds: for how long kubelet may keep them; 0 for not at all, None for as long as kubelet's
+            own configuration says.
+    """
+    said: dict[str, Any] = {
+        "kind": "CredentialProviderResponse",
+        "apiVersion": api_version,
+        "cacheKeyType": "Registry",
+        "auth": {
+            each.registry: {"username": each.username, "password": each.password.reveal()}
+            for each in credentials
+        },
+    }
+    if seconds is not None:
+        said["cacheDuration"] = f"{int(seconds)}s"
+    return json.dumps(said)
 
 
 def read(stdout: bytes, api_version: str) -> Response:

@@ -62,6 +62,18 @@ def refresh_at(minted: datetime, expires: datetime, chance: float) -> datetime:
     return minted + max((expires - minted) * share, _LEAST_PAUSE)
 
 
+def kept_for(expires: datetime | None, now: datetime) -> float | None:
+    """For how many seconds somebody else may hand a credential on; None where nobody says.
+
+    Two thirds of what is left: who gets it last has a third of its life for what takes long.
+
+    Args:
+        expires: when it ends; None where it never does, or where nobody says.
+        now: the time of day.
+    """
+    return None if expires is None else max((expires - now).total_seconds() * _SHARE, 0.0)
+
+
 def arrives(expires: datetime | None, now: datetime) -> bool:
     """Whether a credential lives long enough to be written at all."""
     return expires is None or expires - now > LEAST

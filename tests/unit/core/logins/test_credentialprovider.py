@@ -3,7 +3,15 @@ import json
 import pytest
 
 from regcred.core.credential import Credential, Password
-from regcred.core.logins.credentialprovider import API_VERSIONS, BadResponse, read, request
+from regcred.core.logins.credentialprovider import (
+    API_VERSIONS,
+    BadRequest,
+    BadResponse,
+    answer,
+    read,
+    read_request,
+    request,
+)
 
 V1 = API_VERSIONS[0]
 HEAD = {"kind": "CredentialProviderResponse", "apiVersion": V1, "cacheKeyType": "Image"}
@@ -77,3 +85,47 @@ def test_what_kubelet_could_not_use(answer):
 def test_passwords_are_not_shown():
     hidden = HEAD | {"auth": {"gcr.io": {"username": "u", "password": "hunter2"}}}
     assert "hunter2" not in repr(read(json.dumps(hidden).encode(), V1))
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_a_request_is_read_as_it_is_asked(version):
+    found = read_request(request("gcr.io/a/b", version))
+    assert (found.image, found.api_version, found.token) == ("gcr.io/a/b", version, None)
+
+
+def test_a_request_with_the_token_of_the_pods_serviceaccount():
+    asked = json.loads(request("gcr.io/a/b", V1)) | {"serviceAccountToken": "hush"}
+    found = read_request(json.dumps(asked).encode())
+    assert found.token.reveal() == "hush"
+    assert "hush" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"kind": "CredentialProviderResponse"}, "not of the kind"),
+        ({"apiVersion": "v1"}, "its apiVersion is none of"),
+        ({"image": ""}, "names no image"),
+        ({"image": 7}, "names no image"),
+        ({"serviceAccountToken": 7}, "its serviceAccountToken is not a string"),
+    ],
+)
+def test_what_kubelet_never_asks(change, why):
+    asked = json.loads(request("gcr.io/a/b", V1)) | change
+    with pytest.raises(BadRequest, match=why):
+        read_request(json.dumps(asked).encode())
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"\xff", b"[" * 100_000])
+def test_what_is_no_request(text):
+    with pytest.raises(BadRequest):
+        read_request(text)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(None, None), (0.0, None), (90.9, 90.0)])
+def test_an_answer_is_read_as_it_is_meant(seconds, kept):
+    logins = (Credential("gcr.io", "a", Password("p")), Credential("*.gcr.io", "b", Password("q")))
+    found = read(answer(V1, logins, seconds).encode(), V1)
+    assert set(found.credentials) == set(logins)
+    assert found.seconds == kept
+    assert ('"cacheDuration": "0s"' in answer(V1, logins, seconds)) == (seconds == 0.0)

@@ -12,6 +12,7 @@ from regcred.core.operator.minting import (
     Minted,
     arrives,
     digest,
+    kept_for,
     made_before,
     refresh_apart,
     refresh_at,
@@ -114,3 +115,13 @@ def test_what_is_counted_was_made_in_that_order():
     assert not made_before("10", "10")
     assert not made_before("11", "10")
     assert not made_before("100", "20")
+
+
+@given(LIVES)
+def test_who_hands_it_on_leaves_a_third_of_its_life(life):
+    assert kept_for(NOW + life, NOW) == pytest.approx(life.total_seconds() * 2 / 3)
+
+
+def test_what_has_ended_is_not_kept_and_what_never_ends_is_nobodys_to_say():
+    assert kept_for(NOW, NOW + PAUSE) == 0
+    assert kept_for(None, NOW) is None
