@@ -15,6 +15,7 @@ import json
 import re
 from typing import Any
 
+from regcred.core.fields import text
 from regcred.core.formats.redact import one_line
 from regcred.core.registry.platform import Platform
 
@@ -99,7 +100,7 @@ def read(body: bytes, media_type: str) -> dict[Platform | None, Spelled]:
         raise NoImage("no JSON object")
     if document.get("fsLayers"):
         raise NoImage("an image of Docker's schema 1, which nodes no longer pull")
-    kind, said = media_type in INDEXES, document.get("mediaType")
+    kind, said = media_type in INDEXES, text(document.get("mediaType"))
     if kind and (document.get("config") or document.get("layers") or said in MANIFESTS):
         raise NoImage("said to be an index, and is an image")
     if not kind and (document.get("manifests") or said in INDEXES):

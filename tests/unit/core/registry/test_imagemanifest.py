@@ -124,6 +124,7 @@ def test_name_of_a_platform_is_fit_for_a_message():
         ({"mediaType": OCI_INDEX}, OCI_MANIFEST, "said to be an image, and is an index"),
         ({}, OCI_MANIFEST, "without a configuration"),
         ({}, OCI_INDEX, "lists no images"),
+        ({"mediaType": [{}]}, OCI_MANIFEST, "without a configuration"),
         ({"manifests": {}}, OCI_INDEX, "lists no images"),
     ],
 )
