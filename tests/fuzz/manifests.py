@@ -113,10 +113,21 @@ def a_kubeconfig(data: bytes) -> None:
         document = json.loads(data)
         if _is_plain(document):
             assert yamltext.loads(data) == document
-    with refusing(InvalidKubeconfig, secret=hidden_in(data)):
+    with refusing(InvalidKubeconfig, secret=_hidden_in(data)):
         found = kubeconfig.parse(data, path="config")
         selected = kubeconfig.select(kubeconfig.merge([found, found]))
     assert CANARY not in repr(selected) or CANARY in repr([*found.clusters, *found.contexts])
+
+
+#: Fields of a kubeconfig whose values are names, which an error may say.
+_NAMES = ("kind", "apiVersion", "current-context", "name", "context", "cluster", "user", "command")
+
+
+def _hidden_in(data: bytes) -> str:
+    try:
+        return hidden_in(yamltext.loads(data), _NAMES)
+    except yamltext.NotYAML:
+        return CANARY
 
 
 def _is_plain(document: object) -> bool:

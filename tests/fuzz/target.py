@@ -6,12 +6,12 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import RegcredError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
 #: Stands in the seeds wherever a password, token or key does; no error may show it.
 CANARY = "hunter2"
@@ -105,19 +105,30 @@ def text_of(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def hidden_in(data: bytes) -> str:
-    """The canary, where it stands in values alone: names of fields and registries may be said."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return CANARY
-    names: list[str] = []
-    todo = [document]
+def hidden_in(given: Any, said: Container[str] = ()) -> str:
+    """The canary, where it stands in values alone: names of fields and registries may be said.
+
+    Args:
+        given: a document, or the bytes of one in JSON.
+        said: fields whose values may be said as well.
+    """
+    if isinstance(given, bytes):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return CANARY
+    todo, done = [given], set()
     while todo:
         each = todo.pop()
+        if id(each) in done:  # an alias of YAML
+            continue
+        done.add(id(each))
         if isinstance(each, dict):
-            names += each
+            if any(CANARY in name for name in each):
+                return ""
+            if any(name in said and CANARY in str(value) for name, value in each.items()):
+                return ""
             todo += each.values()
         elif isinstance(each, list):
             todo += each
-    return "" if any(CANARY in name for name in names) else CANARY
+    return CANARY

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SHOWN_MAX = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
@@ -102,12 +104,11 @@ def parse(text: bytes, *, path: str) -> Kubeconfig:
     except yamltext.NotYAML as error:
         raise InvalidKubeconfig(f"kubeconfig {path} is not valid YAML: {error}") from None
     fields = Fields(document, f"kubeconfig {path}:", InvalidKubeconfig)
-    if (kind := fields.string("kind")) not in {"", "Config"} or (
-        fields.string("apiVersion") not in {"", "v1", "/v1"}
-    ):
+    kind, version = fields.string("kind"), fields.string("apiVersion")
+    if kind not in {"", "Config"} or version not in {"", "v1", "/v1"}:
         raise InvalidKubeconfig(
-            f"kubeconfig {path} is of kind {kind!r}, version {fields.string('apiVersion')!r};"
-            " Config of v1 is wanted"
+            f"kubeconfig {path} is of kind {kind[:_SHOWN_MAX]!r}, version"
+            f" {version[:_SHOWN_MAX]!r}; Config of v1 is wanted"
         )
     if preferences := fields.mapping("preferences"):  # kubectl's business, but checked by all
         preferences.boolean("colors")
