@@ -587,11 +587,11 @@ def quay(cluster, keyless):
         robot.subject = f"system:serviceaccount:{keyless.namespace}:puller"
         found.world = world
 
-        def put(account):
+        def put(account, **identity):
             source = {
                 "robot": "acme+puller",
                 "url": served.url,
-                "identity": {"serviceAccount": account},
+                "identity": {"serviceAccount": account, **identity},
             }
             world.put_pullcredential("main", source={"quay": source})
 
@@ -622,5 +622,16 @@ def test_a_service_account_that_it_may_not_be(keyless, quay):
             "the chart's value identities, with other in it"
             in condition(world, "Minted")["message"]
         )
+        assert quay.shown == []
+        operator.stop()
+
+
+def test_a_token_that_would_let_into_the_cluster_is_shown_to_nobody(keyless, quay, cluster):
+    status, content = cluster.api.request("GET", "/.well-known/openid-configuration")
+    assert status == 200, content
+    with keyless.operator() as operator:
+        quay.put("puller", audience=json.loads(content)["issuer"])
+        quay.world.await_state("it is said", lambda: quay.world.ready() == "NotConfigured")
+        assert "is that of the cluster itself" in condition(quay.world, "Minted")["message"]
         assert quay.shown == []
         operator.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.credential import Password
@@ -69,6 +70,23 @@ def claims(token: Password) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_for_cluster(audience: str, claims: Mapping[str, Any] | None = None) -> bool:
+    """Whether a token of a ServiceAccount for this audience lets its holder into the cluster.
+
+    An API server takes tokens for its issuer unless ``--api-audiences`` says otherwise, and as a
+    rule for the names of its Service.
+
+    Args:
+        audience: that is asked for.
+        claims: of the token that was made; they name the issuer.
+    """
+    host = audience.partition("://")[2] or audience
+    host = re.split("[:/]", host, maxsplit=1)[0].lower()
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+    is_service = host in names or host.startswith("kubernetes.default.svc.")
+    return is_service or audience == (claims or {}).get("iss")
 
 
 def _encode(part: str | bytes) -> str:

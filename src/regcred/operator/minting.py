@@ -26,11 +26,13 @@ from regcred.core.errors import (
     NotFound,
     RegcredError,
 )
+from regcred.core.formats.redact import one_line
 from regcred.core.logins.pullsecret import PullSecret
 from regcred.core.operator import minting, nsfailure
 from regcred.core.operator.source import Fragment, SourceFailure, SourceReason, fragment
 from regcred.core.operator.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from regcred.kube.resources import SECRETS, SERVICEACCOUNTS
+from regcred.minters import jsonwebtoken
 from regcred.minters.desk import Desk
 from regcred.operator.restoring import restore
 
@@ -250,6 +252,8 @@ class Minting:
 
     async def _identity(self, account: str, audience: str) -> Password:
         where = f"ServiceAccount {self._namespace}/{account}"
+        if jsonwebtoken.is_for_cluster(audience):
+            raise _for_cluster(audience)
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -281,7 +285,19 @@ class Minting:
             raise MintFailed(
                 SourceReason.MINT_FAILED, f"the API server answers without a token of {where}"
             )
+        if jsonwebtoken.is_for_cluster(audience, jsonwebtoken.claims(Password(token))):
+            raise _for_cluster(audience)
         return Password(token)
+
+
+def _for_cluster(audience: str) -> MintFailed:
+    # Who may write a PullCredential says where the token would be sent.
+    return MintFailed(
+        SourceReason.NOT_CONFIGURED,
+        f"identity.audience {one_line(audience)!r} is that of the cluster itself: whoever is shown"
+        " such a token could act here",
+        hint="set identity.audience to what the provider wants to see",
+    )
 
 
 def _not_read(error: RegcredError) -> MintFailed:

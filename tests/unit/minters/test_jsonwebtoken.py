@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regcred.core.credential import Password
-from regcred.minters.jsonwebtoken import claims, is_token, sign
+from regcred.minters.jsonwebtoken import claims, is_for_cluster, is_token, sign
 from tests.support.providers import oidc
 
 
@@ -47,3 +47,23 @@ def test_any_text_says_something_or_nothing(text):
 )
 def test_what_a_token_is(text, is_one):
     assert is_token(Password(text)) is is_one
+
+
+@pytest.mark.parametrize(
+    ("audience", "issuer", "expected"),
+    [
+        ("https://kubernetes.default.svc", "", True),
+        ("https://Kubernetes.default.svc.cluster.local:443/", "", True),
+        ("kubernetes.default", "", True),
+        ("kubernetes", "", True),
+        ("https://oidc.example.com/id/1", "https://oidc.example.com/id/1", True),
+        ("https://oidc.example.com/id/1", "https://oidc.example.com/id/2", False),
+        ("kubernetes.example.com", "", False),
+        ("https://kubernetes.defaults.example.com", "", False),
+        ("sts.amazonaws.com", "https://kubernetes.default.svc", False),
+        ("api://AzureADTokenExchange", "", False),
+        ("//iam.googleapis.com/projects/1", "", False),
+    ],
+)
+def test_whether_a_token_would_let_into_the_cluster(audience, issuer, expected):
+    assert is_for_cluster(audience, {"iss": issuer}) is expected
