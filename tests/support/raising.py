@@ -1,0 +1,133 @@
+"""Every place in the code that makes an error for a person, found by its syntax.
+
+A place is a call of a class of the exception tree (`regcred.core.errors`, and the classes that
+other modules derive from it): whether it is raised there or handed on. `errors.api_error` makes
+those of the API server, and its callers stand for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import regcred
+from regcred.core.errors import MintFailed, RegcredError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(regcred.__file__).parent
+
+
+@dataclass(frozen=True)
+class Place:
+    """One call.
+
+    Args:
+        path: of the file, below ``src/regcred``.
+        line: in it.
+        function: the innermost function around it; empty for none.
+        kind: the class.
+        message: what is given for the message; None for nothing.
+        hint: likewise.
+    """
+
+    path: str
+    line: int
+    function: str
+    kind: type[RegcredError]
+    message: ast.expr | None
+    hint: ast.expr | None
+
+    @property
+    def name(self) -> str:
+        """What lists of exceptions call it: lines move."""
+        return f"{self.path.removesuffix('.py')}:{self.function}"
+
+    def __str__(self) -> str:
+        said = texts(self.message)[0] if self.message and texts(self.message) else ""
+        return f"{self.path}:{self.line} {self.function}: {self.kind.__name__}({said!r})"
+
+
+def tree() -> list[type[RegcredError]]:
+    """All classes of the tree, wherever they are defined."""
+    for found in pkgutil.walk_packages(regcred.__path__, "regcred."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    kinds = [RegcredError]
+    for kind in kinds:  # grows as it goes
+        kinds += [each for each in kind.__subclasses__() if each not in kinds]
+    return [kind for kind in kinds if kind.__module__.startswith("regcred")]
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    """All of them, by file and line."""
+    by_name = {kind.__name__: kind for kind in tree()}
+    return tuple(
+        place
+        for path in sorted(SOURCE.rglob("*.py"))
+        for place in _in(path, by_name)
+    )
+
+
+def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:
+    module = ast.parse(path.read_text())
+    functions: dict[ast.AST, str] = {}
+    for node in ast.walk(module):  # outer ones first, so that the innermost stays
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            outer = functions.get(node, "")
+            name = f"{outer}.{node.name}" if outer else node.name
+            for inner in ast.walk(node):
+                functions[inner] = name
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        name = called.id if isinstance(called, ast.Name) else ""
+        name = called.attr if isinstance(called, ast.Attribute) else name
+        kind = by_name.get(name)
+        if kind is None:
+            continue
+        at = 1 if issubclass(kind, MintFailed) else 0
+        named = {each.arg: each.value for each in node.keywords}
+        message = node.args[at] if len(node.args) > at else named.get("message")
+        yield Place(
+            str(path.relative_to(SOURCE)),
+            node.lineno,
+            functions.get(node, ""),
+            kind,
+            message,
+            named.get("hint"),
+        )
+
+
+def texts(node: ast.AST | None) -> list[str]:
+    """The texts that an expression may come to, a word in capitals for each part not known.
+
+    Both sides of ``a if b else c`` and of ``a or b`` count.
+    """
+    match node:
+        case ast.Constant(value=str(value)):
+            return [value]
+        case ast.JoinedStr(values=values):
+            found = [""]
+            for part in values:
+                inner = part.value if isinstance(part, ast.FormattedValue) else part
+                more = texts(inner) or ["X"]
+                found = [before + after for before in found for after in more][:16]
+            return found
+        case ast.IfExp(body=body, orelse=other):
+            return texts(body) + texts(other)
+        case ast.BoolOp(values=values):
+            return [text for value in values for text in texts(value)]
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            ends = texts(right) or ["X"]
+            return [before + after for before in (texts(left) or ["X"]) for after in ends]
+        case _:
+            return []
