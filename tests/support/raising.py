@@ -69,11 +69,7 @@ def tree() -> list[type[RegcredError]]:
 def places() -> tuple[Place, ...]:
     """All of them, by file and line."""
     by_name = {kind.__name__: kind for kind in tree()}
-    return tuple(
-        place
-        for path in sorted(SOURCE.rglob("*.py"))
-        for place in _in(path, by_name)
-    )
+    return tuple(place for path in sorted(SOURCE.rglob("*.py")) for place in _in(path, by_name))
 
 
 def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:

@@ -76,7 +76,6 @@ def test_help_loads_no_verb(flag, more):
         "regcred.cli.verb",
         "regcred.core",
         "regcred.core.errors",
-        "regcred.core.fields",
     }
 
 
