@@ -158,7 +158,8 @@ class Login:
             for challenge in challenges:
                 if challenge.scheme == scheme:
                     return challenge
-        offered = one_line(", ".join(challenge.scheme for challenge in challenges))
+        schemes = ", ".join(challenge.scheme for challenge in challenges)
+        offered = one_line(schemes, hide=self.secrets())
         raise RegistryProtocolError(
             f"{self.host} asks for a login, but offers neither Bearer nor Basic"
             + (f" (only {offered})" if offered else " (no WWW-Authenticate header)"),
@@ -320,7 +321,8 @@ class Login:
         return there
 
     def _led_astray(self, url: str, why: str) -> RegistryProtocolError:
-        return RegistryProtocolError(f"{self.host} leads to {one_line(url, limit=80)!r}: {why}")
+        shown = one_line(url, hide=self.secrets(), limit=80)
+        return RegistryProtocolError(f"{self.host} leads to {shown!r}: {why}")
 
     def secrets(self) -> list[str]:
         """What no message may hold: the password, as it is sent too, and the tokens."""

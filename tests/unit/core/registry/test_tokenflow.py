@@ -210,6 +210,15 @@ def test_what_is_no_registry_or_not_safe_is_refused(response, why):
         drive([response])
 
 
+@pytest.mark.parametrize(
+    "responses", [[ASKS_BASIC, redirect("https://a b/hunter2")], [Response(401, ["hunter2 a=b"])]]
+)
+def test_what_a_registry_repeats_of_the_password_is_hidden(responses):
+    message = fails(responses).message
+    assert "hunter2" not in message
+    assert "********" in message
+
+
 def test_metadata_service_is_refused_to_nobody_too():
     assert (
         "no registry may lead to"
