@@ -19,6 +19,9 @@ ON_A_CLUSTER := tests/e2e tests/integration
 SOAKED := $(addprefix tests/integration/,faults test_operator_specs.py test_admission_webhook.py \
 	test_admission_policies.py)
 
+# The oldest control plane that cluster/go pins, 1.N.
+OLDER := $(lastword $(subst -, ,$(firstword $(sort $(wildcard cluster/go/kubernetes-1.*)))))
+
 # Containers like to set it; then each program that a test starts would be compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -50,6 +53,20 @@ test: check ## all tests: unit, integration (real API server and registries), e2
 	@$(PYTEST) $(ON_A_CLUSTER) -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup || { \
 		code=$$?; [ $$code = 1 ] || exit $$code; echo "make: once more, one by one, what failed"; \
 		$(PYTEST) $(ON_A_CLUSTER) -v --last-failed --last-failed-no-failures none --maxfail 3; }
+
+.PHONY: test-all
+test-all: ## make test, and all that follows here: what a release has to pass; an hour on two cores
+	@for each in test test-pythons test-wheel test-older test-fresh; do \
+		echo "make: $$each"; $(MAKE) --no-print-directory $$each; done
+
+.PHONY: test-pythons
+test-pythons: setup ## unit tests on every Python that is supported, and with the oldest dependencies
+	@$(RUN) python -m tools.pythons $(ARGS)
+
+.PHONY: test-older
+test-older: setup ## integration tests on the oldest Kubernetes that is supported
+	@REGCRED_KUBERNETES=$(OLDER) $(RUN) python -m cluster prepare --registry --helm --kustomize --gitops
+	@REGCRED_KUBERNETES=$(OLDER) $(PYTEST) tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup $(ARGS)
 
 .PHONY: test-wheel
 test-wheel: dist ## unit tests and those of the verbs with the wheel of dist/, not the tree

@@ -2,6 +2,8 @@
 
 ``REGCRED_CLUSTER=NAME`` lets tests use a cluster that is up already
 (``python -m cluster up --node --registry --name NAME``) in place of one of their own.
+``REGCRED_KUBERNETES=1.N`` has the control planes of those that they make in an older version; what
+that has not yet, tests name by ``@pytest.mark.since_kubernetes("1.N", "what")``.
 
 With ``-n`` it is pytest-xdist's workers that run tests, several processes. They share one cluster,
 which is kept by the process that started them, the controller: it hears from each what there is to
@@ -20,7 +22,7 @@ import pytest
 from hypothesis import settings
 
 from cluster import SILENT, Cluster, ClusterError, debianbase, prepare
-from cluster.binaries import ensure_programs
+from cluster.binaries import chosen, ensure_programs
 from cluster.tiers import TIERS, why_not
 from tests.support.clusters import PytestProgress
 from tests.support.origin import package_folder, wanted_folder
@@ -85,6 +87,7 @@ _WITH_IMAGE = (
     "tests/e2e/test_operator",
 )
 _cannot_run = pytest.StashKey[dict[str, tuple[str, int]]]()
+_too_new = pytest.StashKey[dict[str, int]]()
 _wants_node = pytest.StashKey[bool]()
 _shared = pytest.StashKey[Cluster]()
 _kept_logs = pytest.StashKey[Path]()
@@ -141,9 +144,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         cannot_run[tier] = reason, len(left_out)
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _tier(item) != tier]
+    too_new = config.stash[_too_new] = _leave_out_too_new(config, items)
     config.stash[_wants_node] = any(_tier(item) == "e2e" for item in items)
     if _worker(config):
         config.workeroutput["cannot run"] = cannot_run
+        config.workeroutput["too new"] = too_new
+
+
+def _leave_out_too_new(config: pytest.Config, items: list[pytest.Item]) -> dict[str, int]:
+    """Leave out what the control plane of ``$REGCRED_KUBERNETES`` has not; reason -> how many.
+
+    With CI=true too: who asks for an older one knows that it has less, and the newest is asked for
+    elsewhere.
+    """
+    counts: Counter[str] = Counter()
+    there = tuple(map(int, chosen().minor.split(".")))
+    left_out = set()
+    for item in items:
+        for mark in item.iter_markers("since_kubernetes"):
+            minor, what = mark.args
+            if there < tuple(map(int, minor.split("."))):
+                counts[
+                    f"Kubernetes {chosen().minor} has no {what}, which is there since {minor}"
+                ] += 1
+                left_out.add(item)
+                break
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+    return dict(counts)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -175,6 +204,8 @@ def pytest_testnodedown(node: WorkerController) -> None:
     """Take over what a worker could not run."""
     told = getattr(node, "workeroutput", {}).get("cannot run", {})
     node.config.stash.setdefault(_cannot_run, {}).update(told)
+    too_new = getattr(node, "workeroutput", {}).get("too new", {})
+    node.config.stash.setdefault(_too_new, {}).update(too_new)
 
 
 @pytest.hookimpl(trylast=True)  # once pytest-xdist has ended its workers
@@ -200,6 +231,8 @@ def pytest_terminal_summary(
             terminalreporter.write_line(f"{tier}: {said}")
     for tier, (reason, count) in config.stash.get(_cannot_run, {}).items():
         terminalreporter.write_line(f"NOT RUN: {count} {tier} tests: {reason}", yellow=True)
+    for reason, count in config.stash.get(_too_new, {}).items():
+        terminalreporter.write_line(f"NOT RUN: {count} tests: {reason}", yellow=True)
     if logs := config.stash.get(_kept_logs, None):
         terminalreporter.write_line(f"the cluster's logs: {logs}")
 

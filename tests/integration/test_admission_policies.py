@@ -21,6 +21,8 @@ from tests.support.newnamespaces import slipped, take_away
 from tests.support.operatorworld import Installation, world_of
 from tests.support.patching import apply
 
+pytestmark = pytest.mark.since_kubernetes("1.36", "MutatingAdmissionPolicy")
+
 SOAK = os.environ.get("REGCRED_EXAMPLES") == "soak"
 #: PullCredentials that act together, and objects that each set of them is shown.
 SETS, OBJECTS = (200, 40) if SOAK else (25, 15)

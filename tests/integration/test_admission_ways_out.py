@@ -48,6 +48,7 @@ def strict():
         yield cluster
 
 
+@pytest.mark.since_kubernetes("1.36", "MutatingAdmissionPolicy")
 def test_without_the_crd_fail_refuses_all_but_the_exempt(strict, helm_program, tmp_path):
     installed, outages = Installation(strict, helm_program, tmp_path), Outages(strict)
     for place in ("exempt", "other"):

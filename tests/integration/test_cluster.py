@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cluster import ClusterError
+from cluster.binaries import chosen, sources
 
 
 def test_namespace_has_its_default_service_account(kubectl, namespace):
@@ -15,7 +16,9 @@ def test_namespace_has_its_default_service_account(kubectl, namespace):
 
 def test_kubectl_and_server_have_the_version_of_go_mod(kubectl):
     versions = json.loads(kubectl("version", "-o", "json").stdout)
-    assert versions["clientVersion"]["gitVersion"] == versions["serverVersion"]["gitVersion"]
+    newest, asked_for = sources()[0], chosen()
+    assert versions["clientVersion"]["gitVersion"] == f"v{newest.module.version}"
+    assert versions["serverVersion"]["gitVersion"] == f"v{asked_for.module.version}"
 
 
 def test_kubeconfig_is_private(kubeconfig):

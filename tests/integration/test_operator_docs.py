@@ -188,6 +188,7 @@ def reader(cluster, helm_program, tmp_path):
         cluster.api.delete_namespace(reader.own(name))
 
 
+@pytest.mark.since_kubernetes("1.36", "MutatingAdmissionPolicy")
 def test_the_pages_do_what_they_say(reader, helm_program):
     pages = [read_page(HOW_TO / name) for name in PAGES]
     assert sum(len(page.steps) for page in pages) > 30

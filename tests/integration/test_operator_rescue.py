@@ -385,6 +385,7 @@ def test_a_budget_is_asked_again_later(rescue_world, tmp_path):
 # Last: what is left of the policies acts for a moment after they are taken away.
 
 
+@pytest.mark.since_kubernetes("1.36", "MutatingAdmissionPolicy")
 def test_where_admission_alone_gives_it(admitted_world):
     """ServiceAccounts stay as they are, so that nothing else helps a successor."""
     world, pods = admitted_world
