@@ -68,6 +68,10 @@ test-older: setup ## integration tests on the oldest Kubernetes that is supporte
 	@REGCRED_KUBERNETES=$(OLDER) $(RUN) python -m cluster prepare --registry --helm --kustomize --gitops
 	@REGCRED_KUBERNETES=$(OLDER) $(PYTEST) tests/integration -q -n $$((2 * $(CORES))) --maxprocesses 8 --dist loadgroup $(ARGS)
 
+.PHONY: test-fresh
+test-fresh: setup ## the README's commands from a fresh clone, on a machine with nothing made before
+	@$(RUN) python -m tests.support.fresh "make demo" "make test"
+
 .PHONY: test-wheel
 test-wheel: dist ## unit tests and those of the verbs with the wheel of dist/, not the tree
 	@rm -rf build/wheel

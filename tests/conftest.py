@@ -77,6 +77,7 @@ _GROUPS = {
     "e2e/test_image": "image",
     "e2e/test_why": "why",
     "e2e/test_demo": "demo",
+    "e2e/test_fresh": "fresh",
     "e2e/test_credential_provider": "credential-provider",
 }
 #: Tests of the fixture ``operator_image``.
