@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from tests.support.pages import Reader, Step
+from tests.support.providers.gitlab import AccessToken, GitLab
 from tests.support.providers.google import Google
-from tests.support.providers.serving import Clock
+from tests.support.providers.serving import Clock, serve
 from tests.support.release import CRD
 from tests.support.sourcespage import ELSEWHERE, PAGES, REFERENCE
 
@@ -31,6 +32,7 @@ NAMES = (
 )
 PATHS = {path.name: path for path in (*PAGES.values(), REFERENCE)}
 BLOCK = re.compile(rf"^({re.escape(ELSEWHERE)}\n)?```(sh|yaml)\n([\s\S]*?)^```", re.MULTILINE)
+FROM = " --from "
 #: What is read by whom is for the minters' tests.
 FILES = ("id.txt", "key.txt", "token.txt", "password.txt", "secret.txt", "user.txt", "app.pem")
 NO_POD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app"}}
@@ -96,10 +98,27 @@ def test_what_one_types_here(reader, given, name):
             continue
         for command in text.splitlines():
             # helm: of its values the unit tests know.
-            if not command.startswith("helm ") and " --from " not in command:
+            if not command.startswith("helm ") and FROM not in command:
                 reader.type(Step("", command), extra(command))
                 typed += 1
     assert typed
+
+
+def test_status_says_when_a_login_of_gitlab_ends(reader):
+    """The page's own words; the address of GitLab is given besides."""
+    text = PATHS["gitlab.md"].read_text()
+    (command, output) = re.search(
+        r"^```console\n\$ (.*)\n([\s\S]*?)^```", text, re.MULTILINE
+    ).groups()
+    asking = next(
+        line for line in text.splitlines() if line.startswith("regcred login ") and FROM in line
+    )
+    provider = GitLab(Clock(), {"groups/example": 7}, {"hush": AccessToken(role="Owner")})
+    with serve(provider.app()) as served:
+        reader.type(Step("", asking), f" --set url={served.url} --skip-verify")
+        reader.type(Step("", command, output))
+    (made,) = provider.deploy_tokens
+    assert made.name.startswith("regcred-login-")
 
 
 def extra(command):

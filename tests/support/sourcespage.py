@@ -71,7 +71,7 @@ def read(kind: str) -> Page:
             page.objects.append(_whole(yaml.safe_load(block["text"]), page.objects))
         elif block["elsewhere"]:
             page.elsewhere += block["text"].splitlines()
-        else:
+        elif block["language"] == "sh":
             page.commands += block["text"].splitlines()
     for reasons, said, mend in _ROW.findall(text):
         page.reasons += [(each, said, mend) for each in re.findall(r"\w+", reasons)]
