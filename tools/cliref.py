@@ -29,6 +29,7 @@ _MORE = {
     "regcred status": ("status.md", "what the columns say"),
     "regcred inject": ("inject.md", "what is read and changed, and where it goes"),
     "regcred operator": ("operator.md", "the flags at length"),
+    "regcred credential-provider": ("../how-to/credential-provider.md", "how nodes are set up"),
     "regcred-post-renderer": ("../how-to/helm.md", "how Helm runs it"),
     "regcred-krm": ("../how-to/kustomize.md", "how kustomize and kpt run it, and the settings"),
 }
