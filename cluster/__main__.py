@@ -15,6 +15,7 @@ from cluster.errors import ClusterError
 from cluster.locking import locked
 from cluster.paths import Folder
 from cluster.progress import Progress
+from cluster.registries import PULLER
 from cluster.state import State
 
 _DEFAULT = "default"
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     command("up", "bring a cluster up, in the background", _up)
     command("down", "end a cluster and remove its folder", _down)
     command("status", "which processes run; exit code 1 when one does not", _status)
+    command("password", "give the registries' puller another password, read from stdin", _password)
     command("env", "shell commands that set KUBECONFIG and the rest", _env)
     return parser
 
@@ -128,6 +130,16 @@ def _status(options: argparse.Namespace, progress: Progress) -> int:
         state = "runs" if process.runs() else f"ended; its log: {cluster.folder.log(name)}"
         print(f"{name:24}{process.pid:>8}  {state}")
     return 1 if ended else 0
+
+
+def _password(options: argparse.Namespace, progress: Progress) -> int:
+    password = sys.stdin.read().rstrip("\n")
+    if not password:
+        raise ClusterError("there is no password on stdin")
+    for registry in Cluster.open(options.name).registries.values():
+        registry.add_account(PULLER, password)
+    progress.say(f"the registries have another password for {PULLER}")
+    return 0
 
 
 def _env(options: argparse.Namespace, progress: Progress) -> int:

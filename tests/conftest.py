@@ -79,6 +79,7 @@ _GROUPS = {
     "e2e/test_demo": "demo",
     "e2e/test_fresh": "fresh",
     "e2e/test_credential_provider": "credential-provider",
+    "e2e/test_tutorial": "tutorial",
 }
 #: Tests of the fixture ``operator_image``.
 _WITH_IMAGE = (

@@ -15,31 +15,11 @@ from cluster.node import NODE
 from cluster.paths import CHECKOUT, Folder
 from cluster.processes import ProcessId, await_end
 from cluster.state import State
+from tests.support.shown import words
 
 TRANSCRIPT = CHECKOUT / "docs" / "demo.txt"
 BLOCK = re.compile(r"<!-- demo:begin -->\n```text\n(.*?)```\n<!-- demo:end -->", re.DOTALL)
 LEFT_OUT = "[…]\n"
-
-#: What differs from run to run, or between versions of containerd.
-VARIES = (
-    (r"127\.0\.0\.1:\d+", "REGISTRY"),
-    (r"\bweb-[a-z0-9]+-[a-z0-9]{5}\b", "POD"),
-    (r"ImagePullBackOff(?= 0|$)|ErrImagePull(?= 0|$)", "REFUSED"),
-    (r"(?<=container web is in )\w+", "REFUSED"),
-    (r"kubelet says: .*? events: .*?ServiceAccount", "kubelet says: … ServiceAccount"),
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "MOMENT"),
-    (r"\b\d+(?:\.\d)? ?s\b", "SECONDS"),
-)
-
-
-def words(text):
-    """Without what differs, and how lines are folded."""
-    # Progress, where there is no terminal.
-    text = re.sub(r"^  \d+.* after .* min .*\n", "", text, flags=re.MULTILINE)
-    text = " ".join(text.split())
-    for pattern, in_place in VARIES:
-        text = re.sub(pattern, in_place, text)
-    return text.split()
 
 
 @contextmanager

@@ -1,0 +1,83 @@
+"""docs/tutorial.md from its first command to its last, in one shell, as a reader types it."""
+
+import os
+import re
+import shutil
+import time
+
+import pytest
+
+from cluster.binaries import find, sources
+from cluster.paths import CHECKOUT, Folder
+from cluster.state import State
+from tests.support.shown import words
+from tests.support.typist import Typist, typed
+
+pytestmark = pytest.mark.timeout(600)
+PAGE = CHECKOUT / "docs" / "tutorial.md"
+#: Those that only look: a reader looks again until they show what the page does.
+LOOKS = re.compile(r"kubectl get |regcred (?:status|check) ")
+PATIENCE = 90.0
+
+
+@pytest.fixture
+def cache(tmp_path_factory):
+    """A cache in which the page's cluster is the only one; what is built it has from the real one.
+
+    Under a path that is short enough for containerd's socket.
+    """
+    folder = tmp_path_factory.mktemp("t")
+    for source in sources()[:2]:
+        programs = folder / source.folder.name
+        programs.mkdir()
+        for name in source.programs:
+            (programs / name).symlink_to(find(name, source))
+    return folder
+
+
+@pytest.fixture
+def page_cluster(cache):
+    """The folder of the page's cluster, which has ended at the end."""
+    folder = Folder(cache / "clusters" / "default")
+    yield folder
+    if (state := State.load(folder)) and state.supervisor.runs():
+        state.supervisor.end(60)
+
+
+@pytest.fixture
+def typist(cache, page_cluster, tmp_path):
+    """A shell in the checkout; the page's own folder in it is gone before and after."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv, "uv is not there"
+    # `make setup` takes away what is not asked for, which others may be using.
+    keeping = '[ "$verb" = sync ] && set -- --inexact "$@"'
+    (tmp_path / "uv").write_text(
+        f'#!/bin/sh\nverb=$1; shift\n{keeping}\nexec "{uv}" "$verb" "$@"\n'
+    )
+    (tmp_path / "uv").chmod(0o755)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
+    clean |= {"REGCRED_CACHE": str(cache), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    mine = CHECKOUT / "build" / "tutorial"
+    shutil.rmtree(mine, ignore_errors=True)
+    with Typist(CHECKOUT, clean) as typist:
+        yield typist
+    shutil.rmtree(mine, ignore_errors=True)
+
+
+def test_the_page_does_what_it_says(typist, page_cluster):
+    steps = typed(PAGE)
+    assert len(steps) > 40
+    passwords = set()
+    for step in steps:
+        until = time.monotonic() + PATIENCE
+        said = typist.type(step.command)
+        while words(said) != words(step.output) and LOOKS.match(step.command):
+            if time.monotonic() > until:
+                break
+            said = typist.type(step.command)
+        assert words(said) == words(step.output), f"$ {step.command}\n{said}"
+        if state := State.load(page_cluster):
+            passwords |= {*state.registries["htpasswd"].accounts().values()}
+        assert not any(password in said for password in passwords), step.command
+    assert len(passwords) == 4  # puller has had two
+    assert not page_cluster.root.exists()
