@@ -102,10 +102,19 @@ dist: setup ## build the wheel and the sdist into dist/; one commit gives the sa
 	@rm -f dist/*.whl dist/*.tar.gz
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(UV) build --quiet --out-dir dist
 
+.PHONY: release
+release: setup ## what is published of this commit, in dist/: wheel, sdist, the image's SBOM, checksums
+	@[ -z "$$(git status --porcelain)" ] || { echo "make: commit first: what is built has to be of a commit" >&2; exit 1; }
+	@[[ "$$($(RUN) regcred --version)" != *dev* ]] || { echo "make: $$($(RUN) regcred --version) is none" >&2; exit 1; }
+	@rm -rf dist
+	@$(MAKE) --no-print-directory dist sbom
+	@cd dist && sha256sum regcred-* > SHA256SUMS && cat SHA256SUMS
+	@echo "make: after make test-all it may go: git tag v$$($(RUN) regcred --version | cut -d' ' -f2), uv publish"
+
 .PHONY: sbom
 sbom: setup ## say what is in the operator's image, as CycloneDX, in dist/
 	@mkdir -p dist
-	@$(RUN) python -m cluster.operatorimage --sbom dist/regcred-$$($(RUN) regcred --version | grep -o '[0-9].*')-image.cdx.json
+	@$(RUN) python -m cluster.operatorimage --sbom dist/regcred-$$($(RUN) regcred --version | cut -d' ' -f2)-image.cdx.json
 
 .PHONY: docs
 docs: setup ## build the site of docs/ into site/; a dead link fails. ARGS=serve shows it
