@@ -32,7 +32,7 @@ def build(folder, *arguments):
 @pytest.fixture
 def checkout(tmp_path):
     """What the site is made of, to be spoilt."""
-    for name in ("docs", "charts", "integrations", "tests", "src"):
+    for name in ("docs", "charts", "cluster", "integrations", "tests", "src"):
         if name == "docs":
             shutil.copytree(CHECKOUT / name, tmp_path / name)
         else:
