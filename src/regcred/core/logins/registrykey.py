@@ -149,7 +149,7 @@ def login_key(text: str) -> RegistryKey:
     """
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
     path = f"/{path}".rstrip("/")
-    if path in ("/v1", "/v2") or path.startswith(("/v1/", "/v2/")):
+    while path in ("/v1", "/v2") or path.startswith(("/v1/", "/v2/")):  # as what is written is read
         path = path[3:]
     host = host.lower()
     if "@" in host:

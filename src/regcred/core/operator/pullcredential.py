@@ -179,7 +179,7 @@ def parse(obj: Mapping[str, Any]) -> PullCredential:
         fields.number(metadata.get("generation")),
         fields.instant(metadata.get("creationTimestamp")) or _YOUNGEST,
         deleting=bool(metadata.get("deletionTimestamp")),
-        finalizers=tuple(str(each) for each in metadata.get("finalizers") or ()),
+        finalizers=tuple(fields.texts(metadata.get("finalizers"))),
         spec=spec,
         problem=problem,
     )

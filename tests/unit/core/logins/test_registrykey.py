@@ -417,3 +417,9 @@ def test_of_a_key_without_end_a_part_is_said(text):
     with pytest.raises(InvalidRegistry) as caught:
         login_key(text)
     assert len(caught.value.message) + len(caught.value.hint) < 3000
+
+
+def test_a_key_that_is_read_as_it_was_written():
+    key = login_key("r.example.com/v1/v2/team")
+    assert key.text == "r.example.com/team"
+    assert login_key(key.text) == key

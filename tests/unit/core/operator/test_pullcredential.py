@@ -174,3 +174,8 @@ def test_a_source_of_a_later_version_is_kept():
 def test_whatever_comes_is_understood_or_refused(spec):
     found = parse({"metadata": {"name": "a"}, "spec": spec})
     assert (found.spec is None) != (found.problem is None)
+
+
+@pytest.mark.parametrize("finalizers", [None, 1, "x", {"a": 1}, [1, None]])
+def test_finalizers_that_are_none(finalizers):
+    assert parse({"metadata": {"name": "a", "finalizers": finalizers}}).finalizers == ()
