@@ -61,6 +61,7 @@ _GROUPS = {
     "integration/test_admission_webhook": "webhook",
     "integration/test_completion": "pullcredentials",
     "integration/test_crd": "pullcredentials",
+    "integration/test_threats": "pullcredentials",
     "integration/test_provider_pages": "pullcredentials",
     "integration/test_gitops": "gitops",
     "integration/test_moving_over": "moving",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 from aiohttp import web
 
+from regcred.core.credential import Password
 from regcred.core.operator.source import SourceReason as Reason
 from regcred.minters.web import Web
 from tests.support.providers.desk import failure
@@ -95,3 +96,15 @@ async def test_a_proxy_is_asked_but_where_it_must_not_be(start, dns):
         await asking.ask("GET", "http://metadata.example.com/")
         await asking.ask("GET", "http://metadata.example.com/", direct=True)
     assert (len(proxy.requests), len(there.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_told_and_not_followed(served, status):
+    away = f"HTTP/1.1 {status} Moved\r\nLocation: {served.url}/x\r\nContent-Length: 0\r\n\r\n"
+    with listening(away.encode()) as url:
+        async with Web({}) as asking:
+            asked = asking.ask("POST", url, authorization=Password(SECRET), form={"key": SECRET})
+            error = await failure(asked, hides=[SECRET])
+    assert error.reason == Reason.NOT_CONFIGURED
+    assert "no secret is sent where nobody said" in error.message
+    assert not served.requests
