@@ -30,7 +30,7 @@ help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(TOOLS)/bin/uv:
-	@python3 -c 'import pip' || { echo "make: uv comes by pip, which is not here: apt-get install python3-pip" >&2; exit 1; }
+	@python3 -c 'import pip' 2>/dev/null || { echo "make: uv comes by pip, which is not here: apt-get install python3-pip" >&2; exit 1; }
 	@echo "getting uv from PyPI into $(TOOLS) (once, some seconds)"
 	@python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
 
