@@ -23,8 +23,9 @@ from tests.support.gitops import GitOps
 from tests.support.operatorworld import PASSWORD, Installation, OperatorWorld
 
 HOW_TO = CHECKOUT / "docs" / "how-to"
-PAGES = [(HOW_TO / name).read_text() for name in ("argocd.md", "flux.md")]
-PAGE = "\n".join(PAGES)
+#: With a table of its own each.
+TOOLS = [(HOW_TO / name).read_text() for name in ("argocd.md", "flux.md")]
+PAGE = "\n".join([*TOOLS, (HOW_TO / "pods-only.md").read_text()])
 SNIPPETS = dict(re.findall(r"^```yaml\n# (\S+)\.yaml\n([\s\S]*?)^```", PAGE, re.MULTILINE))
 #: What stands in Git, by how the page's table tells it; R is the operator's Secret.
 IN_GIT = {
@@ -57,7 +58,7 @@ def apply_server_side(owner):
 def table():
     """(What is in Git, column, cell) of each cell."""
     told = set()
-    for page in PAGES:
+    for page in TOOLS:
         text = page.partition("<!-- drift:begin -->")[2].partition("<!-- drift:end -->")[0]
         lines = [line for line in text.split("\n") if line]
         rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
