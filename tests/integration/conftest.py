@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regcred.kube.client import Client
+from regcred.kube.config import load
+from tests.support.faultyproxy import FaultyProxy
 from tests.support.http import request
 from tests.support.operatorworld import installation, operator_world
 from tests.support.rights import await_right
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from cluster import Cluster
@@ -190,3 +193,24 @@ def identity_token(token_registry: Registry) -> str:
     }
     _, _, content = request("POST", found[1], form=list(form.items()))
     return content["refresh_token"]
+
+
+@pytest.fixture
+async def client(kubeconfig: Path) -> AsyncIterator[Client]:
+    """Of somebody who may do anything, straight to the API server."""
+    async with Client(load(kubeconfig=str(kubeconfig), env={}), user_agent="tests") as client:
+        yield client
+
+
+@pytest.fixture
+def proxy(kubeconfig: Path) -> Iterator[FaultyProxy]:
+    """Before the API server, and fails as it is told."""
+    with FaultyProxy(kubeconfig) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def proxied(proxy: FaultyProxy) -> AsyncIterator[Client]:
+    """Likewise, by way of `proxy`."""
+    async with Client(proxy.config, user_agent="tests") as client:
+        yield client

@@ -25,7 +25,6 @@ from tests.support.faults import (
     Answer,
     writes,
 )
-from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import Mirror
 
 #: Nothing in a test takes as long: what happens has another cause.
@@ -90,18 +89,6 @@ def config(kubeconfig):
 @pytest.fixture
 async def client(config):
     async with Client(config, user_agent="tests") as client:
-        yield client
-
-
-@pytest.fixture
-def proxy(kubeconfig):
-    with FaultyProxy(kubeconfig) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def proxied(proxy):
-    async with Client(proxy.config, user_agent="tests") as client:
         yield client
 
 

@@ -29,25 +29,6 @@ from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import QUICK, Mirror
 
 
-@pytest.fixture
-async def client(kubeconfig):
-    """Past every proxy."""
-    async with Client(load(kubeconfig=str(kubeconfig), env={}), user_agent="tests") as client:
-        yield client
-
-
-@pytest.fixture
-def proxy(kubeconfig):
-    with FaultyProxy(kubeconfig) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def proxied(proxy):
-    async with Client(proxy.config, user_agent="tests") as client:
-        yield client
-
-
 def secret(name: str, value: str = "x", **metadata) -> dict:
     data = {"v": base64.b64encode(value.encode()).decode()}
     return {"metadata": {"name": name} | metadata, "data": data}

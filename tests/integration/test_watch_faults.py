@@ -11,7 +11,6 @@ import pytest
 
 from regcred.core.errors import StreamBroken
 from regcred.kube.client import Client
-from regcred.kube.config import load
 from regcred.kube.resources import SECRETS
 from tests.support.faults import (
     Answer,
@@ -27,7 +26,6 @@ from tests.support.faults import (
     lists,
     watches,
 )
-from tests.support.faultyproxy import FaultyProxy
 from tests.support.mirror import QUICK, Mirror
 
 OBJECTS = 6
@@ -75,25 +73,6 @@ DURING = [
     (lambda n: Truncate(n * 300 + 70), "truncated"),
     (lambda n: Silence(n), "silent"),
 ]
-
-
-@pytest.fixture
-async def client(kubeconfig):
-    """Past the proxy."""
-    async with Client(load(kubeconfig=str(kubeconfig), env={}), user_agent="tests") as client:
-        yield client
-
-
-@pytest.fixture
-def proxy(kubeconfig):
-    with FaultyProxy(kubeconfig) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def proxied(proxy):
-    async with Client(proxy.config, user_agent="tests") as client:
-        yield client
 
 
 @pytest.fixture

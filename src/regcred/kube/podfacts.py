@@ -94,10 +94,6 @@ class Surroundings:
                 return name
         return ""
 
-    def not_known(self, keys: Iterable[Key]) -> list[Unread]:
-        """What of `keys` could not be read, each missing right once."""
-        return merged(self.unread[key] for key in keys if key in self.unread)
-
 
 def merged(every: Iterable[Unread]) -> list[Unread]:
     """Each missing right, and each other reason, once, with all that it concerns."""
