@@ -1,6 +1,7 @@
 import pytest
 
-from cluster import binaries
+from cluster import SILENT, ClusterError, binaries, tiers
+from tests.support.notrun import not_run
 
 
 @pytest.fixture
@@ -74,3 +75,41 @@ def test_sources_name_their_programs_as_their_packages():
     assert gitops.programs == ("gitops",)
     for source in binaries.sources():
         assert len(source.programs) == len(source.module.packages)
+
+
+def test_older_control_planes_are_those_of_go_mod(monkeypatch):
+    monkeypatch.delenv("REGCRED_KUBERNETES", raising=False)
+    newest = binaries.sources()[0]
+    assert binaries.chosen() == binaries.chosen(newest.minor) == newest
+    assert newest.minor not in binaries.older()
+    for minor, source in binaries.older().items():
+        assert binaries.chosen(minor) == source
+        assert source.module.version.startswith(f"{minor}.")
+        assert set(source.programs) == {"kube-apiserver", "kube-controller-manager"}
+        assert f"gitVersion=v{source.module.version}" in source.ldflags
+        monkeypatch.setenv("REGCRED_KUBERNETES", minor)
+        assert binaries.chosen() == source
+
+
+def test_older_control_plane_that_nobody_pinned():
+    with pytest.raises(ClusterError, match=r"no control plane of Kubernetes 1\.2: there is 1\."):
+        binaries.chosen("1.2")
+
+
+def test_the_rest_stays_the_newest(kubernetes, monkeypatch):
+    minor, source = next(iter(binaries.older().items()))
+    for each in (source, kubernetes):
+        for name in each.programs:
+            program(each.folder / name, f"Kubernetes v{each.module.version}")
+    found = binaries.ensure_programs(("kube-apiserver", "kubectl"), SILENT, kubernetes=minor)
+    assert found["kube-apiserver"] == source.folder / "kube-apiserver"
+    assert found["kubectl"] == kubernetes.folder / "kubectl"
+
+
+def test_no_node_with_an_older_control_plane():
+    if lack := tiers.machine_lacks(node=True):
+        not_run(lack)
+    minor, newest = next(iter(binaries.older())), binaries.sources()[0].minor
+    assert tiers.machine_lacks(node=False, kubernetes=minor) == ""
+    said = tiers.machine_lacks(node=True, kubernetes=minor)
+    assert said == f"kubelet {newest} does not go with an API server {minor}"
