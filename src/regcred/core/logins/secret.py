@@ -12,7 +12,6 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from regcred.core import marks
 from regcred.core.errors import InvalidInput
 from regcred.core.formats import gojson
 
@@ -85,6 +84,8 @@ def with_hash(secret: dict[str, Any]) -> dict[str, Any]:
 
 def with_expiry(secret: dict[str, Any], ends: datetime) -> dict[str, Any]:
     """The Secret with the mark that says when the first of its logins ends."""
+    from regcred.core import marks  # a Secret from flags is printed as fast as kubectl's
+
     return _annotated(secret, marks.EXPIRES_AT, marks.write_moment(ends))
 
 
