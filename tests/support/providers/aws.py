@@ -32,6 +32,7 @@ from moto.core.exceptions import (
 )
 from moto.iam.access_control import IAMRequest
 from moto.iam.models import get_account_id_from, iam_backends
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 from moto.sts.models import sts_backends
 
@@ -110,6 +111,7 @@ def moto() -> Iterator[Account]:
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
     try:
+        moto_api_backend.reset()  # what it knows is the process's, not the server's
         iam = boto3.client(
             "iam",
             endpoint_url=url,
