@@ -34,12 +34,11 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[1]
 #: Pages that lie elsewhere: path in the checkout -> in the site.
 PAGES = {
+    "README.md": "project/overview.md",
     "CHANGELOG.md": "CHANGELOG.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "charts/regcred/README.md": "reference/chart.md",
 }
-#: Where links lead that have a page of their own in the site.
-INSTEAD = {"README.md": "index.md"}
 
 _LOG = logging.getLogger("mkdocs.hooks.site")
 #: Python-Markdown wants what is inside a list indented by four columns, and a list after an empty
@@ -162,8 +161,8 @@ class _Rewriter(Treeprocessor):  # type: ignore[misc]
 
     def _in_site(self, path: str, files: Files) -> str | None:
         """Where a file of the checkout is in the site; None for what is none."""
-        if path in PAGES or path in INSTEAD:
-            return PAGES.get(path) or INSTEAD[path]
+        if path in PAGES:
+            return PAGES[path]
         if path.startswith("docs/"):
             return path.removeprefix("docs/")
         if path.startswith("..") or not (CHECKOUT / path).is_file():
