@@ -17,12 +17,13 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin
 
-from regcred.core.credential import Credential, Password
+from regcred.core.credential import HIDDEN, Credential, Password
 from regcred.core.errors import (
     BadCredentials,
     InvalidRegistry,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 _CLIENT_ID = "regcred"
 _MAX_REDIRECTS = 5
+#: A secret of this length may be in any name.
+_SHORTEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,9 @@ class Login:
             # even when the request that was redirected carried none.
             if here != there or request.method != "GET":
                 raise RegistryProtocolError(
-                    f"{spelled(here)} sends the login on to {spelled(there)}, "
+                    f"{spelled(here)} sends the login on to {self._peer(spelled(there))}, "
                     "which must not get the password",
-                    hint=f"if {there[1]} is the registry, log in there",
+                    hint=f"if {self._peer(there[1])} is the registry, log in there",
                 )
             request = Request("GET", url, request.authorization)
         raise RegistryProtocolError(f"{self.host} redirects in circles")
@@ -210,7 +213,7 @@ class Login:
                 form.append(("username", self.credential.username))
                 form.append(("password", self.credential.password.reveal()))
                 answer = yield from self._post(realm, form)
-        service = self.origin(realm)[1]
+        service = self._peer(self.origin(realm)[1])
         if answer.status in (401, 403):
             raise self.bad_credentials(service, answer)
         if answer.status != 200:
@@ -296,7 +299,7 @@ class Login:
             )
         if self.credential is not None and not may_have_password(url, self.registry):
             raise RegistryProtocolError(
-                f"{self.host} wants the password sent to {host} in clear text (http)",
+                f"{self.host} wants the password sent to {self._peer(host)} in clear text (http)",
                 hint="the registry's own address for its token service must be https",
             )
         return url
@@ -323,6 +326,14 @@ class Login:
     def _led_astray(self, url: str, why: str) -> RegistryProtocolError:
         shown = one_line(url, hide=self.secrets(), limit=80)
         return RegistryProtocolError(f"{self.host} leads to {shown!r}: {why}")
+
+    def _peer(self, name: str) -> str:
+        """Another host for a message: whoever has the password may make a name of it."""
+        if self.hostname not in name:
+            for secret in self.secrets():
+                if len(secret) > _SHORTEST:
+                    name = re.sub(re.escape(secret), HIDDEN, name, flags=re.IGNORECASE)
+        return name
 
     def secrets(self) -> list[str]:
         """What no message may hold: the password, as it is sent too, and the tokens."""
