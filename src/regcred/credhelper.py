@@ -210,7 +210,9 @@ class _Helpers:
                 "log in again",
             ) from None
         except OSError as error:
-            raise CredentialHelperFailed(f"cannot run {program}: {error.strerror}") from None
+            raise CredentialHelperFailed(
+                f"cannot run {program}: {error.strerror}", hint=f"try it: {by_hand}"
+            ) from None
         except subprocess.TimeoutExpired:
             raise CredentialHelperFailed(
                 f"{doing} did not answer within {self._timeout:g} seconds",
@@ -232,9 +234,13 @@ class _Helpers:
         try:
             document = read(answer.stdout)
         except NotJSON as error:
-            raise CredentialHelperFailed(f"{doing} did not print JSON: {error}") from None
+            raise CredentialHelperFailed(
+                f"{doing} did not print JSON: {error}", hint=f"try it: {by_hand}"
+            ) from None
         if document.kind != "an object":
-            raise CredentialHelperFailed(f"{doing} printed {document.kind} and not an object")
+            raise CredentialHelperFailed(
+                f"{doing} printed {document.kind} and not an object", hint=f"try it: {by_hand}"
+            )
         return document
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,8 @@ def places() -> tuple[Place, ...]:
 
 def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:
     module = ast.parse(path.read_text())
+    dotted = ".".join(("regcred", *path.relative_to(SOURCE).with_suffix("").parts))
+    names = vars(importlib.import_module(dotted.removesuffix(".__init__")))
     functions: dict[ast.AST, str] = {}
     for node in ast.walk(module):  # outer ones first, so that the innermost stays
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -87,8 +90,9 @@ def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:
         called = node.func
         name = called.id if isinstance(called, ast.Name) else ""
         name = called.attr if isinstance(called, ast.Attribute) else name
-        kind = by_name.get(name)
-        if kind is None:
+        # A module may have a class of its own of the same name; what a function imports is ours.
+        kind = names.get(name, by_name.get(name))
+        if not isinstance(kind, type) or not issubclass(kind, RegcredError):
             continue
         at = 1 if issubclass(kind, MintFailed) else 0
         named = {each.arg: each.value for each in node.keywords}
@@ -127,3 +131,61 @@ def texts(node: ast.AST | None) -> list[str]:
             return [before + after for before in (texts(left) or ["X"]) for after in ends]
         case _:
             return []
+
+
+def hints() -> Iterator[tuple[str, ast.expr]]:
+    """All expressions that become hints, of errors or other things, each with its place.
+
+    That is what is given as ``hint=``, to ``tell_hint``, as the second of ``output.error``, and
+    what is called a hint or returned by what is.
+    """
+    for path in sorted(SOURCE.rglob("*.py")):
+        where = str(path.relative_to(SOURCE))
+        for node in ast.walk(ast.parse(path.read_text())):
+            for found in _hints_of(node):
+                yield f"{where}:{found.lineno}", found
+
+
+def _hints_of(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(func=called, args=args, keywords=named):
+            yield from (each.value for each in named if each.arg == "hint")
+            name = called.attr if isinstance(called, ast.Attribute) else ""
+            if name == "tell_hint":
+                yield from args[:1]
+            if name == "error" and len(args) == 2:
+                yield args[1]
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if "hint" in name.lower():
+            yield value
+        case ast.FunctionDef(name=name, body=body) if "hint" in name.lower():
+            for inner in body:
+                for each in ast.walk(inner):
+                    if isinstance(each, ast.Return) and each.value is not None:
+                        yield each.value
+
+
+#: Where a command in a sentence ends: at a mark, a pipe, another clause.
+_ENDS = re.compile(r"[;|(),]|: | or | and |&&|$")
+_PROGRAM = re.compile(r"(?<![\w=./-])(regcred|kubectl) ")
+_FLAG = re.compile(r"-[a-zA-Z]|--[a-z][a-z-]*(=\S*)?")
+_VALUE = re.compile(r"\S*[A-Z…\"$/'{.=]\S*")  # names in capitals, paths, labels
+
+
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The commands of ours and of kubectl's that a hint names: program and words.
+
+    A command ends where prose begins: at the first word that is neither a flag nor its value, a
+    verb or a kind, nor a name that stands for something.
+    """
+    for found in _PROGRAM.finditer(text):
+        rest = text[found.end() :]
+        ends = _ENDS.search(rest)
+        words = rest[: ends.start() if ends else None].split()
+        taken: list[str] = []
+        for at, word in enumerate(words):
+            after_flag = bool(taken) and _FLAG.fullmatch(taken[-1]) and "=" not in taken[-1]
+            is_command = at == 0 or (found[1] == "kubectl" and at <= 2)
+            if not (is_command or after_flag or _FLAG.fullmatch(word) or _VALUE.fullmatch(word)):
+                break
+            taken.append(word.rstrip(":?"))
+        yield found[1], taken

@@ -184,7 +184,10 @@ def minted_source(
     if kind is None:
         if settings or files:
             option = "--set" if settings else "--secret-file"
-            raise UsageError(f"{option} is nothing without --from SOURCE")
+            raise UsageError(
+                f"{option} is nothing without --from SOURCE",
+                hint="add --from SOURCE, for example --from ecr",
+            )
         return None
     from regcred.cli.minted import Source
 

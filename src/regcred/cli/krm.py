@@ -72,13 +72,18 @@ def krm() -> int:
         )
     content = sys.stdin.buffer.read(documents.MAX_CHARACTERS + 1)
     if len(content) > documents.MAX_CHARACTERS:
-        raise InvalidManifest(f"the input:1:1: it is over {documents.MAX_CHARACTERS:,} bytes")
+        raise InvalidManifest(
+            f"the input:1:1: it is over {documents.MAX_CHARACTERS:,} bytes",
+            hint="fewer manifests at a time: kustomize build of one folder after the other",
+        )
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
-        raise InvalidManifest(f"the input:{line}:{column}: it is not UTF-8") from None
+        raise InvalidManifest(
+            f"the input:{line}:{column}: it is not UTF-8", hint="save the manifests as UTF-8"
+        ) from None
     answer = core.run(text, os.environ)
     said = [result for result in answer.results if result.severity != "info"]
     for result in said[:_MAX_SAID]:

@@ -89,9 +89,10 @@ class Verbs(click.Group):
         """The verb, or what may have been meant in its place."""
         verb = args[0]
         if verb not in VERBS and not verb.startswith("-") and not ctx.resilient_parsing:
+            meant, path = _nearest(verb, VERBS), ctx.command_path
             raise UsageError(
                 f"there is no verb {verb!r}",
-                hint=f"{ctx.command_path} {_nearest(verb, VERBS) or '--help'}",
+                hint=f"did you mean {path} {meant}?" if meant else f"{path} --help",
             )
         return super().resolve_command(ctx, args)
 
@@ -232,7 +233,7 @@ def _tell_usage(error: click.UsageError, program: str) -> None:
         where = path.removeprefix(program).strip() or program
         output.error(
             f"{where} has no flag {error.option_name}",
-            f"{path} {meant}" if meant else f"{path} --help",
+            f"did you mean {meant}? {path} --help has them all" if meant else f"{path} --help",
         )
     else:
         output.error(_line(error), f"{path} --help")

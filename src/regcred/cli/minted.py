@@ -175,7 +175,9 @@ def mint(source: Source, registries: Sequence[str]) -> Minted:
         UsageError, InvalidInput, MintFailed, Unreachable: as `credentials`.
     """
     if not registries:
-        raise UsageError("--from needs the registries that a login is wanted for")
+        raise UsageError(
+            "--from needs the registries that a login is wanted for", hint="add --registry REGISTRY"
+        )
     settings = _settings(source)
     data = _files(source)
     if data:

@@ -299,13 +299,17 @@ def _read_files(values: tuple[str, ...]) -> dict[str, bytes]:
         if not separator:
             key = core.DATA_KEY
         if "=" in key:
-            raise UsageError(f"--from-file {source!r}: key names or file paths cannot contain '='")
+            raise UsageError(
+                f"--from-file {source!r}: key names or file paths cannot contain '='",
+                hint="--from-file=.dockerconfigjson=FILE, or just --from-file=FILE",
+            )
         if not key or not path:
             raise UsageError(
-                f"--from-file {source!r}: {'file path' if key else 'key name'} is missing"
+                f"--from-file {source!r}: {'file path' if key else 'key name'} is missing",
+                hint="--from-file=.dockerconfigjson=FILE, or just --from-file=FILE",
             )
         if key in data:
-            raise UsageError(f"--from-file: the key {key!r} is given twice")
+            raise UsageError(f"--from-file: the key {key!r} is given twice", hint="give it once")
         data[key] = inputs.read_file(path, "docker config")
     if core.DATA_KEY not in data:
         raise UsageError(

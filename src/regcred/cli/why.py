@@ -92,9 +92,14 @@ def why(
     wanted = podtargets.parse_all(targets)
     spaces = split_namespaces(namespaces)
     if all_namespaces and (targets or spaces):
-        raise UsageError("-A is every namespace, and excludes names and -n")
+        raise UsageError(
+            "-A is every namespace, and excludes names and -n", hint="leave out -A, or the others"
+        )
     if targets and len(spaces) > 1:
-        raise UsageError("give one namespace: it is that of the names")
+        raise UsageError(
+            "give one namespace: it is that of the names",
+            hint="for several, run it once for each -n NS",
+        )
     if not fix and any(map(inputs.on_command_line, ("yes", "dry_run"))):
         raise UsageError("--yes and --dry-run are for --fix", hint="regcred why --fix --yes")
     if fix and not yes and dry_run == "none" and not sys.stdin.isatty():

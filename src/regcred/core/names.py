@@ -26,7 +26,8 @@ def check_name(name: str, what: str) -> None:
         return
     raise UsageError(
         f"{name!r} cannot be the name of a {what}: lower-case letters, digits, '-' and '.', "
-        f"at most {_MAX}, starting and ending with a letter or digit"
+        f"at most {_MAX}, starting and ending with a letter or digit",
+        hint=f"kubectl get {what.lower()}s lists those that there are",
     )
 
 
@@ -45,7 +46,8 @@ def check_namespace(name: str) -> None:
         return
     raise UsageError(
         f"{name!r} cannot be the name of a namespace: lower-case letters, digits and '-', "
-        f"at most {_MAX_LABEL}, starting and ending with a letter or digit"
+        f"at most {_MAX_LABEL}, starting and ending with a letter or digit",
+        hint="kubectl get namespaces lists those that there are",
     )
 
 

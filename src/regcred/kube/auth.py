@@ -117,7 +117,10 @@ class Authenticator:
             return Password(self._proof.authorization.removeprefix("Bearer "))
         if auth.token:
             return auth.token
-        raise CredentialHelperFailed(f"cannot use the token file {auth.token_file}: {reason}")
+        raise CredentialHelperFailed(
+            f"cannot use the token file {auth.token_file}: {reason}",
+            hint="whoever writes that file has to be asked; kubectl config view names it",
+        )
 
 
 def _bearer(token: Password) -> str:

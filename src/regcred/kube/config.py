@@ -167,7 +167,8 @@ def from_selection(selection: Selection, env: Mapping[str, str]) -> ClusterConfi
     if not cluster.server:
         raise InvalidKubeconfig(
             f"context {selection.name!r} leads to no server:"
-            + (f" cluster {cluster_name!r} has none" if cluster_name else " it names no cluster")
+            + (f" cluster {cluster_name!r} has none" if cluster_name else " it names no cluster"),
+            hint="kubectl config view shows what is read",
         )
     server = usable.server_url(cluster.server, cluster_name)
     usable.check_user(user, user_name)
@@ -234,7 +235,9 @@ def _read_if_there(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise InvalidKubeconfig(f"cannot read {path}: {error.strerror}") from None
+        raise InvalidKubeconfig(
+            f"cannot read {path}: {error.strerror}", hint="kubectl config view shows what is read"
+        ) from None
 
 
 def _auth(user: User, name: str, exec_config: Any, env: Mapping[str, str]) -> Auth:
@@ -244,12 +247,16 @@ def _auth(user: User, name: str, exec_config: Any, env: Mapping[str, str]) -> Au
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a valid file name"
             raise InvalidKubeconfig(
-                f"cannot read the token file of user {name!r}, {user.token_file}: {reason}"
+                f"cannot read the token file of user {name!r}, {user.token_file}: {reason}",
+                hint="kubectl config view shows what is read",
             ) from None
     try:
         key = user.client_key_data.decode("ascii")
     except UnicodeDecodeError:
-        raise InvalidKubeconfig(f"the client key of user {name!r} is not PEM") from None
+        raise InvalidKubeconfig(
+            f"the client key of user {name!r} is not PEM",
+            hint="kubectl config view shows what is read",
+        ) from None
     explicit = user.token or user.token_file or user.username or user.client_certificate_data
     return Auth(
         whose=f"user {name!r}" if name else "",

@@ -100,7 +100,10 @@ def read_extensions(fields: Fields) -> dict[str, Any]:
     for item in fields.items("extensions"):
         name = item.string("name")
         if found.get(name) is not None:
-            raise InvalidKubeconfig(f"{fields.place} two extensions have the name {name!r}")
+            raise InvalidKubeconfig(
+                f"{fields.place} two extensions have the name {name!r}",
+                hint="kubectl config view shows what is read",
+            )
         found[name] = item.any("extension")
     return found
 

@@ -153,27 +153,47 @@ def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
         text = stdout.strip()
         document = json.loads(text) if text.startswith(b"{") else yamltext.loads(text)
     except (ValueError, RecursionError):
-        raise CredentialHelperFailed(f"{what} is not JSON") from None
+        raise CredentialHelperFailed(
+            f"{what} is not JSON", hint="kubectl config view shows its command: run that by hand"
+        ) from None
     if not isinstance(document, dict):
-        raise CredentialHelperFailed(f"{what} is not an ExecCredential object")
+        raise CredentialHelperFailed(
+            f"{what} is not an ExecCredential object",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     answer = Fields(document, f"{what}:", CredentialHelperFailed)
     if answer.string("kind") != "ExecCredential":
-        raise CredentialHelperFailed(f"{what} is not of kind ExecCredential")
+        raise CredentialHelperFailed(
+            f"{what} is not of kind ExecCredential",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     if answer.string("apiVersion") != plugin.api_version:
         raise CredentialHelperFailed(
-            f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for"
+            f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for",
+            hint="kubectl config view shows its command: run that by hand",
         )
     status = answer.mapping("status")
     if status is None:
-        raise CredentialHelperFailed(f"{what} has no status")
+        raise CredentialHelperFailed(
+            f"{what} has no status", hint="kubectl config view shows its command: run that by hand"
+        )
     token = status.string("token")
     certificate, key = status.string("clientCertificateData"), status.string("clientKeyData")
     if bool(certificate) != bool(key):
-        raise CredentialHelperFailed(f"{what} has only one of client certificate and key")
+        raise CredentialHelperFailed(
+            f"{what} has only one of client certificate and key",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     if not token and not certificate:
-        raise CredentialHelperFailed(f"{what} has neither a token nor a client certificate")
+        raise CredentialHelperFailed(
+            f"{what} has neither a token nor a client certificate",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     if _CONTROL.search(token):
-        raise CredentialHelperFailed(f"{what} has a token with a line break in it")
+        raise CredentialHelperFailed(
+            f"{what} has a token with a line break in it",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     return ExecCredential(
         token=Password(token),
         certificate=certificate.encode(),
@@ -190,7 +210,10 @@ def _expiry(text: str, what: str) -> float | None:
     except ValueError:
         when = None
     if when is None or when.tzinfo is None:
-        raise CredentialHelperFailed(f"{what}: status.expirationTimestamp is not RFC 3339")
+        raise CredentialHelperFailed(
+            f"{what}: status.expirationTimestamp is not RFC 3339",
+            hint="kubectl config view shows its command: run that by hand",
+        )
     return when.timestamp()
 
 

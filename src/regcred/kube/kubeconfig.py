@@ -84,7 +84,10 @@ def read(paths: Iterable[str], *, must_exist: bool = False) -> Kubeconfig:
             continue
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a valid file name"
-            raise InvalidKubeconfig(f"cannot read kubeconfig {path}: {reason}") from None
+            raise InvalidKubeconfig(
+                f"cannot read kubeconfig {path}: {reason}",
+                hint="kubectl config view shows what is read",
+            ) from None
         configs.append(parse(text, path=path))
     return merge(configs)
 
@@ -102,13 +105,17 @@ def parse(text: bytes, *, path: str) -> Kubeconfig:
     try:
         document = yamltext.loads(text)
     except yamltext.NotYAML as error:
-        raise InvalidKubeconfig(f"kubeconfig {path} is not valid YAML: {error}") from None
+        raise InvalidKubeconfig(
+            f"kubeconfig {path} is not valid YAML: {error}",
+            hint="kubectl config view shows what is read",
+        ) from None
     fields = Fields(document, f"kubeconfig {path}:", InvalidKubeconfig)
     kind, version = fields.string("kind"), fields.string("apiVersion")
     if kind not in {"", "Config"} or version not in {"", "v1", "/v1"}:
         raise InvalidKubeconfig(
             f"kubeconfig {path} is of kind {kind[:_SHOWN_MAX]!r}, version"
-            f" {version[:_SHOWN_MAX]!r}; Config of v1 is wanted"
+            f" {version[:_SHOWN_MAX]!r}; Config of v1 is wanted",
+            hint="kubectl config view shows what is read",
         )
     if preferences := fields.mapping("preferences"):  # kubectl's business, but checked by all
         preferences.boolean("colors")
@@ -224,12 +231,18 @@ def _content(key: str, path: str, data: bytes, whose: str) -> bytes:
     if not path:
         return data
     if data:
-        raise InvalidKubeconfig(f"{whose} has both {key} and {key}-data; one of them must go")
+        raise InvalidKubeconfig(
+            f"{whose} has both {key} and {key}-data; one of them must go",
+            hint="kubectl config view shows what is read",
+        )
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a valid file name"
-        raise InvalidKubeconfig(f"cannot read the {key} of {whose}, {path}: {reason}") from None
+        raise InvalidKubeconfig(
+            f"cannot read the {key} of {whose}, {path}: {reason}",
+            hint="kubectl config view shows what is read",
+        ) from None
 
 
 def _named(fields: Fields, key: str, inner: str, make: Callable[[Fields], T]) -> dict[str, T]:
@@ -238,6 +251,9 @@ def _named(fields: Fields, key: str, inner: str, make: Callable[[Fields], T]) ->
     for item in fields.items(key):
         name = item.string("name")
         if name in found:
-            raise InvalidKubeconfig(f"{fields.place} two {key} have the name {name!r}")
+            raise InvalidKubeconfig(
+                f"{fields.place} two {key} have the name {name!r}",
+                hint="kubectl config view shows what is read",
+            )
         found[name] = make(item.mapping(inner) or Fields({}, item.place, InvalidKubeconfig))
     return found

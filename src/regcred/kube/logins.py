@@ -85,7 +85,11 @@ async def write_secret(
             await guarded.pause(attempt)
             continue
         return change
-    raise TimedOut(f"Secret {namespace}/{name} is being written all the time by somebody else")
+    raise TimedOut(
+        f"Secret {namespace}/{name} is being written all the time by somebody else",
+        hint=f"see who writes it: kubectl get secret {name} -n {namespace} -o yaml "
+        "--show-managed-fields",
+    )
 
 
 async def find_waiting(client: Client, namespace: str, pods: list[StuckPod]) -> list[Waiting]:

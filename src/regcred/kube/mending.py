@@ -129,7 +129,10 @@ class Mender:
         """
         obj = await self._client.get(PODS, pod.name, pod.namespace)
         if obj["metadata"]["uid"] != pod.uid:
-            raise Conflict(f"Pod {pod.namespace}/{pod.name} has been made anew in between")
+            raise Conflict(
+                f"Pod {pod.namespace}/{pod.name} has been made anew in between",
+                hint="regcred why says how it is now",
+            )
         wanted = _anew(obj, secrets)
         await self._try(wanted, pod)
         if self._dry:
@@ -188,9 +191,16 @@ class Mender:
                 return
             if found["metadata"]["uid"] != pod.uid:
                 said = "has been made anew by somebody else"
-                raise Conflict(f"Pod {pod.namespace}/{pod.name} {said}", status=409)
+                raise Conflict(
+                    f"Pod {pod.namespace}/{pod.name} {said}",
+                    status=409,
+                    hint="regcred why says how it is now",
+                )
             await asyncio.sleep(_POLL_SECONDS)
-        raise TimedOut(f"Pod {pod.namespace}/{pod.name} does not go away")
+        raise TimedOut(
+            f"Pod {pod.namespace}/{pod.name} does not go away",
+            hint=f"see what keeps it: kubectl describe pod {pod.name} -n {pod.namespace}",
+        )
 
 
 def _anew(obj: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:

@@ -89,7 +89,11 @@ async def _get_pod(client: Client, target: Target, namespace: str) -> dict[str, 
     except Forbidden:
         raise barred from None
     except ValueError:
-        raise NotFound(f"{target} does not exist in {namespace}", status=404) from None
+        raise NotFound(
+            f"{target} does not exist in {namespace}",
+            status=404,
+            hint=f"kubectl get pods -n {namespace}",
+        ) from None
     return pod
 
 

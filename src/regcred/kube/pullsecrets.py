@@ -85,7 +85,11 @@ async def create_or_update(
                 tell(f"Secret {namespace}/{name} held logins that are gone now: {', '.join(lost)}")
             return _shown(changed), "configured"
         await guarded.pause(attempt)
-    raise TimedOut(f"Secret {namespace}/{name} is being written all the time by somebody else")
+    raise TimedOut(
+        f"Secret {namespace}/{name} is being written all the time by somebody else",
+        hint=f"see who writes it: kubectl get secret {name} -n {namespace} -o yaml "
+        "--show-managed-fields",
+    )
 
 
 def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> jsonpatch.Patch:

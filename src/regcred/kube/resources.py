@@ -77,7 +77,10 @@ def _segment(text: str, what: str) -> str:
     An empty one is the dangerous case: deleting an object without a name is deleting them all.
     """
     if text in {"", ".", ".."} or "/" in text or "%" in text:
-        raise UsageError(f"{text!r} is not the name of a {what}")
+        raise UsageError(
+            f"{text!r} is not the name of a {what}",
+            hint="a name is not empty, and has no / and no %",
+        )
     return quote(text, safe="")
 
 

@@ -56,7 +56,9 @@ async def change(
         await guarded.pause(attempt)
         obj = await client.get(SERVICEACCOUNTS, name, namespace)
     raise TimedOut(
-        f"ServiceAccount {namespace}/{name} is being written all the time by somebody else"
+        f"ServiceAccount {namespace}/{name} is being written all the time by somebody else",
+        hint=f"see who writes it: kubectl get serviceaccount {name} -n {namespace} -o yaml "
+        "--show-managed-fields",
     )
 
 

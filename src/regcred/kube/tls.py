@@ -60,7 +60,10 @@ def context(config: ClusterConfig, certificate: bytes, key: Password) -> ssl.SSL
                 cadata=config.tls.ca.decode("ascii", "replace").replace("\ufffd", "?")
             )
         except (ssl.SSLError, ValueError):
-            raise InvalidKubeconfig(f"{config.tls.ca_source} is not a PEM certificate") from None
+            raise InvalidKubeconfig(
+                f"{config.tls.ca_source} is not a PEM certificate",
+                hint="kubectl config view shows what is read",
+            ) from None
     else:
         made.load_default_certs()
     if certificate:
@@ -83,10 +86,12 @@ def _load_client_certificate(
             what = "the client certificate and key"
             if config.auth.exec:
                 raise CredentialHelperFailed(
-                    f"{what} that {config.auth.exec.command} gave cannot be used: {reason}"
+                    f"{what} that {config.auth.exec.command} gave cannot be used: {reason}",
+                    hint="kubectl config view shows its command: run that by hand",
                 ) from None
             raise InvalidKubeconfig(
-                f"{what} of {config.auth.whose} cannot be used: {reason}"
+                f"{what} of {config.auth.whose} cannot be used: {reason}",
+                hint="kubectl config view shows what is read",
             ) from None
 
 

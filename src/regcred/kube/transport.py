@@ -305,7 +305,8 @@ class Transport:
         if isinstance(error, aiohttp.ClientProxyConnectionError):
             return ClusterUnreachable(
                 f"cannot reach the proxy on the way to {self._config.server}:"
-                f" {failures.reason(error.os_error, self._connect_timeout)}"
+                f" {failures.reason(error.os_error, self._connect_timeout)}",
+                hint="see HTTPS_PROXY and NO_PROXY, and proxy-url in the kubeconfig",
             )
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return failures.unreachable(error, self._config, self._connect_timeout)

@@ -50,7 +50,8 @@ def server_url(server: str, cluster: str) -> str:
         or _CONTROL.search(server)
     ):
         raise InvalidKubeconfig(
-            f"the server of cluster {cluster!r} is not a URL like https://host:6443"
+            f"the server of cluster {cluster!r} is not a URL like https://host:6443",
+            hint="kubectl config view shows what is read",
         )
     if "@" in url.netloc:
         raise InvalidKubeconfig(
@@ -89,7 +90,8 @@ def check_cluster(cluster: Cluster, name: str) -> None:
     if cluster.insecure_skip_tls_verify and cluster.certificate_authority_data:
         raise InvalidKubeconfig(
             f"cluster {name!r} in {cluster.origin} has both a certificate-authority and"
-            " insecure-skip-tls-verify; one of them must go"
+            " insecure-skip-tls-verify; one of them must go",
+            hint="kubectl config view shows what is read",
         )
 
 
@@ -106,7 +108,10 @@ def check_user(user: User, name: str) -> None:
             hint=f"use the provider's exec plugin: {_PLUGINS}",
         )
     if wrong := _wrong_with_user(user) or (user.exec and _wrong_with_plugin(user.exec)):
-        raise InvalidKubeconfig(f"user {name!r} in {user.origin} has {wrong}")
+        raise InvalidKubeconfig(
+            f"user {name!r} in {user.origin} has {wrong}",
+            hint="kubectl config view shows what is read",
+        )
 
 
 def _wrong_with_user(user: User) -> str:

@@ -90,6 +90,7 @@ def _token(answer: Answer) -> Password:
         raise MintFailed(
             SourceReason.MINT_FAILED,
             f"{answer.host} answers what Azure Container Registry does not ({answer.status})",
+            hint="does something else answer at that address? see HTTPS_PROXY, and try again",
         )
     return token
 

@@ -147,7 +147,9 @@ def ask(
 def unknown(question: Question, what: str) -> MintFailed:
     """An answer that the documentation does not know."""
     return MintFailed(
-        SourceReason.MINT_FAILED, f"what {question.host} answers to {question.action} {what}"
+        SourceReason.MINT_FAILED,
+        f"what {question.host} answers to {question.action} {what}",
+        hint="does something else answer at that address? see HTTPS_PROXY, and try again",
     )
 
 

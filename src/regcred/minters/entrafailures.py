@@ -111,7 +111,9 @@ def failure(asked: Asked, message: str) -> MintFailed:
         return refused(answer, what, hint=hint if answer.status == 400 else "")
     if answer.status == 200:
         return MintFailed(
-            SourceReason.MINT_FAILED, f"{answer.host} answers what Entra ID does not (200)"
+            SourceReason.MINT_FAILED,
+            f"{answer.host} answers what Entra ID does not (200)",
+            hint="does something else answer at that address? see HTTPS_PROXY, and try again",
         )
     found = _CODE.search(message)
     code = found[1] if found else ""

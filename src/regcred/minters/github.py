@@ -174,6 +174,7 @@ class _GitHub:
                 SourceReason.THROTTLED,
                 f"{answer.host} takes no more requests of App {self.app} for now",
                 retry_after=pause,
+                hint="wait a while; several installations of an App have a limit each",
             )
         return answer
 

@@ -69,6 +69,7 @@ def unknown(host: str) -> MintFailed:
     return MintFailed(
         SourceReason.MINT_FAILED,
         f"what {host} answers is no {_WHAT} as its documentation has it",
+        hint="does something else answer at that address? see HTTPS_PROXY, and try again",
     )
 
 

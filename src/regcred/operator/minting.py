@@ -246,7 +246,9 @@ class Minting:
         if (kind := fields.text(found.get("type"))) in _NO_SOURCES:
             # Who may write a PullCredential says where it would be sent.
             raise MintFailed(
-                SourceReason.NOT_CONFIGURED, f"{where} is of the type {kind}, which is no source"
+                SourceReason.NOT_CONFIGURED,
+                f"{where} is of the type {kind}, which is no source",
+                hint="make one of the type Opaque: kubectl create secret generic",
             )
         return found
 
@@ -283,7 +285,9 @@ class Minting:
         token = fields.text(fields.mapping(answer.get("status")).get("token"))
         if not token:
             raise MintFailed(
-                SourceReason.MINT_FAILED, f"the API server answers without a token of {where}"
+                SourceReason.MINT_FAILED,
+                f"the API server answers without a token of {where}",
+                hint=f"kubectl create token {account} -n {self._namespace} shows what it answers",
             )
         if jsonwebtoken.is_for_cluster(audience, jsonwebtoken.claims(Password(token))):
             raise _for_cluster(audience)

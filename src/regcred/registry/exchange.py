@@ -155,7 +155,10 @@ def _unreachable(
             reason = getattr(error.os_error, "reason", "") or "the handshake fails"
             if reason in _NOT_TLS:
                 return PlainHTTP(host)
-            return RegistryUnreachable(f"no TLS connection with {host}: {reason}")
+            return RegistryUnreachable(
+                f"no TLS connection with {host}: {reason}",
+                hint=f"does it speak plain HTTP? then --plain-http {host}",
+            )
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return RegistryUnreachable(
                 f"the proxy for {host} does not let us through",
@@ -174,10 +177,14 @@ def _unreachable(
                 f"{host} refuses the connection: nothing listens there", hint="check the port"
             )
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return RegistryUnreachable(f"{host} hangs up in the middle")
+            return RegistryUnreachable(
+                f"{host} hangs up in the middle",
+                hint="try again; a proxy, or what stands before the registry, may have ended it",
+            )
         case aiohttp.InvalidURL():
             return RegistryUnreachable(
-                f"{host} cannot be asked: it is neither a name nor an address as they are written"
+                f"{host} cannot be asked: it is neither a name nor an address as they are written",
+                hint="check the registry's name",
             )
         case aiohttp.ClientResponseError():
             hint = "does it speak TLS? then leave out --plain-http"
@@ -186,7 +193,10 @@ def _unreachable(
                 hint=hint if parts.scheme == "http" else "",
             )
     cause = getattr(error, "strerror", None) or "no connection comes about"
-    return RegistryUnreachable(f"{host} cannot be reached: {cause}")
+    return RegistryUnreachable(
+        f"{host} cannot be reached: {cause}",
+        hint="see whether the network and HTTPS_PROXY lead there, and try again",
+    )
 
 
 def _bad_certificate(host: str, error: Exception) -> RegistryUnreachable:
@@ -235,7 +245,8 @@ class _Resolver(AbstractResolver):
             self._is_here = self._is_here or all(map(is_loopback, addresses))
         elif host not in self._proxies and not all(map(self._may_lead_to, addresses)):
             raise RegistryProtocolError(
-                f"{self._registry} leads to {host}, an address that no registry may lead to"
+                f"{self._registry} leads to {host}, an address that no registry may lead to",
+                hint="is this the registry itself, and not a proxy in front of it?",
             )
         return found
 

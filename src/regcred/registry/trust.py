@@ -101,7 +101,10 @@ class Hosts:
                 return hostsconfig.parse(text, address or host), folder
             except (OSError, UnicodeError, hostsconfig.BadHosts) as error:
                 why = getattr(error, "strerror", None) or str(error)
-                raise InvalidInput(f"cannot use {file}: {one_line(why)}") from None
+                raise InvalidInput(
+                    f"cannot use {file}: {one_line(why)}",
+                    hint="what it may say: https://github.com/containerd/containerd/blob/main/docs/hosts.md",
+                ) from None
         return hostsconfig.HostConfig(), self._folder
 
 
@@ -131,7 +134,8 @@ def configure(made: ssl.SSLContext, config: HostConfig, folder: Path) -> None:
                 why = "they are no PEM pair"
             raise InvalidInput(
                 f"cannot use the client certificate {folder / certificate} with the key"
-                f" {folder / key}: {why}"
+                f" {folder / key}: {why}",
+                hint="both are PEM, and the key has no passphrase",
             ) from None
 
 
@@ -141,7 +145,9 @@ def _load_ca(made: ssl.SSLContext, file: str, hint: str) -> None:
     except ssl.SSLError:
         raise InvalidInput(f"{file} holds no certificate", hint=hint) from None
     except OSError as error:
-        raise InvalidInput(f"cannot read the CA file {file}: {error.strerror}") from None
+        raise InvalidInput(
+            f"cannot read the CA file {file}: {error.strerror}", hint=hint or f"ls -l {file}"
+        ) from None
 
 
 def _no_passphrase() -> str:

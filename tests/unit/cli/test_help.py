@@ -327,11 +327,19 @@ def test_every_verb_that_asks_a_cluster_once_is_tried():
 @pytest.mark.parametrize(
     ("args", "message", "hint"),
     [
-        (("lgin",), "there is no verb 'lgin'", "regcred login"),
+        (("lgin",), "there is no verb 'lgin'", "did you mean regcred login?"),
         (("xyzzy",), "there is no verb 'xyzzy'", "regcred --help"),
-        (("login", "--namespce", "x"), "login has no flag --namespce", "regcred login --namespace"),
+        (
+            ("login", "--namespce", "x"),
+            "login has no flag --namespce",
+            "did you mean --namespace? regcred login --help has them all",
+        ),
         (("why", "--xyzzy"), "why has no flag --xyzzy", "regcred why --help"),
-        (("--verson",), "regcred has no flag --verson", "regcred --version"),
+        (
+            ("--verson",),
+            "regcred has no flag --verson",
+            "did you mean --version? regcred --help has them all",
+        ),
     ],
 )
 def test_the_nearest_is_named(args, message, hint):

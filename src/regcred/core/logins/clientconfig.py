@@ -102,7 +102,10 @@ def parse_client_config(data: bytes | str, *, source: str) -> ClientConfig:
             store = _helper(member, source)
         if member.is_named("credhelpers") and member.kind != "null":
             if member.kind != "an object":
-                raise InvalidDockerConfig(f"{source}: {member.name} is {member.kind}, no object")
+                raise InvalidDockerConfig(
+                    f"{source}: {member.name} is {member.kind}, no object",
+                    hint="docker login REGISTRY writes such a file",
+                )
             helpers |= {each.name: _helper(each, source) for each in member.members()}
     return ClientConfig(source, auths, helpers, store)
 

@@ -196,12 +196,18 @@ def decode_auth(auth: str) -> tuple[str, Password]:
     """
     compact = auth.replace("\r", "").replace("\n", "")
     if not _BASE64.fullmatch(compact):
-        raise UndecodableDockerConfig("auth is not standard base64")
+        raise UndecodableDockerConfig(
+            "auth is not standard base64",
+            hint="it is base64 of USER:PASSWORD; docker login and regcred secret NAME write it so",
+        )
     padding = "=" * (-len(compact) % 4)
     text = binascii.a2b_base64(compact + padding).decode("utf-8", "surrogateescape")
     username, colon, password = text.partition(":")
     if not colon:
-        raise UndecodableDockerConfig("auth has no colon between username and password")
+        raise UndecodableDockerConfig(
+            "auth has no colon between username and password",
+            hint="it is base64 of USER:PASSWORD; docker login and regcred secret NAME write it so",
+        )
     return username, Password(password)
 
 
@@ -211,7 +217,10 @@ def _read(data: bytes | str, source: str) -> Member:
     try:
         return read(data)
     except NotJSON as error:
-        raise UndecodableDockerConfig(f"{source} is not a docker config: {error}") from None
+        raise UndecodableDockerConfig(
+            f"{source} is not a docker config: {error}",
+            hint="docker login REGISTRY writes one, and regcred secret NAME a Secret of one",
+        ) from None
 
 
 def _members(member: Member, source: str, what: str) -> Iterator[Member]:
@@ -284,7 +293,8 @@ def _string(member: Member, source: str, what: str) -> str:
         return ""
     if member.kind != "a string":
         raise UndecodableDockerConfig(
-            f"{source}: {what}: {member.name} is {member.kind} and not a string; {_FATAL}"
+            f"{source}: {what}: {member.name} is {member.kind} and not a string; {_FATAL}",
+            hint="docker login and regcred secret NAME write such entries",
         )
     return member.string
 

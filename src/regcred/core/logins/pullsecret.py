@@ -192,7 +192,10 @@ def _mapping(obj: Mapping[str, Any], key: str, what: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise InvalidInput(f"{what}: {key} is not a mapping, and the API server refuses it")
+        raise InvalidInput(
+            f"{what}: {key} is not a mapping, and the API server refuses it",
+            hint="kubectl explain secret.data",
+        )
     return value
 
 

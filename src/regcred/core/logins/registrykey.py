@@ -157,7 +157,10 @@ def login_key(text: str) -> RegistryKey:
             f"{display(text)} has a user in it", hint="give the user with --username"
         )
     if "?" in text or "#" in text:
-        raise InvalidRegistry(f"{display(text)} is not a registry: a ? or # has no place in it")
+        raise InvalidRegistry(
+            f"{display(text)} is not a registry: a ? or # has no place in it",
+            hint="write HOST[:PORT][/PATH], e.g. registry.example.com:5000/team",
+        )
     if host == _HUB_WEBSITE or (host in _HUB_NAMES and not path):
         return parse_registry(DOCKER_HUB_KEY)
     if host in _HUB_NAMES:
@@ -186,7 +189,10 @@ def endpoint_host(key: RegistryKey) -> str:
             hint="add --skip-verify",
         )
     if not split_port(host)[0]:
-        raise InvalidRegistry(f"{display(key.text)} has no host")
+        raise InvalidRegistry(
+            f"{display(key.text)} has no host",
+            hint="write HOST[:PORT][/PATH], e.g. registry.example.com:5000/team",
+        )
     return DOCKER_HUB_ENDPOINT if host in _HUB_NAMES else host
 
 

@@ -259,7 +259,8 @@ class _Probe:
             if is_loopback(there[1]) and not is_loopback(self.login.hostname):
                 raise RegistryProtocolError(
                     f"{self.login.host} leads to {there[1]}, an address that no registry may "
-                    "lead to"
+                    "lead to",
+                    hint="is this the registry itself, and not a proxy in front of it?",
                 )
             if there != self.login.origin(self.login.registry):
                 self.elsewhere = spelled(there)
@@ -267,7 +268,10 @@ class _Probe:
             request = Request(
                 request.method, url, authorization, accept=request.accept, keep=request.keep
             )
-        raise RegistryProtocolError(f"{self.login.host} redirects in circles")
+        raise RegistryProtocolError(
+            f"{self.login.host} redirects in circles",
+            hint="ask whoever runs the registry: what stands before it sends everybody back",
+        )
 
     def refused(self, answer: Response) -> Answer:
         """The answer that a failure is."""

@@ -119,7 +119,10 @@ class Login:
         try:
             self.scheme, self.hostname, _ = origin(registry)
         except BadPeerURL as error:
-            raise InvalidRegistry(f"{one_line(registry)!r} cannot be asked: {error}") from None
+            raise InvalidRegistry(
+                f"{one_line(registry)!r} cannot be asked: {error}",
+                hint="write HOST[:PORT][/PATH], e.g. registry.example.com:5000/team",
+            ) from None
         self.registry = registry
         self.host = registry.partition("://")[2]
         self.ping_url = f"{registry}/v2/"
@@ -145,7 +148,10 @@ class Login:
                     hint=f"if {self._peer(there[1])} is the registry, log in there",
                 )
             request = Request("GET", url, request.authorization)
-        raise RegistryProtocolError(f"{self.host} redirects in circles")
+        raise RegistryProtocolError(
+            f"{self.host} redirects in circles",
+            hint="ask whoever runs the registry: what stands before it sends everybody back",
+        )
 
     def ping(self, authorization: Password) -> Generator[Request, Response, None]:
         """Ask ``/v2/`` whether it accepts `authorization`."""
@@ -289,13 +295,15 @@ class Login:
         realm = challenge.params.get("realm", "")
         if not realm:
             raise RegistryProtocolError(
-                f"{self.host} asks for a token and does not say where to get it (no realm)"
+                f"{self.host} asks for a token and does not say where to get it (no realm)",
+                hint="is this the registry itself, and not a proxy in front of it?",
             )
         url = self.join(self.ping_url, realm).partition("#")[0]
         _, host, _ = self.origin(url)
         if is_loopback(host) and not is_loopback(self.hostname):
             raise RegistryProtocolError(
-                f"{self.host} leads to {host}, an address that no registry may lead to"
+                f"{self.host} leads to {host}, an address that no registry may lead to",
+                hint="is this the registry itself, and not a proxy in front of it?",
             )
         if self.credential is not None and not may_have_password(url, self.registry):
             raise RegistryProtocolError(
@@ -319,13 +327,17 @@ class Login:
             raise self._led_astray(url, str(error)) from None
         if is_off_limits(there[1]) and there[1] != self.hostname:
             raise RegistryProtocolError(
-                f"{self.host} leads to {there[1]}, an address that no registry may lead to"
+                f"{self.host} leads to {there[1]}, an address that no registry may lead to",
+                hint="is this the registry itself, and not a proxy in front of it?",
             )
         return there
 
     def _led_astray(self, url: str, why: str) -> RegistryProtocolError:
         shown = one_line(url, hide=self.secrets(), limit=80)
-        return RegistryProtocolError(f"{self.host} leads to {shown!r}: {why}")
+        return RegistryProtocolError(
+            f"{self.host} leads to {shown!r}: {why}",
+            hint="is this the registry itself, and not a proxy in front of it?",
+        )
 
     def _peer(self, name: str) -> str:
         """Another host for a message: whoever has the password may make a name of it."""
