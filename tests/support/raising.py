@@ -36,6 +36,7 @@ class Place:
         kind: the class.
         message: what is given for the message; None for nothing.
         hint: likewise.
+        hints: the texts that it may come to, of a variable all that it is set to in the function.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Place:
     kind: type[RegcredError]
     message: ast.expr | None
     hint: ast.expr | None
+    hints: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -78,12 +80,17 @@ def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:
     dotted = ".".join(("regcred", *path.relative_to(SOURCE).with_suffix("").parts))
     names = vars(importlib.import_module(dotted.removesuffix(".__init__")))
     functions: dict[ast.AST, str] = {}
+    assigned: dict[tuple[str, str], list[str]] = {}
     for node in ast.walk(module):  # outer ones first, so that the innermost stays
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             outer = functions.get(node, "")
             name = f"{outer}.{node.name}" if outer else node.name
             for inner in ast.walk(node):
                 functions[inner] = name
+    for node in ast.walk(module):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            key = functions.get(node, ""), node.targets[0].id
+            assigned.setdefault(key, []).extend(texts(node.value))
     for node in ast.walk(module):
         if not isinstance(node, ast.Call):
             continue
@@ -97,13 +104,18 @@ def _in(path: Path, by_name: dict[str, type[RegcredError]]) -> Iterator[Place]:
         at = 1 if issubclass(kind, MintFailed) else 0
         named = {each.arg: each.value for each in node.keywords}
         message = node.args[at] if len(node.args) > at else named.get("message")
+        hint = named.get("hint")
+        said = texts(hint)
+        if isinstance(hint, ast.Name):
+            said = assigned.get((functions.get(node, ""), hint.id), [])
         yield Place(
             str(path.relative_to(SOURCE)),
             node.lineno,
             functions.get(node, ""),
             kind,
             message,
-            named.get("hint"),
+            hint,
+            tuple(said),
         )
 
 

@@ -140,6 +140,9 @@ def _no_passphrase() -> str:
     raise _EncryptedKey
 
 
+_LOOK = "kubectl cluster-info tries the same"
+
+
 def failure(error: ssl.SSLError, config: ClusterConfig) -> ClusterUnreachable:
     """What went wrong between us and the server, in words.
 
@@ -153,11 +156,16 @@ def failure(error: ssl.SSLError, config: ClusterConfig) -> ClusterUnreachable:
     server, tls = config.server, config.tls
     if not isinstance(error, ssl.SSLCertVerificationError):
         said = (error.reason or "no reason given").replace("_", " ").lower()
-        hint = "does the server speak plain HTTP there?" if said in _NO_TLS else ""
+        hint = (
+            "does the server speak plain HTTP there?"
+            if said in _NO_TLS
+            else f"is this its address? {_LOOK}"
+        )
         return ClusterUnreachable(f"no TLS connection to {server}: {said}", hint=hint)
     code, said = error.verify_code, error.verify_message.rstrip(".")
     expected = tls.server_name or "the server URL's host"
-    message, hint = f"the certificate of {server} is not accepted: {said}", ""
+    message = f"the certificate of {server} is not accepted: {said}"
+    hint = f"is this its address? {_LOOK}"
     if code in _UNKNOWN_CA:
         message = f"the certificate of {server} is not signed by {tls.ca_source} ({said})"
         hint = f"is {config.source} for this cluster? Its CA may have been renewed since"

@@ -300,7 +300,9 @@ class Transport:
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return ClusterUnreachable(
                 f"the proxy on the way to {self._config.server} answers HTTP {error.status}",
-                hint="it wants user and password in the proxy's URL" if error.status == 407 else "",
+                hint="it wants user and password in the proxy's URL"
+                if error.status == 407
+                else "see HTTPS_PROXY and NO_PROXY, and proxy-url in the kubeconfig",
             )
         if isinstance(error, aiohttp.ClientProxyConnectionError):
             return ClusterUnreachable(

@@ -190,7 +190,7 @@ def _unreachable(
             hint = "does it speak TLS? then leave out --plain-http"
             return RegistryProtocolError(
                 f"{host} answers with something that is not HTTP",
-                hint=hint if parts.scheme == "http" else "",
+                hint=hint if parts.scheme == "http" else "check host and port",
             )
     cause = getattr(error, "strerror", None) or "no connection comes about"
     return RegistryUnreachable(
@@ -201,7 +201,7 @@ def _unreachable(
 
 def _bad_certificate(host: str, error: Exception) -> RegistryUnreachable:
     why = getattr(error, "verify_message", "") or "it is not valid"
-    hint = ""
+    hint = "check the registry's name; whoever runs it has to put its certificate right"
     if why in _UNKNOWN_CA:
         hint = "--ca-file FILE trusts the CA that signed it"
     return RegistryUnreachable(f"{host} shows a certificate that is not trusted: {why}", hint=hint)

@@ -285,7 +285,7 @@ class Login:
         message = f"{who} answers with HTTP status {answer.status}{self.said(answer)}"
         if answer.status >= 500:
             return RegistryFailing(message, hint="try again later")
-        hint = ""
+        hint = "check host and port; whoever runs the registry can see why in its log"
         if answer.status == 400 and self.scheme == "http":
             hint = "does it speak TLS? then leave out --plain-http"
         return RegistryRefused(message, hint=hint)
