@@ -92,7 +92,8 @@ class Progress:
             if now - said >= _EVERY:
                 said = now
                 share = f"{done} of {total}" if total else f"{done}"
-                self.say(f"  {share} after {(now - began) / 60:.1f} min ({detail})")
+                named = f" ({detail})" if detail else ""
+                self.say(f"  {share} after {(now - began) / 60:.1f} min{named}")
 
         yield Task(show)
 

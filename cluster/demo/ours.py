@@ -49,7 +49,8 @@ def ours(*, keep: bool, progress: Progress) -> Iterator[Place]:
         if keep:
             lock = Folder.named(NAME).root.with_name(f"{NAME}.lock")
             stack.enter_context(locked(lock, progress, "another process is starting this cluster"))
-        stack.push(cluster.__exit__)
+        ending = stack.enter_context(ExitStack())
+        ending.push(cluster.__exit__)
         registry = cluster.start_registries()[HTPASSWD]
         shell = _shell(cluster)
         write_password(shell.folder, registry.password)
@@ -76,6 +77,7 @@ def ours(*, keep: bool, progress: Progress) -> Iterator[Place]:
             raise
         if keep:
             cluster.detach()
+            ending.pop_all()
 
 
 def _shell(cluster: Cluster) -> Shell:

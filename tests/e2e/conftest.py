@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster import SILENT
+from cluster.binaries import find, sources
 from cluster.operatorimage import NAME, image_layout
 from tests.support.installed import Installed, free_port, values
 from tests.support.pods import create, login_secret
@@ -42,6 +43,22 @@ def operator_layout() -> dict[str, bytes]:
 def operator_image(node_cluster: Cluster, operator_layout: dict[str, bytes]) -> str:
     """The reference of regcred's own image, in the registry ``htpasswd``."""
     return node_cluster.registries["htpasswd"].push_layout(operator_layout, NAME)
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with no named cluster in it yet; what is built it has from the real one.
+
+    Under a path that is short enough for containerd's socket.
+    """
+    folder = tmp_path_factory.mktemp("t")
+    for source in sources()[:2]:
+        programs = folder / source.folder.name
+        programs.mkdir()
+        for name in source.programs:
+            if program := find(name, source):
+                (programs / name).symlink_to(program)
+    return folder
 
 
 @pytest.fixture

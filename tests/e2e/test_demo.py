@@ -23,13 +23,13 @@ LEFT_OUT = "[…]\n"
 
 
 @contextmanager
-def demo(**env):
+def demo(*args, **env):
     """The demo as it runs; nobody's settings reach it."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
     if cache := os.environ.get("REGCRED_CACHE"):
         clean["REGCRED_CACHE"] = cache
     with subprocess.Popen(
-        [sys.executable, "-m", "cluster.demo"],
+        [sys.executable, "-m", "cluster.demo", *args],
         cwd=CHECKOUT,
         env=clean | env,
         stdin=subprocess.DEVNULL,
@@ -106,6 +106,26 @@ def test_demo_that_is_interrupted_leaves_nothing(folder, where):
     assert "interrupted: cleaning up\n" in said
     assert await_end(processes, timeout=0) == []
     assert list(folder.iterdir()) == []
+
+
+def test_demo_that_is_kept_goes_on_until_it_is_ended(own_cache):
+    """With its operator, which serves a namespace that comes later."""
+    with demo("--keep", REGCRED_CACHE=str(own_cache)) as running:
+        said = running.stdout.read()
+        assert running.wait() == 0, said
+    assert said.count("make cluster ARGS='down --name demo'") == 1
+    state = State.load(Folder(own_cache / "clusters" / "demo"))
+    kubectl = [state.kubectl, "--kubeconfig", own_cache / "clusters/demo/kubeconfig/admin"]
+    for command in (
+        ["create", "namespace", "team-9"],
+        ["wait", "--for=create", "secret/regcred", "-n", "team-9", "--timeout=60s"],
+        ["wait", "--for=condition=Available", "deployment/web", "-n", "team-6", "--timeout=60s"],
+    ):
+        subprocess.run([*kubectl, *command], check=True, capture_output=True)
+    down = [sys.executable, "-m", "cluster", "down", "--name", "demo"]
+    env = {**os.environ, "REGCRED_CACHE": str(own_cache)}
+    subprocess.run(down, check=True, cwd=CHECKOUT, env=env)
+    assert not state.supervisor.runs()
 
 
 #: What takes the compiler's place: it lists four packages as not compiled, says the first two, and

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from cluster.binaries import find, sources
 from cluster.paths import CHECKOUT, Folder
 from cluster.state import State
 from tests.support.shown import words
@@ -21,31 +20,16 @@ PATIENCE = 90.0
 
 
 @pytest.fixture
-def cache(tmp_path_factory):
-    """A cache in which the page's cluster is the only one; what is built it has from the real one.
-
-    Under a path that is short enough for containerd's socket.
-    """
-    folder = tmp_path_factory.mktemp("t")
-    for source in sources()[:2]:
-        programs = folder / source.folder.name
-        programs.mkdir()
-        for name in source.programs:
-            (programs / name).symlink_to(find(name, source))
-    return folder
-
-
-@pytest.fixture
-def page_cluster(cache):
+def page_cluster(own_cache):
     """The folder of the page's cluster, which has ended at the end."""
-    folder = Folder(cache / "clusters" / "default")
+    folder = Folder(own_cache / "clusters" / "default")
     yield folder
     if (state := State.load(folder)) and state.supervisor.runs():
         state.supervisor.end(60)
 
 
 @pytest.fixture
-def typist(cache, page_cluster, tmp_path):
+def typist(own_cache, page_cluster, tmp_path):
     """A shell in the checkout; the page's own folder in it is gone before and after."""
     uv = os.environ.get("UV") or shutil.which("uv")
     assert uv, "uv is not there"
@@ -56,7 +40,7 @@ def typist(cache, page_cluster, tmp_path):
     )
     (tmp_path / "uv").chmod(0o755)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
-    clean |= {"REGCRED_CACHE": str(cache), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    clean |= {"REGCRED_CACHE": str(own_cache), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     mine = CHECKOUT / "build" / "tutorial"
     shutil.rmtree(mine, ignore_errors=True)
     with Typist(CHECKOUT, clean) as typist:

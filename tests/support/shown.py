@@ -20,7 +20,7 @@ _VARIES = (
 def words(text: str) -> list[str]:
     """Without what differs, and how lines are folded and columns are wide."""
     # Progress, where there is no terminal.
-    text = re.sub(r"^  \d+.* after .* min .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^  \d+.* after .* min.*\n", "", text, flags=re.MULTILINE)
     text = " ".join(text.split())
     for pattern, in_place in _VARIES:
         text = re.sub(pattern, in_place, text)
