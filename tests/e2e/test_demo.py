@@ -17,7 +17,6 @@ from cluster.processes import ProcessId, await_end
 from cluster.state import State
 from tests.support.shown import words
 
-pytestmark = pytest.mark.timeout(300)
 TRANSCRIPT = CHECKOUT / "docs" / "demo.txt"
 BLOCK = re.compile(r"<!-- demo:begin -->\n```text\n(.*?)```\n<!-- demo:end -->", re.DOTALL)
 LEFT_OUT = "[…]\n"
