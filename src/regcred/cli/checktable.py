@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def table(result: Result) -> str:
     groups = grouped(result.checked)
     if not groups:
         return ""
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    plain = output.is_plain()
     width = Console(file=sys.stdout).width
     made = io.StringIO()
     console = Console(

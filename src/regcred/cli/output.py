@@ -43,9 +43,14 @@ def _say(word: str, colour: str, message: str) -> None:
 
 def paint(text: str, colour: str, stream: TextIO) -> str:
     """`text` in `colour` where `stream` is a terminal that may show it (NO_COLOR, TERM)."""
-    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not stream.isatty() or is_plain():
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def is_plain() -> bool:
+    """Whether there are to be no colours even on a terminal: https://no-color.org."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def printable(text: str) -> str:

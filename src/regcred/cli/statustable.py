@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -108,7 +107,7 @@ def table(rows: Sequence[Row], now: datetime) -> str:
 
     if not rows:
         return ""
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    plain = output.is_plain()
     made = io.StringIO()
     console = Console(
         file=made,
