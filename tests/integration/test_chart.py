@@ -53,6 +53,24 @@ def refusal(template):
     return say
 
 
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [
+        ("Policy", "Admission: Policy. The API server itself"),
+        ("Webhook", "Admission: Webhook. The operator adds"),
+        ("Off", "Admission: Off. ServiceAccounts get the Secret's name a moment after"),
+        ("Auto", ", chosen by Auto. "),
+    ],
+)
+def test_the_notes_say_who_adds_the_name(helm_program, tmp_path, mode, says):
+    values = tmp_path / "values.yaml"
+    values.write_text(json.dumps({"admission": {"mode": mode}}))
+    arguments = ("install", RELEASE, str(CHART), f"--values={values}", "--dry-run=client")
+    notes = helm(helm_program, *arguments, home=tmp_path).partition("NOTES:")[2]
+    assert says in notes
+    assert notes.count("Admission: ") == 1
+
+
 def one(objects, kind):
     (found,) = [obj for obj in objects if obj["kind"] == kind]
     return found
