@@ -341,10 +341,15 @@ class Login:
 
     def _peer(self, name: str) -> str:
         """Another host for a message: whoever has the password may make a name of it."""
-        if self.hostname not in name:
-            for secret in self.secrets():
-                if len(secret) > _SHORTEST:
-                    name = re.sub(re.escape(secret), HIDDEN, name, flags=re.IGNORECASE)
+        for secret in self.secrets():
+            if len(secret) <= _SHORTEST:
+                continue
+            parts = [name]
+            if secret.lower() in self.hostname:
+                # A gap in the registry's own name would tell the password that is part of it.
+                parts = re.split(f"({re.escape(self.hostname)})", name)
+            hidden = re.compile(re.escape(secret), re.IGNORECASE)
+            name = "".join(p if p == self.hostname else hidden.sub(HIDDEN, p) for p in parts)
         return name
 
     def secrets(self) -> list[str]:

@@ -223,6 +223,7 @@ def test_what_a_registry_repeats_of_the_password_is_hidden(responses):
     "responses",
     [
         [ASKS_BASIC, redirect("https://x-hunter2.example.com/")],
+        [ASKS_BASIC, redirect("https://x-hunter2.example.com.registry.example.com/")],
         [bearer("http://x-hunter2.example.com/")],
         [bearer("https://x-hunter2.example.com/"), Response(418)],
     ],
@@ -231,6 +232,14 @@ def test_nor_is_it_shown_as_the_name_of_a_host(responses):
     mine = Credential("registry.example.com", "me", Password("Hunter2"))
     message = fails(responses, RegistryRefused, credential=mine, exactly=False).message
     assert "x-********.example.com" in message
+
+
+def test_a_password_that_is_part_of_the_registrys_name_is_not_told_by_a_gap_in_it():
+    mine = Credential("registry.example.com", "me", Password("Example"))
+    there = "https://x-example.registry.example.com"
+    with pytest.raises(RegistryProtocolError) as caught:
+        drive([ASKS_BASIC, redirect(there)], credential=mine)
+    assert "https://x-********.registry.example.com" in caught.value.message
 
 
 def test_metadata_service_is_refused_to_nobody_too():
