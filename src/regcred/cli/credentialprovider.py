@@ -21,6 +21,7 @@ from regcred.core.errors import InvalidInput, UsageError
 from regcred.core.logins import credentialprovider
 from regcred.core.logins.image import parse_image
 from regcred.core.operator import minting
+from regcred.core.operator.sourcekinds import IDENTITY_KINDS
 
 if TYPE_CHECKING:
     from regcred.cli.minted import Shown
@@ -59,7 +60,7 @@ def credential_provider(
         )
     asked = _request()
     registry = parse_image(asked.image).domain
-    shown = _shown(asked.token) if asked.token is not None else None
+    shown = _shown(asked.token, source) if asked.token is not None else None
     given = minted.Source(source, settings, secret_files, shown=shown)
     found = minted.mint(given, [registry])
     seconds = minting.kept_for(found.expires, datetime.now(UTC))
@@ -84,22 +85,34 @@ def _request() -> credentialprovider.Request:
         ) from None
 
 
-def _shown(token: Password) -> Shown:
+def _shown(token: Password, source: str) -> Shown:
     """The token of the Pod's ServiceAccount, for the provider.
 
     Raises:
-        InvalidInput: it does not say whose it is, or for whom.
+        UsageError: the provider takes none: any Pod would get the node's own login.
+        InvalidInput: it does not say whose it is, or for whom, or it is for the cluster itself.
     """
     from regcred.cli.minted import Shown
     from regcred.minters import jsonwebtoken
 
+    if source not in IDENTITY_KINDS:
+        raise UsageError(
+            f"--from {source} takes no token of a ServiceAccount, and kubelet sends one",
+            hint="leave tokenAttributes out of kubelet's CredentialProviderConfig",
+        )
     claims = jsonwebtoken.claims(token)
     subject, audience = claims.get("sub"), claims.get("aud")
-    audience = audience[0] if isinstance(audience, list) and audience else audience
+    audience = audience[0] if isinstance(audience, list) and len(audience) == 1 else audience
     if not (isinstance(subject, str) and subject and isinstance(audience, str) and audience):
         raise InvalidInput(
             "the serviceAccountToken that kubelet sends is no token of a ServiceAccount",
             hint="see tokenAttributes.serviceAccountTokenAudience in kubelet's "
             "CredentialProviderConfig",
+        )
+    if jsonwebtoken.is_for_cluster(audience, claims):
+        raise InvalidInput(
+            "the serviceAccountToken that kubelet sends is for the cluster itself: whoever is shown"
+            " it could act there",
+            hint="set tokenAttributes.serviceAccountTokenAudience to what the provider wants",
         )
     return Shown(subject.rpartition(":")[2], audience, token)

@@ -3,14 +3,18 @@
 import json
 
 import pytest
+import yaml
 
+from cluster.paths import CHECKOUT
 from regcred.core.logins import credentialprovider
+from regcred.core.operator.sourcekinds import IDENTITY_KINDS
 from tests.support.cli import run_regcred
 from tests.support.providers.oidc import Issuer, subject
 from tests.support.providers.programs import Programs
 from tests.support.providers.quay import Quay
 from tests.support.providers.serving import Clock, nobody, serve
 
+CRD = CHECKOUT / "charts" / "regcred" / "files" / "pullcredentials.regcred.dev.yaml"
 VERB = "credential-provider"
 V1 = credentialprovider.API_VERSIONS[0]
 ROBOT, IMAGE = "acme+puller", "quay.io/acme/app"
@@ -105,6 +109,33 @@ def test_an_image_that_is_none():
 @pytest.mark.parametrize("token", ["hush-no-token", "e30.e30.e30"])
 def test_a_token_that_is_of_no_serviceaccount(token):
     assert "no token of a ServiceAccount" in refused(*FLAGS, stdin=asked(token), hides=[token])
+
+
+@pytest.mark.parametrize("audience", ["https://kubernetes.default.svc", None])
+def test_a_token_that_is_for_the_cluster_is_shown_to_nobody(audience, issuer):
+    token = issuer.token("shop", audience or issuer.url)
+    assert "for the cluster itself" in refused(*FLAGS, stdin=asked(token), hides=[token])
+
+
+def test_a_token_for_several_is_shown_to_none_of_them(issuer):
+    token = issuer.token("shop", ["quay.io", issuer.url])
+    assert "no token of a ServiceAccount" in refused(*FLAGS, stdin=asked(token), hides=[token])
+
+
+def test_a_source_that_takes_no_token_is_not_asked_as_the_node(issuer, tmp_path):
+    Programs(tmp_path).helper("docker-credential-x", {"quay.io": ("me", "hush")})
+    flags = ("--from=exec", "--set=command=docker-credential-x", "--set=protocol=CredentialHelper")
+    token, env = issuer.token("shop", "quay.io"), {"PATH": str(tmp_path)}
+    said = refused(VERB, *flags, stdin=asked(token), code=2, hides=[token], env=env)
+    assert "takes no token" in said
+
+
+def test_the_sources_that_take_a_token_are_those_with_an_identity():
+    crd = yaml.safe_load(CRD.read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    kinds = schema["properties"]["source"]["properties"]
+    having = {kind for kind, each in kinds.items() if "identity" in each.get("properties", {})}
+    assert having == set(IDENTITY_KINDS)
 
 
 @pytest.mark.parametrize("kind", ["gitlab", "harbor"])

@@ -14,6 +14,8 @@ MINTED_KINDS = (
     "dockerHub",
     "exec",
 )
+#: Those of them that take a token of a ServiceAccount in place of a key.
+IDENTITY_KINDS = ("ecr", "googleArtifactRegistry", "acr", "quay")
 #: The keys of the Secret that one may have, by kind of those that ask a provider.
 SECRET_KEYS = {
     "ecr": ("access-key-id", "secret-access-key", "session-token"),
