@@ -83,7 +83,7 @@ def kubectl() -> NoReturn:
 def patience() -> float:
     """How long to wait for a cluster, in seconds."""
     with contextlib.suppress(ValueError):
-        return min(max(float(os.environ.get(_PATIENCE, "")), 0.1), 600.0)
+        return min(max(0.1, float(os.environ.get(_PATIENCE, ""))), 600.0)  # NaN is the least
     return _PATIENCE_SECONDS
 
 

@@ -113,7 +113,7 @@ async def _add(
 async def _metadata(
     client: Client, resource: Resource, namespace: str | None, selector: str
 ) -> Any:
-    """The objects without their content: of a Secret nothing is read that is secret."""
+    """The objects without their content: of a Secret no data, and of all only names are told."""
     pages = client.list_pages(
         resource, namespace, field_selector=selector, metadata_only=True, limit=1000
     )
