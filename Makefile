@@ -61,7 +61,7 @@ test-all: ## make test, and all that follows here: what a release has to pass; a
 		echo "make: $$each"; $(MAKE) --no-print-directory $$each; done
 
 .PHONY: test-pythons
-test-pythons: setup ## unit tests on every Python that is supported, and with the oldest dependencies
+test-pythons: setup ## unit tests on every Python that is supported
 	@$(RUN) python -m tools.pythons $(ARGS)
 
 .PHONY: test-older
