@@ -276,29 +276,31 @@ def test_a_cluster_that_is_silent_is_given_up(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         kubeconfig = tmp_path / "kubeconfig"
         user: dict[str, object] = {}
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        cluster = {"server": f"http://{address}"}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "c",
-            "clusters": [
-                {
-                    "name": "c",
-                    "cluster": {"server": f"http://127.0.0.1:{silent.getsockname()[1]}"},
-                }
-            ],
+            "clusters": [{"name": "c", "cluster": cluster}],
             "users": [{"name": "c", "user": user}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
         }
         kubeconfig.write_text(json.dumps(config))
         assert complete("why", "--kubeconfig", str(kubeconfig), "-n", "", env=soon) == []
+        cluster["server"] = f"https://{address}"  # only there a plugin is asked
+        asked = tmp_path / "asked"
         user["exec"] = {
             "apiVersion": "client.authentication.k8s.io/v1",
             "command": "sh",
-            "args": ["-c", "echo please log in >&2; exec sleep 600"],
+            "args": ["-c", f"echo $$ > {asked}; echo please log in >&2; exec sleep 600"],
             "interactiveMode": "IfAvailable",
         }
         kubeconfig.write_text(json.dumps(config))
-        assert complete("why", "--kubeconfig", str(kubeconfig), "-n", "", env=soon) == []
+        later = {"REGCRED_COMPLETE_SECONDS": "4"}  # the machine may be slow to come so far
+        assert complete("why", "--kubeconfig", str(kubeconfig), "-n", "", env=later) == []
+        plugin = int(asked.read_text())
+        assert not Path(f"/proc/{plugin}").exists(), "the plugin goes on"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
