@@ -82,7 +82,7 @@ test-wheel: dist ## unit tests and those of the verbs with the wheel of dist/, n
 		tests/unit tests/integration/test_*_verb.py $(ARGS)
 
 .PHONY: check
-check: setup docs ## format, lint, types, layers, docs and unit tests; two minutes on two cores
+check: setup docs ## format, lint, types, layers, docs and unit tests; four minutes on two cores
 	@$(RUN) ruff format --check --quiet
 	@$(RUN) ruff check --quiet
 	@$(RUN) mypy
