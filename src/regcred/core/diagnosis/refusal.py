@@ -308,7 +308,10 @@ def _fails(login: Login) -> bool:
 
 def _noted(secret: SecretFacts | None, registry: str) -> datetime | None:
     """When a login ends, by regcred's marks on the Secret that it is in."""
-    if secret is None or secret.ends:
-        return secret.ends.get(registry) if secret else None
-    # The mark of the operator is of the first to end of all that are in there.
-    return secret.expires if len(set(secret.givers.values())) < 2 else None
+    if secret is None:
+        return None
+    if secret.ends:  # login's mark: each by itself
+        return secret.ends.get(registry)
+    # The operator's mark is of the first to end, and whose that is only one giver makes plain.
+    several = len(set(secret.givers.values())) > 1
+    return None if several else secret.expires
