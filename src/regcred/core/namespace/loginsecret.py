@@ -232,10 +232,12 @@ def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
 def _ends(existing: dict[str, Any], config: DockerConfig) -> dict[str, datetime]:
     """Registry → when its login in `existing` expires, as far as is noted there.
 
-    A Secret that is not login's has one moment for all that is in it.
+    A Secret that is not login's has one moment for all that is in it. A key with a user before its
+    host is left out: a password may stand there, and whoever may not read it may read a mark.
     """
     first = None if marks.kept_by(existing) else marks.expires_at(existing)
-    return marks.read_ends(existing) or (dict.fromkeys(config, first) if first else {})
+    noted = marks.read_ends(existing) or (dict.fromkeys(config, first) if first else {})
+    return {key: moment for key, moment in noted.items() if "@" not in key}
 
 
 def _read_or_start_anew(

@@ -269,6 +269,26 @@ class TestEnds:
         change = loginsecret.take_out(both, "regcred", "a", ["asia.gcr.io"])
         assert noted(apply(both, change.patch)) == (LATE, {"ghcr.io": LATE})
 
+    def test_a_key_with_a_password_in_it_gets_into_no_mark(self):
+        existing = foreign(
+            {"quay.io": {"auth": "YTpi"}, "https://me:hush@docker.example": {"auth": "YTpi"}}
+        )
+        existing["metadata"]["annotations"] = {marks.EXPIRES_AT: marks.write_moment(LATE)}
+        taken = minted(existing, SOON, credential(), adopt=True)
+        assert noted(taken) == (SOON, {"quay.io": LATE, "asia.gcr.io": SOON})
+        assert "hush" not in str(taken["metadata"])
+        left = loginsecret.take_out(taken, "regcred", "a", ["asia.gcr.io"])
+        assert "hush" not in str(apply(taken, left.patch)["metadata"])
+
+    def test_and_is_taken_out_of_one(self):
+        made = minted(None, LATE, credential(), credential("ghcr.io"))
+        written = f"{marks.write_moment(SOON)}=https://me:hush@docker.example"
+        made["metadata"]["annotations"][marks.LOGINS_EXPIRE_AT] += f",{written}"
+        left = loginsecret.take_out(made, "regcred", "a", ["ghcr.io"])
+        after = apply(made, left.patch)
+        assert noted(after) == (LATE, {"asia.gcr.io": LATE})
+        assert "hush" not in str(after["metadata"])
+
     def test_of_an_adopted_secret_stays_through_login_and_logout(self):
         existing = foreign({"quay.io": {"auth": "YTpi"}})
         existing["metadata"]["annotations"] = {marks.EXPIRES_AT: marks.write_moment(LATE)}
