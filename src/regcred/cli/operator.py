@@ -180,16 +180,21 @@ def operator(**given: Any) -> None:
     or anywhere with a kubeconfig; Ctrl-C or SIGTERM ends it in order.
     """
     from regcred.kube import config as configs
+    from regcred.operator import web
     from regcred.operator.loop import Settings
 
     names.check_name(given["secret_name"], "Secret")
     names.check_name(given["lease_name"], "Lease")
+    metrics_address = "" if given["metrics_address"] == "none" else given["metrics_address"]
+    if metrics_address:
+        web.parsed(metrics_address, "--metrics-address")
+    web.parsed(given["webhook_address"], "--webhook-address")
     config = configs.load(kubeconfig=given["kubeconfig"], context=given["context"], env=os.environ)
     settings = Settings(
         _namespace(given["namespace"], config.namespace if config.in_cluster else ""),
         given["secret_name"],
         given["lease_name"] if given["leader_elect"] else "",
-        "" if given["metrics_address"] == "none" else given["metrics_address"],
+        metrics_address,
         given["concurrency"],
         _resync(given["resync"]),
         _webhook(given) if given["webhook"] else None,
@@ -223,10 +228,8 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
     import signal
     import sys
 
-    from regcred.operator import loop, oplog, web
+    from regcred.operator import loop, oplog
 
-    if settings.metrics_address:
-        web.parsed(settings.metrics_address)
     chosen = form or ("console" if sys.stderr.isatty() else "json")
     oplog.setup("json" if chosen == "json" else "console", level)
 

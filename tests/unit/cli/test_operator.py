@@ -136,6 +136,9 @@ REFUSED = {
     "--resync=-1h": "--resync",
     "--metrics-address=8080": "8080",
     "--metrics-address=localhost:http": "--metrics-address: 'localhost:http'",
+    "--webhook-address=x": "--webhook-address: 'x'",
+    "--webhook-address=": "--webhook-address: ''",
+    "--webhook-address=localhost:70000": "--webhook-address: 'localhost:70000'",
     "--log-format=xml": "--log-format",
     "--log-level=loud": "--log-level",
     "--log-levle=info": "--log-levle",
@@ -163,7 +166,7 @@ def refused(kubeconfig, monkeypatch, capsys):
 @pytest.mark.parametrize("argument", REFUSED)
 def test_what_is_refused(argument, refused):
     """Before anything is asked of the cluster, which is not there."""
-    code, said = refused(argument)
+    code, said = refused(argument, *(["--webhook"] if "webhook" in argument else []))
     assert code == 2
     assert REFUSED[argument] in said
     assert "hint: " in said or "starting and ending with a letter or digit" in said
