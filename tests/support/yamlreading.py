@@ -7,6 +7,7 @@ own wins; with go.yaml.in/yaml/v2, so with kubectl, what comes last.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -106,4 +107,7 @@ class _Plain:
 
     def _key(self, node: yaml.Node) -> str:
         """A key as kubectl has it: all of them are strings in JSON."""
-        return node.value if isinstance(node, yaml.ScalarNode) else json.dumps(self.value(node))
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        # Not the text itself: quoted once more at each level, a key in keys has no end.
+        return hashlib.sha256(json.dumps(self.value(node)).encode()).hexdigest()
