@@ -6,6 +6,7 @@ its own, so Ctrl-C reaches it by way of the demo only, with all that it has star
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from cluster.demo.shell import end_group, say
+from cluster.demo.shell import GRACE_SECONDS, end_group, say
 from cluster.errors import ClusterError
 from cluster.paths import CHECKOUT
 
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
     from cluster.progress import Progress
 
 _LINES = 15
+_BUILDING = (sys.executable, "-m", "cluster.demo.building")
 
 
 class Beside:
-    """A build that goes on during the block, and ends with it."""
+    """A build that goes on during the block, and ends with it.
 
-    def __init__(self) -> None:
+    Args:
+        command: what builds.
+    """
+
+    def __init__(self, *command: str) -> None:
+        self._command = command or _BUILDING
         self._told = threading.Condition()
         self._events: list[dict[str, Any]] = []
         self._odd: list[str] = []
@@ -37,7 +44,7 @@ class Beside:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.demo.building"],
+            self._command,
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -57,7 +64,8 @@ class Beside:
         trace: TracebackType | None,
     ) -> None:
         end_group(self._process)
-        self._reader.join()
+        # What has left the group may hold the pipe for ever.
+        self._reader.join(GRACE_SECONDS)
 
     @property
     def goes_on(self) -> bool:
@@ -115,15 +123,17 @@ class Beside:
         return (time.monotonic() - self._began) / 60
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                self._odd.append(line.rstrip())
-                continue
-            with self._told:
-                self._events.append(event)
-                self._told.notify_all()
+        lines = self._process.stdout or io.StringIO()
+        with lines:
+            for line in lines:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    self._odd.append(line.rstrip())
+                    continue
+                with self._told:
+                    self._events.append(event)
+                    self._told.notify_all()
         with self._told:
             self._ended = True
             self._told.notify_all()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
@@ -18,8 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_GRACE_SECONDS = 5.0
+GRACE_SECONDS = 5.0
+"""What has to end gets this long before it is ended by force, and once more after that."""
+
 _WIDTH = 80
+
+
+class CommandFailed(ClusterError):
+    """A command that was shown ended otherwise than the story wants.
+
+    Args:
+        said: what it said; it has been shown.
+    """
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message, hint="why, it says above")
+        self.said = said
 
 
 class Shell:
@@ -42,8 +57,9 @@ class Shell:
             exits: the exit code that the story wants; another one ends it.
 
         Raises:
-            ClusterError: it ends otherwise; why, it has said itself.
+            CommandFailed: it ends otherwise; why, it has said itself.
         """
+        heard = []
         say(_bold(f"$ {line}"))
         with subprocess.Popen(
             ["bash", "-u", "-o", "pipefail", "-c", line],
@@ -58,15 +74,16 @@ class Shell:
         ) as process:
             try:
                 for said in process.stdout or ():
+                    heard.append(said)
                     for part in folded(said.rstrip("\n")):
                         say(part)
             except BaseException:
                 end_group(process)
                 raise
         if process.returncode != exits:
-            raise ClusterError(
+            raise CommandFailed(
                 f"{_named(line)} exited with {process.returncode} in place of {exits}",
-                hint="why, it says above",
+                "".join(heard),
             )
         if exits:
             say(f"(exit code {exits})")
@@ -94,12 +111,21 @@ class Shell:
 
 
 def end_group(process: subprocess.Popen[str]) -> None:
-    """End the leader of a process group, and the group, as Ctrl-C does; by force if need be."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE_SECONDS)
+    """End the leader of a process group as Ctrl-C does, and by force what is left of the group.
+
+    A leader that has been waited for stays as it is: its number may be another's by now.
+    """
+    if process.returncode is not None:
+        return
+    os.killpg(process.pid, signal.SIGINT)
+    # Only looked at, not waited for: so the number stays the group's until the group has ended.
+    ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
+    until = time.monotonic() + GRACE_SECONDS
+    while not os.waitid(os.P_PID, process.pid, ended) and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
 
 
 def say(line: str = "") -> None:

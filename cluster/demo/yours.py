@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.demo.place import Place, with_programs, write_password
-from cluster.demo.shell import Shell
+from cluster.demo.shell import CommandFailed, Shell
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PREFIX = "REGCRED_DEMO_"
+_REFUSED = re.compile(r"^Error from server \((?:AlreadyExists|Forbidden)\)", re.MULTILINE)
+"""What kubectl says where the namespace is somebody else's, or is not there."""
 
 
 @contextmanager
@@ -57,12 +60,18 @@ def yours(context: str, *, keep: bool, env: Mapping[str, str] = os.environ) -> I
 
         def bring_up() -> None:
             shell.env = with_programs(others)
+            removal = f"{remove} --ignore-not-found --timeout=2m"
             # Before the first request: an interrupted one may have been served.
-            stack.callback(shell.show, f"{remove} --ignore-not-found --timeout=2m")
+            stack.callback(shell.show, removal)
             try:
                 shell.show(f"kubectl create namespace {namespace}{flags}")
-            except ClusterError:
-                stack.pop_all()  # refused: there is nothing to remove
+            except CommandFailed as error:
+                stack.pop_all()
+                if not _REFUSED.search(error.said):
+                    # The answer may be lost, and the namespace made. Where this fails as well it
+                    # says so, and the first failure is what ends the story.
+                    with suppress(CommandFailed):
+                        shell.show(removal)
                 raise
 
         yield Place(
