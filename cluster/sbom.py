@@ -5,6 +5,7 @@ what a wheel has compiled into it is in the SBOM that it brings along (PEP 770),
 
 https://cyclonedx.org/docs/1.6/json/
 https://github.com/package-url/purl-spec
+https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
 """
 
 from __future__ import annotations
@@ -139,7 +140,11 @@ def _debian(found: _Found) -> dict[str, dict[str, Any]]:
     components = {}
     for name, fields in found.debian.items():
         version, architecture = fields["Version"], fields["Architecture"]
+        source, source_version = _source(fields, name)
         where = f"arch={architecture}&distro={found.distro}"
+        if source != name or source_version != version:
+            at = f"@{source_version}" if source_version != version else ""
+            where += f"&upstream={quote(source + at, safe='')}"
         purl = f"pkg:deb/debian/{quote(name)}@{quote(version, safe='')}?{where}"
         components[purl] = {
             "type": "library",
@@ -147,8 +152,35 @@ def _debian(found: _Found) -> dict[str, dict[str, Any]]:
             "name": name,
             "version": version,
             "purl": purl,
+            "properties": _source_properties(source, source_version),
         }
     return components
+
+
+def _source(fields: Message, name: str) -> tuple[str, str]:
+    """Name and version of the source package, which Debian's advisories go by."""
+    source, _, version = (fields["Source"] or name).partition(" ")
+    return source, version.strip("()") or fields["Version"]
+
+
+def _source_properties(name: str, version: str) -> list[dict[str, str]]:
+    """A source package as Trivy reads it; the purl's ``upstream`` is read by Grype.
+
+    https://github.com/aquasecurity/trivy/blob/main/pkg/sbom/core/bom.go
+    """
+    epoch, colon, rest = version.partition(":")
+    upstream, dash, revision = (rest if colon else version).rpartition("-")
+    said = {
+        "SrcEpoch": epoch if colon else "",
+        "SrcName": name,
+        "SrcRelease": revision if dash else "",
+        "SrcVersion": upstream if dash else revision,
+    }
+    return [
+        {"name": f"aquasecurity:trivy:{key}", "value": value}
+        for key, value in said.items()
+        if value
+    ]
 
 
 def _python(found: _Found) -> dict[str, dict[str, Any]]:

@@ -109,14 +109,47 @@ def test_what_a_wheel_has_compiled_in(bom):
     assert kept == {"type": "library", "name": "openssl", "version": "4.0"}
 
 
-def test_packages_of_debian(bom):
-    def package(name, **fields):
-        said = {"Package": name, "Version": "1:2+3", "Architecture": "amd64"} | fields
-        return {f"var/lib/dpkg/status.d/{name}": "".join(f"{k}: {v}\n" for k, v in said.items())}
+def package(name, **fields):
+    said = {"Package": name, "Version": "1:2+3", "Architecture": "amd64"} | fields
+    return {f"var/lib/dpkg/status.d/{name}": "".join(f"{k}: {v}\n" for k, v in said.items())}
 
-    release = {"usr/lib/os-release": 'ID=debian\nVERSION_ID="12"\n'}
+
+RELEASE = {"usr/lib/os-release": 'ID=debian\nVERSION_ID="12"\n'}
+
+
+def test_packages_of_debian(bom):
     one = package("one", Depends="two:any (>= 1) | three", **{"Pre-Depends": "four"})
-    described = bom(python() | release | one | package("two") | package("four"))
+    described = bom(python() | RELEASE | one | package("two") | package("four"))
     assert needed(described)["one"] == ["four", "two"]
     purl = component(described, "two")["purl"]
     assert purl == "pkg:deb/debian/two@1%3A2%2B3?arch=amd64&distro=debian-12"
+
+
+@pytest.mark.parametrize(
+    ("fields", "upstream", "properties"),
+    [
+        ({"Version": "3.0-1"}, None, {"Name": "libx", "Version": "3.0", "Release": "1"}),
+        (
+            {"Version": "3.0-1~deb12u2", "Source": "x"},
+            "x",
+            {"Name": "x", "Version": "3.0", "Release": "1~deb12u2"},
+        ),
+        (
+            {"Version": "2:3.0-4-1+b2", "Source": "x++ (1:3.0-4-1)"},
+            "x%2B%2B%401%3A3.0-4-1",
+            {"Name": "x++", "Epoch": "1", "Version": "3.0-4", "Release": "1"},
+        ),
+        (
+            {"Version": "3.0+b1", "Source": "libx (3.0)"},
+            "libx%403.0",
+            {"Name": "libx", "Version": "3.0"},
+        ),
+    ],
+)
+def test_packages_of_debian_name_their_source(bom, fields, upstream, properties):
+    """Where Grype and where Trivy look for it: Debian's advisories know no other name."""
+    found = component(bom(python() | RELEASE | package("libx", **fields)), "libx")
+    behind = f"&upstream={upstream}" if upstream else ""
+    assert found["purl"].partition("?")[2] == f"arch=amd64&distro=debian-12{behind}"
+    said = {each["name"]: each["value"] for each in found["properties"]}
+    assert said == {f"aquasecurity:trivy:Src{key}": is_ for key, is_ in properties.items()}
