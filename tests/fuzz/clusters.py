@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from regcred.core.diagnosis import podevents
 from regcred.core.errors import APIError, InvalidInput, StreamBroken, api_error
+from regcred.core.fields import mapping, text
 from regcred.core.formats import redact
 from regcred.core.formats.lines import Lines
 from regcred.core.logins import hush
@@ -20,7 +22,8 @@ from tests.fuzz.target import CANARY, MOST_SAID, Refused, hidden_in, refusing, t
 from tests.support.filledworld import FilledWorld, spec
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_LINE = 4096
+_LINE = 512
+"""Bytes: lines of both kinds come up, such as are taken and such as are too long."""
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -55,7 +58,9 @@ def watch(data: bytes) -> None:
         return found
 
     whole = lines()
-    assert whole == lines(1, 2, 3, 5, 8) or "too-long" in (whole, lines(1, 2, 3, 5, 8))
+    parts = data.split(b"\n")
+    assert whole == (parts[:-1] if max(map(len, parts)) <= _LINE else "too-long")
+    assert whole == lines(1, 2, 3, 5, 8) == lines(*[1] * len(data))
     for line in whole if isinstance(whole, list) else []:
         with refusing(APIError, StreamBroken):
             said = watchevent.read(line, doing="watch pods")
@@ -74,6 +79,40 @@ def an_api_error(data: bytes) -> None:
         assert all(isinstance(cause, str) for cause in error.causes)
 
 
+_NAMESPACES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("team-a", {"a": "b", "k": "v"}),
+    ("team-x-1", {"k": "w"}),
+    ("kube-system", {}),
+)
+
+
+def _selects(obj: dict[str, Any], name: str, labels: dict[str, str]) -> bool:
+    """What the words of a spec that is understood say, read plainly."""
+    selector = obj["spec"].get("namespaces") or {}
+
+    def named(globs: list[str]) -> bool:
+        # One star for many: the expression has little to try.
+        patterns = [re.sub(r"(?:\\\*)+", ".*", re.escape(glob)) for glob in globs]
+        return any(re.fullmatch(pattern, name, re.DOTALL) for pattern in patterns)
+
+    def held(rule: dict[str, Any]) -> bool:
+        value, values = labels.get(rule["key"]), rule.get("values") or []
+        return {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }[rule["operator"]]
+
+    return (
+        not mapping(obj.get("metadata")).get("deletionTimestamp")
+        and named(selector.get("include") or ["*"])
+        and not named(selector.get("exclude") or [])
+        and (selector.get("matchLabels") or {}).items() <= labels.items()
+        and all(map(held, selector.get("matchExpressions") or []))
+    )
+
+
 @target(
     "pullcredential",
     words='"registries":["*.pkg.dev"] "source":{ "basic": "secretRef":{"name": "namespaces":{ '
@@ -87,7 +126,8 @@ def an_api_error(data: bytes) -> None:
 )
 def pullcredential(data: bytes) -> None:
     """A PullCredential is understood, or says in bounded words why not; both never fail."""
-    found = parse(_object(data))
+    obj = _object(data)
+    found = parse(obj)
     assert (found.spec is None) != (found.problem is None)
     if found.problem:
         assert len(found.problem.message) <= MOST_SAID
@@ -95,8 +135,10 @@ def pullcredential(data: bytes) -> None:
     else:
         assert found.spec
         assert found.spec.registries
-        for name, labels in (("team-a", {"a": "b"}), ("", {})):
-            assert select.namespace(found, name, labels) in (True, False)
+    for name, labels in _NAMESPACES:
+        selected = select.namespace(found, name, labels)
+        assert selected == (found.problem is None and _selects(obj, name, labels))
+        assert select.namespace_by_name(found, name) in (None, selected)
 
 
 @target(
@@ -110,7 +152,15 @@ def pod(data: bytes) -> None:
     before = copy.deepcopy(obj)
     found = podstate.read(obj)
     assert obj == before
-    assert podstate.is_starting(obj) in (True, False)
+    metadata, status = (mapping(obj.get(part)) for part in ("metadata", "status"))
+    begins = status.get("phase") == "Pending" or not text(status.get("phase"))
+    deleted = bool(metadata.get("deletionTimestamp"))
+    assert podstate.is_starting(obj) == (found is None and begins and not deleted)
+    assert podstate.is_starting(obj | {"metadata": {}, "status": {"phase": "Pending"}})
+    ending = metadata | {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert not podstate.is_starting(obj | {"metadata": ending})
+    for ended in ("Succeeded", "Failed"):
+        assert not podstate.is_starting(obj | {"status": status | {"phase": ended}})
     if found is None:
         return
     assert found.failures
