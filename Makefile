@@ -101,7 +101,7 @@ generated: setup ## write what is made from code or chart: the reference, the ch
 .PHONY: dist
 dist: setup ## build the wheel and the sdist into dist/; one commit gives the same bytes each time
 	@rm -f dist/*.whl dist/*.tar.gz
-	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(UV) build --quiet --out-dir dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(RUN) python -m tools.dist dist
 
 .PHONY: release
 release: setup ## what is published of this commit, in dist/: wheel, sdist, the image's SBOM, checksums

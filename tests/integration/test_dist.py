@@ -2,6 +2,7 @@
 
 import email
 import re
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -13,13 +14,22 @@ from cluster.paths import CHECKOUT
 from regcred import __version__
 from tests.support.dist import build, build_both
 from tests.support.notrun import not_run
+from tools.dist import tracked as files_of_git
 
 NAME = f"regcred-{__version__}"
 INFO = f"{NAME}.dist-info"
 
 
+def contents(archive):
+    """Path → content of each file in an sdist."""
+    with tarfile.open(archive) as sdist:
+        return {each.name: sdist.extractfile(each).read() for each in sdist if each.isfile()}
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
+    if not (CHECKOUT / ".git").exists():
+        not_run("this is no git checkout")
     return build_both(tmp_path_factory.mktemp("dist"))
 
 
@@ -31,19 +41,13 @@ def wheel_files(dist):
 
 @pytest.fixture(scope="module")
 def sdist_files(dist):
-    with tarfile.open(dist.sdist) as sdist:
-        members = [each for each in sdist if each.isfile()]
-        return {each.name: sdist.extractfile(each).read() for each in members}
+    return contents(dist.sdist)
 
 
 @pytest.fixture(scope="module")
 def tracked():
     """The files of the project, as they are now."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(listing, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        not_run("this is no git checkout")
-    return {name for name in done.stdout.split("\0")[:-1] if (CHECKOUT / name).exists()}
+    return {*files_of_git(CHECKOUT)}
 
 
 def test_names(dist):
@@ -70,6 +74,21 @@ def test_sdist_is_the_project(sdist_files, tracked):
     assert sdist_files.keys() == {f"{NAME}/{name}" for name in tracked | {"PKG-INFO"}}
     for name in tracked:
         assert sdist_files[f"{NAME}/{name}"] == (CHECKOUT / name).read_bytes(), name
+
+
+def test_what_lies_in_the_checkout_and_git_does_not_know_is_not_published(dist, tracked, tmp_path):
+    root, made = tmp_path / "checkout", tmp_path / "made"
+    for name in tracked:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / name, root / name)
+    for command in (("init", "--quiet"), ("add", "--all")):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    for name in ("key.json", "docs/key.json", "src/regcred/key.json"):
+        (root / name).write_text("{}")
+    assert build_both(made, root).contents == dist.contents
+    # By hand, and with uv alone, at least what is beside the project's folders stays.
+    (sdist,) = build(root, tmp_path / "by-hand", "--sdist")
+    assert f"{NAME}/key.json" not in contents(sdist)
 
 
 def test_wheel_is_the_package_and_what_is_said_of_it(wheel_files, tracked):
@@ -105,6 +124,7 @@ def test_programs(wheel_files):
     assert set(re.findall(r"^(\S+) = ", text, re.M)) == {
         "regcred",
         "kubectl-regcred",
+        "kubectl_complete-regcred",
         "regcred-krm",
         "regcred-post-renderer",
     }

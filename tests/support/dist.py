@@ -8,8 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cluster.paths import CHECKOUT
 from tests.support.notrun import not_run
+from tools import dist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,10 +68,17 @@ def build(source: Path, folder: Path, *flags: str) -> list[Path]:
         flags: of ``uv build``.
     """
     uv("build", str(source), *flags, f"--out-dir={folder}", env={"SOURCE_DATE_EPOCH": EPOCH})
-    return sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".gz"))
+    return _made(folder)
 
 
-def build_both(folder: Path) -> Dist:
-    """Build the checkout."""
-    wheel, sdist = build(CHECKOUT, folder)
+def build_both(folder: Path, root: Path = CHECKOUT) -> Dist:
+    """Build the files of a checkout that git knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+        dist.build(folder, root)
+    wheel, sdist = _made(folder)
     return Dist(wheel, sdist)
+
+
+def _made(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".gz"))
