@@ -6,6 +6,7 @@ by the time-out of the test, since no machine is fast enough for it.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def steps(call: Callable[[], object]) -> int:
-    """Lines of regcred, and of what it calls, that `call` runs; calls of C count one."""
+    """Lines of regcred, and of what it calls, that `call` runs; calls of C count one.
+
+    The garbage collector waits: others have it call them (Hypothesis does), as often as it likes.
+    """
     count = 0
 
     def each(frame: FrameType, event: str, arg: Any) -> Any:
@@ -23,10 +27,13 @@ def steps(call: Callable[[], object]) -> int:
         count += 1
         return each
 
-    before = sys.gettrace()
+    before, collects = sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.settrace(each)
     try:
         call()
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
     return count

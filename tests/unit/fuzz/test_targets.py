@@ -62,11 +62,11 @@ def test_mutations(name):
 def test_work_grows_with_length_and_not_faster(target, before, piece, behind):
     """Twice the text has twice the lines run, and a little; and one without end has an end."""
 
-    def once(times):
+    def work(times):
         data = (before + piece * times + behind).encode()
-        return steps(lambda: run(target, data))
+        # The first time has more to do: what is imported, compiled and kept once.
+        return min(steps(lambda: run(target, data)) for _ in range(2))
 
-    once(10)  # what is imported or compiled once
-    few, more = once(200), once(400)
+    few, more = work(200), work(400)
     assert more <= 2.3 * few + 2000
     run(target, (before + piece * min(10_000, _LONG // len(piece)) + behind).encode())
