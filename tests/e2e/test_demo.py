@@ -246,6 +246,32 @@ def test_demo_that_fails_says_why_and_leaves_nothing(node_cluster, own):
     assert demo_namespaces(node_cluster) == []
 
 
+#: kubectl, whose answer to one command is lost on its way, or is a refusal by the server's words.
+ANSWERS = {
+    "lost": '"KUBECTL" "$@" >/dev/null; echo "Unable to connect to the server: EOF" >&2; exit 1',
+    "refused": '"KUBECTL" "$@" >/dev/null; exec "KUBECTL" "$@"',
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_namespace_goes_unless_it_is_known_to_be_anothers(node_cluster, own, tmp_path, answer):
+    there = demo_namespaces(node_cluster)
+    kubectl = tmp_path / "kubectl"
+    text = f'#!/bin/sh\nif [ "$1 $2" = "create namespace" ]; then {ANSWERS[answer]}; fi\n'
+    text += 'exec "KUBECTL" "$@"\n'
+    kubectl.write_text(text.replace("KUBECTL", str(node_cluster.kubectl_path)))
+    kubectl.chmod(0o755)
+    with demo(**own | {"PATH": f"{tmp_path}{os.pathsep}{own['PATH']}"}) as running:
+        said = running.stdout.read()
+        assert running.wait() == 1, said
+    assert "kubectl create exited with 1" in " ".join(said.split())
+    left = set(demo_namespaces(node_cluster)) - set(there)
+    # The one that is refused is there since just before, made by somebody else as it seems.
+    assert len(left) == (answer == "refused"), said
+    if left:
+        node_cluster.kubectl("delete", *left)
+
+
 @pytest.mark.parametrize(
     "absent", ["REGCRED_DEMO_IMAGE", "REGCRED_DEMO_USERNAME", "REGCRED_DEMO_PASSWORD"]
 )
