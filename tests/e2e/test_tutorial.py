@@ -41,7 +41,8 @@ def typist(own_cache, page_cluster, tmp_path):
         f'#!/bin/sh\nverb=$1; shift\n{keeping}\nexec "{uv}" "$verb" "$@"\n'
     )
     (tmp_path / "uv").chmod(0o755)
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
+    theirs = ("REGCRED_", "KUBE", "MAKE", "MFLAGS")  # `make test` is no part of the page
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
     clean |= {"REGCRED_CACHE": str(own_cache), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     with Typist(CHECKOUT, clean) as typist:
         yield typist

@@ -748,7 +748,8 @@ class TestPostRenderer:
     def test_help_and_a_wrong_flag(self, post_render):
         said = post_render("-h").stdout
         assert said.startswith(b"Usage: regcred-post-renderer [OPTIONS]")
-        assert b"  helm install web ./chart --post-renderer regcred-post-renderer\n" in said
+        assert b"helm install web ./chart" in said
+        assert b"--post-renderer regcred-post-renderer" in said
         assert b"--image GLOB" in said
         assert post_render("--version").stdout == b"regcred-post-renderer %b\n" % VERSION
         done = post_render("--no-such-flag", check=2)

@@ -12,7 +12,13 @@ from tests.support.cli import run_regcred
 from tests.support.dist import build_both
 from tests.support.notrun import not_run
 
-PROGRAMS = ("regcred", "kubectl-regcred", "regcred-krm", "regcred-post-renderer")
+PROGRAMS = (
+    "regcred",
+    "kubectl-regcred",
+    "kubectl_complete-regcred",
+    "regcred-krm",
+    "regcred-post-renderer",
+)
 SECRET = (
     "secret",
     "pull",

@@ -93,6 +93,8 @@ class Walk:
                 assert (world.secret(), world.attached()) == (None, [])
         elif command.startswith("regcred operator"):
             self.look_at(step)
+        elif command.startswith("kubectl get pcred"):
+            self.await_shown(step)
         else:
             run(step)
         if "argocd-cm" in command:
@@ -103,6 +105,20 @@ class Walk:
         where = ("--namespace", self.reader.namespace)
         self.operator = OperatorProcess(kubeconfig, *where).__enter__()
         self.operator.wait_for("Leading")
+
+    def await_shown(self, step):
+        """A status that follows what was done by a moment."""
+        said = []
+
+        def holds():
+            try:
+                self.reader.type(step)
+            except AssertionError as error:
+                said[:] = [str(error)]
+                return False
+            return True
+
+        await_condition(f"{step.command} says so", holds, timeout=30, log=lambda: said[-1])
 
     def look_at(self, step):
         """A command that goes on until it is interrupted."""
@@ -202,6 +218,8 @@ def test_the_pages_do_what_they_say(reader, helm_program):
     finally:
         if walk.operator is not None:
             walk.operator.kill()
+        # Its policies are for all of the cluster: who comes next would meet them.
+        walk.release.helm("uninstall", walk.release.name, "--ignore-not-found")
 
 
 def test_uninstall_does_not_wait_for_what_does_not_come(regcred, kubeconfig, tmp_path):
