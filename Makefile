@@ -32,7 +32,7 @@ help: ## list the tasks
 $(TOOLS)/bin/uv:
 	@python3 -c 'import pip' 2>/dev/null || { echo "make: uv comes by pip, which is not here: apt-get install python3-pip" >&2; exit 1; }
 	@echo "getting uv from PyPI into $(TOOLS) (once, some seconds)"
-	@python3 -m pip install --quiet --disable-pip-version-check --target $(TOOLS) uv
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $(TOOLS) uv
 
 .PHONY: setup
 setup: $(filter $(TOOLS)/bin/uv,$(UV)) ## make the Python environment in .venv

@@ -6,6 +6,7 @@ Data goes to stdout, everything else to stderr.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -34,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
+def _name() -> str:
+    """The cluster that ``env`` has named in this shell."""
+    return os.environ.get("REGCRED_CLUSTER") or _DEFAULT
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -42,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help_, description=help_)
         added.set_defaults(run=run)
         if named:
-            added.add_argument("--name", default=_DEFAULT, help="of the cluster (%(default)s)")
+            added.add_argument("--name", default=_name(), help="of the cluster (%(default)s)")
         if name in ("prepare", "up"):
             added.add_argument("--node", action="store_true", help="with containerd and kubelet")
             added.add_argument("--registry", action="store_true", help="with private registries")

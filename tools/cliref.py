@@ -48,7 +48,7 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, Verb]]:
     """Each as it is typed, and what it is."""
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     for verb in VERBS:
         command = cli.get_command(context, verb)
         assert isinstance(command, Verb)  # noqa: S101 - all are
@@ -59,7 +59,7 @@ def commands() -> Iterator[tuple[str, Verb]]:
 
 def _sections() -> Iterator[str]:
     for name, verb in commands():
-        context = click.Context(verb, info_name=name)
+        context = click.Context(verb, info_name=name, **verb.context_settings)
         usage = " ".join(verb.collect_usage_pieces(context))
         yield f"## {name}\n\n{_marked(verb.help or '')}"
         yield f"```text\n{name} {usage}\n```"

@@ -48,8 +48,8 @@ _AT_ONCE = 100
     ),
     exit_codes={
         0: "all of it will be pulled",
-        1: "something will not",
-        3: "nothing is known to fail, and something could not be asked",
+        1: "something will not, or nobody knows",
+        3: "nothing is known to fail, and a registry or the cluster did not answer",
     },
 )
 @argument("images", metavar="[IMAGE]...", nargs=-1)

@@ -27,7 +27,7 @@ _SHORTEST_RESYNC = 1.0
 @verb(
     ("regcred operator", "what the chart runs"),
     ("regcred operator --context prod -n regcred-system", "outside of the cluster"),
-    ("regcred operator --uninstall", "first scale its Deployment to 0"),
+    ("regcred operator --uninstall", "without its admission policies, and scaled to 0"),
     exit_codes={
         0: "ended in order",
         1: "it cannot go on; --uninstall: something is left",
