@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from cluster.waiting import await_condition
+from tests.support.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -39,42 +38,23 @@ _CONFIGS = {
 Objects = dict[tuple[str, str, str], dict[str, Any]]
 
 
-class _Watch:
-    """What becomes of the objects of a kind; a context manager.
-
-    Args:
-        cluster: where.
-        path: of the kind, in all namespaces.
-    """
+class _Watch(Watching):
+    """All that becomes of the objects of a kind."""
 
     def __init__(self, cluster: Cluster, path: str) -> None:
-        self._cluster, self.path = cluster, path
+        super().__init__(cluster, path)
         self.events: list[tuple[int, str, dict[str, Any]]] = []
         self.first: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Self:
-        listed = self._list()
-        self.first = listed["items"]
-        version = listed["metadata"]["resourceVersion"]
-        kubectl = [str(self._cluster.kubectl_path), f"--kubeconfig={self._cluster.kubeconfig}"]
-        query = f"{self.path}?watch=1&resourceVersion={version}"
-        self._process = subprocess.Popen(
-            [*kubectl, "get", "--raw", query], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        return self
+    def begin(self, objects: list[dict[str, Any]]) -> None:
+        self.first = objects
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    def see(self, kind: str, obj: dict[str, Any]) -> None:
+        self.events.append((_version(obj), kind, obj))
 
     def catch_up(self) -> None:
         """Wait until all that has happened by now is seen."""
-        listed = self._list()
+        listed = self.listed()
         wanted = {_key(self.path, obj): _version(obj) for obj in listed["items"]}
         until = _version(listed)
 
@@ -91,22 +71,8 @@ class _Watch:
                 for key, version in wanted.items()
             ) and not any(key not in wanted for key in known if known[key] <= until)
 
+        # After an ERROR in vain.
         await_condition(f"all of {self.path} was seen", seen, timeout=60)
-
-    def _list(self) -> dict[str, Any]:
-        status, content = self._cluster.api.request("GET", self.path)
-        assert status == 200, content
-        found: dict[str, Any] = json.loads(content)
-        return found
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            # After an ERROR nothing comes: `catch_up` waits in vain.
-            if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                obj = event["object"]
-                self.events.append((_version(obj), event["type"], obj))
 
 
 class Continuity:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import threading
 from contextlib import ExitStack
 from datetime import datetime
@@ -26,6 +25,7 @@ import yaml
 
 from cluster.waiting import await_condition
 from tests.support.secrecy import Secrecy
+from tests.support.watching import Watching
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -47,66 +47,30 @@ _OPEN = frozenset({"username", "access-key-id", "ca.crt", "namespace", "tls.crt"
 _PAGES = ("/metrics", "/readyz", "/healthz")
 
 
-class _Versions:
-    """All versions of the objects of a kind from now on; a context manager.
-
-    Args:
-        cluster: where.
-        path: of the kind, in all namespaces.
-    """
+class _Versions(Watching):
+    """All versions of the objects of a kind from now on."""
 
     def __init__(self, cluster: Cluster, path: str) -> None:
-        self._cluster, self._path = cluster, path
+        super().__init__(cluster, path)
         self._lock = threading.Lock()
         self._fresh: list[dict[str, Any]] = []
         self._seen: set[tuple[str, str]] = set()
 
-    def __enter__(self) -> Self:
-        listed = self._list()
-        self._take(*listed["items"])
-        version = listed["metadata"]["resourceVersion"]
-        query = f"{self._path}?watch=1&resourceVersion={version}"
-        self._process = subprocess.Popen(
-            [
-                str(self._cluster.kubectl_path),
-                f"--kubeconfig={self._cluster.kubeconfig}",
-                *("get", "--raw", query),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        return self
+    def begin(self, objects: list[dict[str, Any]]) -> None:
+        self._take(*objects)
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    def see(self, kind: str, obj: dict[str, Any]) -> None:
+        if kind != "DELETED":  # it was seen before
+            self._take(obj)
 
     def take(self) -> list[dict[str, Any]]:
         """Those that came since the last time; waits for all that are there now."""
-        wanted = {_version(each) for each in self._list()["items"]}
-        await_condition(f"all of {self._path} was seen", lambda: wanted <= self._seen, timeout=60)
+        wanted = {_version(each) for each in self.listed()["items"]}
+        # After an ERROR in vain.
+        await_condition(f"all of {self.path} was seen", lambda: wanted <= self._seen, timeout=60)
         with self._lock:
             found, self._fresh = self._fresh, []
         return found
-
-    def _list(self) -> dict[str, Any]:
-        status, content = self._cluster.api.request("GET", self._path)
-        assert status == 200, content
-        found: dict[str, Any] = json.loads(content)
-        return found
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            # What is deleted was seen before. After an ERROR nothing comes: `take` waits in vain.
-            if event["type"] in ("ADDED", "MODIFIED"):
-                self._take(event["object"])
 
     def _take(self, *objects: dict[str, Any]) -> None:
         with self._lock:
