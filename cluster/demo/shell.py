@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
+from cluster.processes import ProcessId, await_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,11 +118,9 @@ def end_group(process: subprocess.Popen[str]) -> None:
     if process.returncode is not None:
         return
     os.killpg(process.pid, signal.SIGINT)
-    # Only looked at, not waited for: so the number stays the group's until the group has ended.
-    ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
-    until = time.monotonic() + GRACE_SECONDS
-    while not os.waitid(os.P_PID, process.pid, ended) and time.monotonic() < until:
-        time.sleep(0.02)
+    # Not waited for as a child: so the number stays the group's until the group has ended.
+    if leader := ProcessId.of(process.pid):
+        await_end([leader], GRACE_SECONDS)
     os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_SECONDS)
