@@ -82,30 +82,26 @@ def output_option(
 
 def namespaces_option(command: F) -> F:
     """Add ``-n/--namespace``, repeatable, as ``namespaces``."""
-    return option(
-        "-n",
-        "--namespace",
-        "namespaces",
-        group="Where",
-        metavar="NS",
-        multiple=True,
-        completes="namespace",
-        show_default="the context's",
-        help="The namespace.",
-    )(command)
+    return _namespace("namespaces", multiple=True)(command)
 
 
 def namespace_option(command: F) -> F:
     """Add ``-n/--namespace`` for a verb that takes one."""
+    return _namespace("namespace")(command)
+
+
+def _namespace(name: str, *, multiple: bool = False) -> Callable[[F], F]:
     return option(
         "-n",
         "--namespace",
+        name,
         group="Where",
         metavar="NS",
+        multiple=multiple,
         completes="namespace",
         show_default="the context's",
         help="The namespace.",
-    )(command)
+    )
 
 
 def all_namespaces_option(command: F) -> F:

@@ -153,46 +153,42 @@ def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
         text = stdout.strip()
         document = json.loads(text) if text.startswith(b"{") else yamltext.loads(text)
     except (ValueError, RecursionError):
-        raise CredentialHelperFailed(
-            f"{what} is not JSON", hint="kubectl config view shows its command: run that by hand"
-        ) from None
+        raise CredentialHelperFailed(f"{what} is not JSON", hint=_BY_HAND) from None
     if not isinstance(document, dict):
         raise CredentialHelperFailed(
             f"{what} is not an ExecCredential object",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     answer = Fields(document, f"{what}:", CredentialHelperFailed)
     if answer.string("kind") != "ExecCredential":
         raise CredentialHelperFailed(
             f"{what} is not of kind ExecCredential",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     if answer.string("apiVersion") != plugin.api_version:
         raise CredentialHelperFailed(
             f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     status = answer.mapping("status")
     if status is None:
-        raise CredentialHelperFailed(
-            f"{what} has no status", hint="kubectl config view shows its command: run that by hand"
-        )
+        raise CredentialHelperFailed(f"{what} has no status", hint=_BY_HAND)
     token = status.string("token")
     certificate, key = status.string("clientCertificateData"), status.string("clientKeyData")
     if bool(certificate) != bool(key):
         raise CredentialHelperFailed(
             f"{what} has only one of client certificate and key",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     if not token and not certificate:
         raise CredentialHelperFailed(
             f"{what} has neither a token nor a client certificate",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     if _CONTROL.search(token):
         raise CredentialHelperFailed(
             f"{what} has a token with a line break in it",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     return ExecCredential(
         token=Password(token),
@@ -212,7 +208,7 @@ def _expiry(text: str, what: str) -> float | None:
     if when is None or when.tzinfo is None:
         raise CredentialHelperFailed(
             f"{what}: status.expirationTimestamp is not RFC 3339",
-            hint="kubectl config view shows its command: run that by hand",
+            hint=_BY_HAND,
         )
     return when.timestamp()
 
