@@ -154,7 +154,7 @@ def test_a_flag_in_a_hint_exists(where, text):
     own = re.sub(r"(?<![\w-])(kubectl|docker|helm|curl|gcloud|aws|az|kustomize)\b[^;,]*", "", text)
     known = ANY
     verb = OF_VERB.get(where)
-    if where == "cli/minted.py":
+    if where in ("cli/minted.py", "cli/sourceflags.py"):
         known = FLAGS["login"] | FLAGS["secret"]
     elif verb and "regcred" not in own:
         known = FLAGS[verb] | ({"--serviceaccount"} if verb == "detach" else set())

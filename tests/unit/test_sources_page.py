@@ -10,7 +10,7 @@ import yaml
 from cluster.paths import CHECKOUT
 from regcred import minters
 from regcred.cli import main
-from regcred.cli.minted import SETTINGS
+from regcred.cli.sourceflags import SETTINGS
 from regcred.core.diagnosis.refusal import throttled
 from regcred.core.operator.pullcredential import parse
 from regcred.core.operator.source import SourceReason

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Bits of the number: https://pkg.go.dev/github.com/spf13/cobra#ShellCompDirective
 _NO_SPACE, _NO_FILES, _ONLY_FOLDERS = 2, 4, 16
 #: How long a cluster may take, in seconds, and the variable that says otherwise.
-_PATIENCE, _PATIENCE_SECONDS = "REGCRED_COMPLETE_SECONDS", 2.0
+_PATIENCE_SECONDS, _PATIENCE_VARIABLE = 2.0, "REGCRED_COMPLETE_SECONDS"
 #: So long after that whatever still goes on is given up.
 _LAST_SECONDS = 3.0
 #: What is followed by more of the same word.
@@ -83,7 +83,9 @@ def kubectl() -> NoReturn:
 def patience() -> float:
     """How long to wait for a cluster, in seconds."""
     with contextlib.suppress(ValueError):
-        return min(max(0.1, float(os.environ.get(_PATIENCE, ""))), 600.0)  # NaN is the least
+        return min(
+            max(0.1, float(os.environ.get(_PATIENCE_VARIABLE, ""))), 600.0
+        )  # NaN is the least
     return _PATIENCE_SECONDS
 
 
@@ -145,7 +147,7 @@ def _of_source(kind: str, source: str | None, incomplete: str) -> list[Completio
     if source is None:
         return []
     if kind == "setting":
-        from regcred.cli.minted import SETTINGS as KEYS
+        from regcred.cli.sourceflags import SETTINGS as KEYS
     else:
         from regcred.core.operator.sourcekinds import SECRET_KEYS as KEYS
     return [CompletionItem(f"{each}=") for each in KEYS.get(source, ()) if each.startswith(key)]

@@ -24,7 +24,7 @@ from regcred.core.operator import minting
 from regcred.core.operator.sourcekinds import IDENTITY_KINDS
 
 if TYPE_CHECKING:
-    from regcred.cli.minted import Shown
+    from regcred.cli.minted import PodToken
     from regcred.core.credential import Password
 
 #: More than any request is: an image, a token, some annotations.
@@ -60,8 +60,8 @@ def credential_provider(
         )
     asked = _request()
     registry = parse_image(asked.image).domain
-    shown = _shown(asked.token, source) if asked.token is not None else None
-    given = minted.Source(source, settings, secret_files, shown=shown)
+    pod_token = _pod_token(asked.token, source) if asked.token is not None else None
+    given = minted.Source(source, settings, secret_files, pod_token=pod_token)
     found = minted.mint(given, [registry])
     seconds = minting.kept_for(found.expires, datetime.now(UTC))
     click.echo(credentialprovider.answer(asked.api_version, found.credentials, seconds))
@@ -85,14 +85,14 @@ def _request() -> credentialprovider.Request:
         ) from None
 
 
-def _shown(token: Password, source: str) -> Shown:
+def _pod_token(token: Password, source: str) -> PodToken:
     """The token of the Pod's ServiceAccount, for the provider.
 
     Raises:
         UsageError: the provider takes none: any Pod would get the node's own login.
         InvalidInput: it does not say whose it is, or for whom, or it is for the cluster itself.
     """
-    from regcred.cli.minted import Shown
+    from regcred.cli.minted import PodToken
     from regcred.minters import jsonwebtoken
 
     if source not in IDENTITY_KINDS:
@@ -115,4 +115,4 @@ def _shown(token: Password, source: str) -> Shown:
             " it could act there",
             hint="set tokenAttributes.serviceAccountTokenAudience to what the provider wants",
         )
-    return Shown(subject.rpartition(":")[2], audience, token)
+    return PodToken(subject.rpartition(":")[2], audience, token)

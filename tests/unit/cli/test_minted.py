@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cluster.paths import CHECKOUT
-from regcred.cli.minted import SETTINGS
+from regcred.cli.sourceflags import SETTINGS
 from regcred.core.operator.sourcekinds import MINTED_KINDS
 from tests.support.cli import run_regcred
 from tests.support.providers.gitlab import AccessToken, GitLab

@@ -10,7 +10,7 @@ import re
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from regcred.cli.minted import SETTINGS
+from regcred.cli.sourceflags import SETTINGS
 from regcred.core.operator.sourcekinds import MINTED_KINDS, SECRET_KEYS
 from tests.support.cli import run_regcred
 from tests.support.providers.google import Account
