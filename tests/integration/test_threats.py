@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from functools import partial
 
 import pytest
 import yaml
@@ -83,6 +84,10 @@ def test_who_reads_a_delivered_login(role, reads, tenant, world):
     assert not may("get", "secret", "regcred", "-n", "default")
 
 
+#: A source that the policy of the page refuses.
+PROGRAM = {"exec": {"command": "x", "protocol": "CredentialHelper"}}
+
+
 @pytest.fixture
 def policy(cluster):
     """The policy of the page, and the CRD that it is about."""
@@ -100,28 +105,33 @@ def policy(cluster):
     cluster.kubectl("apply", "-f", "-", stdin=text.encode())
     yield yaml.safe_load_all(text)
     cluster.kubectl("delete", "-f", "-", stdin=text.encode())
+    # The API server goes by it for a moment longer: whoever comes next would meet it.
+    await_condition("the policy acts no more", lambda: ask(cluster, PROGRAM)[0] == 201, timeout=60)
     if not was_there:
         cluster.kubectl("delete", "crd", "pullcredentials.regcred.dev")
+
+
+def ask(cluster, source, **namespaces):
+    """What becomes of a PullCredential, which is not kept: status, and what is said."""
+    spec = {
+        "registries": ["r.example.com"],
+        "source": source,
+        "namespaces": {"include": ["team-*"], **namespaces},
+    }
+    body = {
+        "apiVersion": "regcred.dev/v1alpha1",
+        "kind": "PullCredential",
+        "metadata": {"name": f"threats-{secrets.token_hex(4)}"},
+        "spec": spec,
+    }
+    status, content = cluster.api.request("POST", f"{API}?dryRun=All", body)
+    return status, json.loads(content).get("message", "")
 
 
 def test_the_policy_of_the_page(policy, cluster):
     secret = {"secretRef": {"name": "key"}}
     gitlab, harbor = {"project": "1", **secret}, {"projects": ["a"], **secret}
-
-    def answer(source, **namespaces):
-        spec = {
-            "registries": ["r.example.com"],
-            "source": source,
-            "namespaces": {"include": ["team-*"], **namespaces},
-        }
-        body = {
-            "apiVersion": "regcred.dev/v1alpha1",
-            "kind": "PullCredential",
-            "metadata": {"name": f"threats-{secrets.token_hex(4)}"},
-            "spec": spec,
-        }
-        status, content = cluster.api.request("POST", f"{API}?dryRun=All", body)
-        return status, json.loads(content).get("message", "")
+    answer = partial(ask, cluster)
 
     def refused(why, *args, **more):
         status, said = answer(*args, **more)
@@ -129,11 +139,9 @@ def test_the_policy_of_the_page(policy, cluster):
 
     await_condition(
         "the policy acts",
-        lambda: refused(
-            "is no program", {"exec": {"command": "x", "protocol": "CredentialHelper"}}
-        ),
+        lambda: refused("is no program", PROGRAM),
         timeout=60,
-        log=lambda: str(answer({"exec": {"command": "x", "protocol": "CredentialHelper"}})),
+        log=lambda: str(answer(PROGRAM)),
     )
     assert answer({"basic": secret})[0] == 201
     assert answer({"gitlab": gitlab})[0] == 201  # the provider's own address
