@@ -583,7 +583,9 @@ def test_manifests_that_cannot_be_read(regcred, manifest, said):
 @pytest.mark.parametrize("columns", ["80", "140"])
 def test_on_a_terminal(docker_config, htpasswd_registry, columns):
     image = htpasswd_registry.image
-    args = ("check", image, f"{image}.gone", f"{image}.{'long' * 30}", "--docker-config")
+    digest = f"@sha256:{'0' * 64}"
+    long = f"{image}.{'long' * 20}{digest}"
+    args = ("check", image, f"{image}.gone", long, "--docker-config")
     for env in ({}, {"NO_COLOR": "1"}):
         env |= {"COLUMNS": columns, "DOCKER_CONFIG": os.path.dirname(docker_config)}  # noqa: PTH120
         with Terminal(*args, env=env) as terminal:
@@ -593,8 +595,9 @@ def test_on_a_terminal(docker_config, htpasswd_registry, columns):
         if env.get("NO_COLOR"):
             table, _, _ = seen.partition("unknown, since")
             assert "FOR" not in table
-            rows = [line for line in table.splitlines() if not line.startswith("hint: ")]
-            assert max(map(len, rows)) <= int(columns)
+            rows = [row for row in table.splitlines() if not row.startswith("hint: ")]
+            assert any(long in row for row in rows), "it can be copied"
+            assert max(len(row) for row in rows if digest not in row) <= int(columns)
             assert "VERDICT" in table
             assert "NotFound" in table
         assert "3 images: 1 ok, 2 fail" in seen

@@ -94,9 +94,10 @@ class Result:
 
     def _print_table(self) -> None:
         if sys.stdout.isatty():
+            from regcred.cli import wrapping
             from regcred.cli.checktable import table
 
-            _print(table(self))
+            _print(table(self, wrapping.columns(sys.stdout)))
         else:
             from regcred.cli.checklines import lines
 
@@ -294,13 +295,11 @@ def show_lookups(found: Sequence[Lookup], form: str) -> None:
         output.print_object(lookups.report(found), "json")
         return
     for lookup in found:
-        sys.stdout.write(f"{output.printable(lookup.image)}\n")
+        output.say(lookup.image)
         for candidate in lookup.candidates:
             user = candidate.credential.user or "no user"
-            line = f"  {without_user(candidate.registry)} of {candidate.source}: {user}"
-            sys.stdout.write(f"{output.printable(line)}\n")
+            output.say(f"  {without_user(candidate.registry)} of {candidate.source}: {user}")
         for problem in (*lookup.problems, *lookup.warnings):
-            line = f"  {problem.reason}: {problem.message}"
-            sys.stdout.write(f"{output.printable(line)}\n")
+            output.say(f"  {problem.reason}: {problem.message}")
             if problem.hint:
-                sys.stdout.write(f"    hint: {output.printable(problem.hint)}\n")
+                output.say(f"    hint: {problem.hint}")

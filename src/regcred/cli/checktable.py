@@ -1,21 +1,22 @@
-"""Verdicts as a table, as wide as the terminal."""
+"""Verdicts as a table, as wide as the terminal.
+
+Nothing that may be copied is broken: an image that is longer than its column goes over the ones
+beside it, which begin below it then, and a command stands in a line of its own.
+"""
 
 from __future__ import annotations
 
-import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from regcred.cli import output
+from regcred.cli import output, wrapping
 from regcred.cli.checked import grouped
 from regcred.cli.checklines import HINT, details, word
 from regcred.core.diagnosis.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from regcred.cli.checked import Group, Result
 
 #: From this width on everything has a column of its own.
@@ -30,93 +31,105 @@ _COLOURS = {
 }
 
 
-def table(result: Result) -> str:
-    """The table, coloured where it may be."""
+class Part(NamedTuple):
+    """Something said in a cell, which begins in a line of its own.
+
+    Args:
+        text: printable.
+        colour: of all of it; empty for none.
+        head: how many characters at its beginning are a head, in a colour of its own.
+    """
+
+    text: str
+    colour: str = ""
+    head: int = 0
+
+
+#: What stands in a row, a cell for each column.
+Cells = list[list[Part]]
+
+
+def table(result: Result, width: int) -> str:
+    """The table, coloured where it may be.
+
+    Args:
+        result: what came of a check.
+        width: of the terminal.
+    """
     groups = grouped(result.checked)
     if not groups:
         return ""
-    plain = output.is_plain()
-    width = Console(file=sys.stdout).width
-    made = io.StringIO()
-    console = Console(
-        file=made,
-        width=width,
-        force_terminal=not plain,
-        color_system=None if plain else "standard",
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    layout = _wide(groups, width) if width >= _WIDE else _narrow(groups, width)
-    console.print(_row(layout, [Text(name) for name in layout], header=True))
+    layout = _layout(groups, width)
+    lines = list(_row([[Part(name, "bold")] for name in layout], list(layout.values())))
     for group in groups:
-        console.print(_row(layout, _cells(group, layout)))
+        lines += _row(_cells(group, layout), list(layout.values()))
         for name, said in details(group):
             if name == HINT:
-                # As long as it is: a command that is broken into lines is two to who copies it.
-                hint = Text(f"{name}: ", style="cyan").append(output.printable(said), style="")
-                console.print(hint, soft_wrap=True)
-    return "".join(line.rstrip() + "\n" for line in made.getvalue().splitlines())
+                first, *others = wrapping.wrap(output.printable(said), width, first=len(HINT) + 2)
+                lines.append(f"{output.paint(f'{HINT}:', 'cyan', sys.stdout)} {first}")
+                lines += [f"{'':{wrapping.HANG}}{line}" for line in others]
+    return "".join(f"{line}\n" for line in lines)
 
 
 #: Columns and their widths.
 Layout = dict[str, int]
 
 
-def _wide(groups: list[Group], width: int) -> Layout:
-    shares = {"IMAGE": 3, "FOR": 2, "WHY": 4}
-    if not any(group.said for group in groups):
-        del shares["FOR"]
-    first = _first(groups)
-    left = width - first - _GAP * len(shares)
-    every = sum(shares.values())
-    return {"VERDICT": first} | {name: left * share // every for name, share in shares.items()}
+def _layout(groups: Sequence[Group], width: int) -> Layout:
+    first = max(len("VERDICT"), *(len(word(group)) for group in groups))
+    left = width - first - _GAP
+    if width < _WIDE:
+        return {"VERDICT": first, "IMAGE": left}
+    layout = {"VERDICT": first, "IMAGE": _share(left, [g.first.container.image for g in groups])}
+    left -= layout["IMAGE"] + _GAP
+    if any(group.said for group in groups):
+        layout["FOR"] = _share(left, [group.said for group in groups])
+        left -= layout["FOR"] + _GAP
+    return layout | {"WHY": left}
 
 
-def _narrow(groups: list[Group], width: int) -> Layout:
-    first = _first(groups)
-    return {"VERDICT": first, "IMAGE": width - first - _GAP}
+def _share(left: int, texts: Sequence[str]) -> int:
+    """How wide a column is: as its texts are, but no more than two fifths of what is left."""
+    return min(left * 2 // 5, max(wrapping.cells(output.printable(text)) for text in texts))
 
 
-def _first(groups: list[Group]) -> int:
-    return max(len("VERDICT"), *(len(word(group)) for group in groups))
+def _cells(group: Group, layout: Layout) -> Cells:
+    outcome = [Part(word(group), _COLOURS[group.first.verdict.outcome])]
+    image = output.printable(group.first.container.image)
+    users = [Part(output.printable(group.said), "" if "WHY" in layout else "dim")]
+    if "WHY" not in layout:
+        return [outcome, [Part(image, "bold"), *users * bool(group.said), *_why(group)]]
+    cells = {"VERDICT": outcome, "IMAGE": [Part(image)], "FOR": users, "WHY": list(_why(group))}
+    return [cells[name] for name in layout]
 
 
-def _row(layout: Layout, cells: list[Text], *, header: bool = False) -> Table:
-    """One row by itself, so that what is no cell can come between two."""
-    made = Table(box=None, pad_edge=False, show_header=False, padding=(0, _GAP, 0, 0))
-    for width in layout.values():
-        style = "bold" if header else ""
-        made.add_column(width=width, overflow="fold", style=style)
-    made.add_row(*cells)
-    return made
-
-
-def _cells(group: Group, layout: Layout) -> list[Text]:
-    image = group.first.container.image
-    if "WHY" in layout:
-        said = {"IMAGE": _text(image), "FOR": _text(group.said), "WHY": _why(group)}
-        return [_coloured(group), *(said[name] for name in layout if name in said)]
-    cell = Text().append_text(_text(image, "bold"))
-    if group.said:
-        cell.append(f"\n{output.printable(group.said)}", style="dim")
-    return [_coloured(group), cell.append("\n").append_text(_why(group))]
-
-
-def _coloured(group: Group) -> Text:
-    return Text(word(group), style=_COLOURS[group.first.verdict.outcome])
-
-
-def _why(group: Group) -> Text:
-    text = Text()
+def _why(group: Group) -> Iterator[Part]:
     for name, said in details(group):
-        if name == HINT:
-            continue
-        text.append("\n" if text else "")
-        text.append(f"{name}: " if name else "", style="yellow")
-        text.append(output.printable(said))
-    return text
+        if name != HINT:
+            head = f"{name}: " if name else ""
+            yield Part(head + output.printable(said), head=len(head))
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(output.printable(text), style=style)
+def _row(cells: Cells, widths: Sequence[int]) -> Iterator[str]:
+    """The lines of a row."""
+    waiting = [list(_lines(cell, width)) for cell, width in zip(cells, widths, strict=True)]
+    while any(waiting):
+        line, gap = "", 0
+        for lines, width in zip(waiting, widths, strict=True):
+            plain, shown = lines.pop(0) if lines else ("", "")
+            line += " " * gap * bool(plain) + shown
+            gap = (0 if plain else gap) + width + _GAP - wrapping.cells(plain)
+            if gap < _GAP:
+                break  # what stands beside it begins in the next line
+        yield line
+
+
+def _lines(cell: Sequence[Part], width: int) -> Iterator[tuple[str, str]]:
+    """The lines of a cell, plain and as they are shown."""
+    for text, colour, head in cell:
+        for number, line in enumerate(wrapping.wrap(text, width)):
+            plain = " " * wrapping.HANG * bool(number) + line
+            shown = output.paint(plain, colour, sys.stdout) if colour else plain
+            if head and not number:
+                shown = output.paint(plain[:head], "yellow", sys.stdout) + plain[head:]
+            yield plain, shown

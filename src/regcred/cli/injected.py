@@ -249,7 +249,8 @@ class Verdict:
         """The next document."""
         for change in injected.changes:
             line = f"{self._name}:{change.line}: {describe(change)}: {_lacks(change)}"
-            self._spool.write(output.printable(line).encode() + b"\n")
+            said = output.fitted(output.printable(line), sys.stderr)
+            self._spool.write(f"{said}\n".encode())
         if self._diff:
             self._diff.add(document, injected)
 

@@ -268,17 +268,17 @@ def _uninstall(config: Any, settings: Settings) -> None:
 def _report(undone: Undone, settings: Settings) -> None:
     secrets, accounts = undone.actions["SecretDeleted"], undone.actions["Detached"]
     if undone.actions:
-        click.echo(
+        output.say(
             f"took the Secret {settings.secret} out of {_count(secrets, 'namespace')}, and its "
             f"name off {_count(accounts, 'ServiceAccount')}"
         )
     for name in undone.released:
-        click.echo(f"pullcredential/{output.printable(name)} stays, and nothing acts on it")
+        output.say(f"pullcredential/{name} stays, and nothing acts on it")
     for name, why in undone.not_revoked.items():
         said = f"pullcredential/{name}: what was minted for it ends by itself: {why.message}"
-        output.warning(output.printable(said))
+        output.warning(said)
     if not any((undone.actions, undone.released, undone.others, undone.failures)):
-        click.echo("there is nothing of the operator's to take away")
+        output.say("there is nothing of the operator's to take away")
     for failure in undone.failures:
         output.error(f"{failure.namespace}: {failure.message}")
     for name in undone.others:

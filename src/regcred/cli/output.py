@@ -34,11 +34,37 @@ def tell_hint(text: str) -> None:
 
 def note(message: str) -> None:
     """Say a plain line on stderr."""
-    sys.stderr.write(printable(message) + "\n")
+    sys.stderr.write(fitted(printable(message), sys.stderr) + "\n")
+
+
+def say(message: str) -> None:
+    """Say a plain line on stdout."""
+    sys.stdout.write(fitted(printable(message), sys.stdout) + "\n")
 
 
 def _say(word: str, colour: str, message: str) -> None:
-    sys.stderr.write(f"{paint(word + ':', colour, sys.stderr)} {printable(message)}\n")
+    said = fitted(printable(message), sys.stderr, before=len(word) + 2)
+    sys.stderr.write(f"{paint(word + ':', colour, sys.stderr)} {said}\n")
+
+
+def fitted(text: str, stream: TextIO, *, before: int = 0, hang: int | None = None) -> str:
+    """`text` in lines that are no longer than the terminal of `stream` is wide, if it is one.
+
+    Args:
+        text: printable.
+        stream: where it is written.
+        before: cells that the caller writes before it.
+        hang: how far in the other lines begin; without it a little further than the first.
+    """
+    if not stream.isatty():
+        return text
+    from regcred.cli import wrapping
+
+    margin = len(text) - len(text.lstrip(" "))
+    rest = margin + wrapping.HANG if hang is None else hang
+    width = wrapping.columns(stream)
+    lines = wrapping.wrap(text.lstrip(" "), width, first=margin + before, rest=rest)
+    return " " * margin + f"\n{'':{rest}}".join(lines)
 
 
 def paint(text: str, colour: str, stream: TextIO) -> str:

@@ -61,7 +61,8 @@ class Progress:
             TextColumn("{task.description}"),
             BarColumn(),
             *count,
-            console=Console(stderr=True),
+            # A command above the bar that is longer than a line stays whole.
+            console=Console(stderr=True, soft_wrap=True),
             transient=True,
             # Lines on the same terminal go above the bar; a pipe must stay as it is.
             redirect_stdout=sys.stdout.isatty(),

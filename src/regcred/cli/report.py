@@ -67,12 +67,14 @@ class Report:
         self.results.append(result)
         if self.form != "table":
             return
-        word = output.paint(f"{result.result:<9}", _COLOURS.get(result.result, "green"), sys.stdout)
+        head = f"{result.result:<9}"
+        word = output.paint(head, _COLOURS.get(result.result, "green"), sys.stdout)
         where = f" in {result.namespace}" if result.namespace else ""
         said = f": {result.message}" if result.message else ""
         suffix = f" {self.suffix}" if self.suffix else ""
         line = output.printable(f"{result.object}{where}{said}{suffix}")
-        sys.stdout.write(f"{word} {line}\n")
+        taken = len(head) + 1
+        sys.stdout.write(f"{word} {output.fitted(line, sys.stdout, before=taken, hang=taken)}\n")
         if result.hint:
             sys.stdout.flush()
             output.tell_hint(result.hint)

@@ -6,13 +6,11 @@ terminal, and commands never, so that they can be copied.
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regcred.cli import output
+from regcred.cli import output, wrapping
 from regcred.core.pods.failing import NotMade
 from regcred.core.problem import Reason
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from regcred.core.diagnosis.facts import Unread
 
 _INDENT = "  "
-_NARROWEST = 40
 #: What a hint begins with that is a command itself.
 _COMMANDS = ("kubectl ", "regcred ")
 
@@ -105,11 +102,9 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
 
 def show(groups: Sequence[Group], fine: Sequence[str]) -> None:
     """Print what is wrong, and what is not, on stdout."""
-    width = 0
-    if sys.stdout.isatty():
-        width = max(_NARROWEST, shutil.get_terminal_size().columns)
+    width = wrapping.columns(sys.stdout)
     texts = ["\n".join(_Lines(width).of(group)) for group in groups]
-    texts += [output.printable(said) for said in fine]
+    texts += [output.fitted(output.printable(said), sys.stdout) for said in fine]
     sys.stdout.write("\n\n".join(texts) + "\n" if groups else "\n".join(texts) + "\n")
 
 
@@ -192,17 +187,11 @@ class _Lines:
         return f"{_INDENT}{output.paint(text, 'cyan', sys.stdout)}"
 
     def _wrapped(self, text: str, indent: str, colour: str = "") -> list[str]:
-        text = output.printable(text)
-        lines = [f"{indent}{text}"]
-        if self._width:
-            lines = textwrap.wrap(
-                text,
-                self._width,
-                initial_indent=indent,
-                subsequent_indent=f"{indent}{_INDENT}",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+        deeper = f"{indent}{_INDENT}"
+        first, *others = wrapping.wrap(
+            output.printable(text), self._width, first=len(indent), rest=len(deeper)
+        )
+        lines = [f"{indent}{first}", *(f"{deeper}{line}" for line in others)]
         return [output.paint(line, colour, sys.stdout) if colour else line for line in lines]
 
 

@@ -185,22 +185,54 @@ def test_who_needs_an_image_and_where_that_stands():
 COMMAND = f"regcred login {'registry.' * 30}example.com"
 
 
-@pytest.mark.parametrize("columns", ["80", "140"])
-def test_commands_in_the_table_can_be_copied(columns, monkeypatch):
-    monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setenv("NO_COLOR", "1")
+@pytest.mark.parametrize("columns", [80, 140])
+def test_commands_in_the_table_can_be_copied(columns):
     odd = Problem(Reason.CUTS_OFF_SERVICEACCOUNT, "it has a list", f"{COMMAND} # too")
     latest = Problem(Reason.LATEST_TAG, "has no tag", "name a version")
     made = Result([checked(replace(fail(), hint=COMMAND, warnings=(odd, latest)), file="a.yaml")])
-    shown = table(made).splitlines()
+    shown = table(made, columns).splitlines()
     assert shown[-2:] == [f"hint: {COMMAND}", f"hint: {COMMAND} # too"]
-    assert max(map(len, shown[:-2])) <= int(columns)
+    assert max(map(len, shown[:-2])) <= columns
     assert "a.yaml:7" in "".join(shown)
-    assert ("FOR" in shown[0]) == (columns == "140")
-    assert "FOR" not in table(Result([argument()]))
+    assert ("FOR" in shown[0]) == (columns == 140)
+    assert "FOR" not in table(Result([argument()]), columns)
     line = lines(made)
     assert line.count("\n") == 1
     assert f"it has a list  hint: {COMMAND} # too  LatestTag: has no tag\n" in line
+
+
+DIGEST = f"gcr.io/p/app@sha256:{'0123456789abcdef' * 4}"
+ODD = Problem(Reason.LATEST_TAG, f"{DIGEST} is odd, and that is all", "name it")
+NARROW = f"""\
+VERDICT       IMAGE
+Unauthorized  {DIGEST}
+              deployment/web in n (app)
+              it says Unauthorized
+              LatestTag:
+                {DIGEST}
+                is odd, and that is all
+hint: mend it
+ok            a:1
+              deployment/web in n (app)
+              user me
+"""
+WIDE = f"""\
+VERDICT       IMAGE                                       FOR                        WHY
+Unauthorized  {DIGEST}
+                                                          deployment/web in n (app)  it says Unauthorized
+                                                                                     LatestTag:
+                                                                                       {DIGEST}
+                                                                                       is odd, and that is all
+hint: mend it
+ok            a:1                                         deployment/web in n (app)  user me
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(("columns", "layout"), [(60, NARROW), (121, WIDE)])
+def test_images_in_the_table_can_be_copied(columns, layout):
+    made = Result([checked(fail(warnings=(ODD,)), DIGEST), checked(OK, "a:1")])
+    assert table(made, columns) == layout
+    assert table(Result([]), columns) == ""
 
 
 def argument():

@@ -48,6 +48,17 @@ def test_before_the_first_step(screen, monkeypatch):
     assert "0/3" in screen.getvalue()
 
 
+def test_what_is_said_meanwhile_is_not_broken(screen, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    command = f"regcred login {'registry.' * 9}example.com -n team-a"
+    with progress.Progress("attaching", 2) as bar:
+        bar.step()
+        sys.stderr.write(f"{command}\n")
+        bar.step()
+    assert f"{command}\n" in screen.getvalue()
+
+
 def test_not_for_what_is_quick(screen, monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", 3600)
