@@ -240,7 +240,9 @@ def _command(word: str, where: dict[str, str], problem: Any, of: str = "") -> st
         f"{key}={_escaped(value, ':,')}"
         for key, value in {**where, "title": problem.reason}.items()
     )
-    hint = f"%0Ahint: {_escaped(output.printable(problem.hint))}" if problem.hint else ""
+    hint = (
+        f"%0Ahint: {_escaped(output.printable(output.typed(problem.hint)))}" if problem.hint else ""
+    )
     return f"::{word} {properties}::{_escaped(output.printable(of + problem.message))}{hint}"
 
 
@@ -264,7 +266,7 @@ def _to_dict(checked: Checked) -> dict[str, Any]:
         "verdict": str(verdict.outcome),
         "reason": str(verdict.reason),
         "message": verdict.message,
-        "hint": verdict.hint,
+        "hint": output.typed(verdict.hint),
         "source": candidate.source if candidate else "",
         "registry": without_user(candidate.registry) if candidate else "",
         "username": candidate.credential.user if candidate else "",
@@ -279,7 +281,7 @@ def _problem(problem: Problem) -> dict[str, str]:
     found = {
         "reason": str(problem.reason),
         "message": problem.message,
-        "hint": problem.hint,
+        "hint": output.typed(problem.hint),
         "source": problem.source,
     }
     return {key: value for key, value in found.items() if value}
@@ -302,4 +304,4 @@ def show_lookups(found: Sequence[Lookup], form: str) -> None:
         for problem in (*lookup.problems, *lookup.warnings):
             output.say(f"  {problem.reason}: {problem.message}")
             if problem.hint:
-                output.say(f"    hint: {problem.hint}")
+                output.say(f"    hint: {output.typed(problem.hint)}")

@@ -47,9 +47,9 @@ def details(group: Group) -> list[tuple[str, str]]:
     ok = verdict.outcome is Outcome.OK
     said = [("", f"{verdict.message}{platforms}" if ok else verdict.message)]
     if verdict.hint:
-        said.append((HINT, verdict.hint))
+        said.append((HINT, output.typed(verdict.hint)))
     for each in verdict.warnings:
         said.append((str(each.reason), each.message))
         if each.hint and each.reason not in _PLAIN:
-            said.append((HINT, each.hint))
+            said.append((HINT, output.typed(each.hint)))
     return said

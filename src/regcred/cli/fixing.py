@@ -10,7 +10,7 @@ import asyncio
 import select
 import signal
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -117,7 +117,7 @@ class Fixing:
 
     def document(self) -> list[dict[str, str]]:
         """What was done, as JSON."""
-        return [{k: v for k, v in asdict(r).items() if v} for r in self._report.results]
+        return [result.to_dict() for result in self._report.results]
 
     async def run(self) -> bool:
         """Ask, and run; whether all that was found is mended."""
@@ -226,7 +226,7 @@ def _agreed(commands: Sequence[str]) -> bool:
         click.Abort: Ctrl-C, or the terminal has gone.
     """
     for command in commands:
-        output.note(f"  {command}")
+        output.note(f"  {output.typed(command)}")
     many = f"these {len(commands)} commands" if len(commands) > 1 else "this command"
     # asyncio only notes a Ctrl-C down, for when the loop runs on: until then a question would
     # stay, and its answer count.

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from regcred.cli import output
 from regcred.cli.checked import used_by
 from regcred.core.diagnosis.verdict import Outcome
 
@@ -66,7 +67,7 @@ def _case(checked: Checked) -> Iterator[str]:
 
 
 def _element(name: str, reason: str, message: str, hint: str) -> str:
-    text = f"{message}\nhint: {hint}" if hint else message
+    text = f"{message}\nhint: {output.typed(hint)}" if hint else message
     return (
         f"<{name} type={_attribute(reason)} message={_attribute(message)}>"
         f"{escape(_possible(text))}</{name}>"

@@ -240,7 +240,7 @@ def _run(config: Any, settings: Settings, form: str | None, level: Any) -> None:
     try:
         loop.run(config, settings, arrange=arrange)
     except RegcredError as error:
-        said = f"{error.message}; {error.hint}" if error.hint else error.message
+        said = f"{error.message}; {output.typed(error.hint)}" if error.hint else error.message
         oplog.say("error", "CannotStart", said)
         raise click.exceptions.Exit(error.exit_code) from None
 

@@ -7,6 +7,8 @@ import re
 import sys
 from typing import Any, TextIO
 
+import click
+
 from regcred.core.errors import RegcredError
 
 #: What JSON leaves as it is, and some terminals obey: DEL, and the control characters from 0x80 on.
@@ -29,7 +31,21 @@ def warning(message: str) -> None:
 
 def tell_hint(text: str) -> None:
     """Say on stderr the command, or the step, that comes next."""
-    _say("hint", "cyan", text)
+    _say("hint", "cyan", typed(text))
+
+
+def typed(text: str) -> str:
+    """A hint or a command as it is to be typed after this run: for the cluster that it was given.
+
+    Whatever shows hints, on a terminal or in a document, takes them through this.
+    """
+    context = click.get_current_context(silent=True)
+    given = context.params if context else {}
+    if not given.get("kubeconfig") and not given.get("context"):
+        return text
+    from regcred.core.reach import Reach
+
+    return Reach(given.get("kubeconfig") or "", given.get("context") or "").in_text(text)
 
 
 def note(message: str) -> None:

@@ -42,6 +42,11 @@ class Result:
     message: str = ""
     hint: str = ""
 
+    def to_dict(self) -> dict[str, str]:
+        """As JSON; what has no value is left out."""
+        said = asdict(self) | {"hint": output.typed(self.hint)}
+        return {key: value for key, value in said.items() if value}
+
 
 @dataclass(slots=True)
 class Report:
@@ -98,5 +103,5 @@ class Report:
             results = (
                 sorted(self.results, key=lambda r: r.namespace) if kind is None else self.results
             )
-            items = [{k: v for k, v in asdict(r).items() if v} for r in results]
+            items = [result.to_dict() for result in results]
             output.print_object({"results": items}, self.form)

@@ -201,5 +201,6 @@ def _unread(reading: Reading) -> list[tuple[str, str, str, str]]:
             where = " in all namespaces"
         error = each[0][1]
         right = f"list {plural}{where}" if forbidden else ""
-        said.append((f"{plural}{where}", right, "" if forbidden else error.message, error.hint))
+        why = "" if forbidden else error.message
+        said.append((f"{plural}{where}", right, why, output.typed(error.hint)))
     return sorted(said)

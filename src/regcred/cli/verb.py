@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from regcred.cli import output
+from regcred.core.errors import RegcredError
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -133,6 +136,14 @@ class Verb(click.Command):
         """Arguments first: that is the order in which people type."""
         flags, *arguments = super().collect_usage_pieces(ctx)
         return [*arguments, flags]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; the hint of an error takes its flags along, which nobody knows afterwards."""
+        try:
+            return super().invoke(ctx)
+        except RegcredError as error:
+            error.hint = output.typed(error.hint)
+            raise
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Usage, examples, the paragraph, options by groups, exit codes."""

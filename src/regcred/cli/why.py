@@ -206,7 +206,7 @@ class _Run:
                 output.note(whyshown.summary(groups))
         else:
             for said in found.fine:
-                output.note(said)
+                output.note(output.typed(said))
         for error in found.wrong:
             output.error(error.message, error.hint)
         mended = False

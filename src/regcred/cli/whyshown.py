@@ -104,7 +104,7 @@ def show(groups: Sequence[Group], fine: Sequence[str]) -> None:
     """Print what is wrong, and what is not, on stdout."""
     width = wrapping.columns(sys.stdout)
     texts = ["\n".join(_Lines(width).of(group)) for group in groups]
-    texts += [output.fitted(output.printable(said), sys.stdout) for said in fine]
+    texts += [output.fitted(output.printable(output.typed(said)), sys.stdout) for said in fine]
     sys.stdout.write("\n\n".join(texts) + "\n" if groups else "\n".join(texts) + "\n")
 
 
@@ -175,13 +175,13 @@ class _Lines:
         if cause.mends:
             yield self._head("mend it:")
             for mend in cause.mends:
-                command = output.printable(mend.command)
+                command = output.printable(output.typed(mend.command))
                 yield f"{_INDENT * 2}{output.paint(command, 'green', sys.stdout)}"
         if cause.hint.startswith(_COMMANDS):
             yield self._head("hint:")
-            yield f"{_INDENT * 2}{output.printable(cause.hint)}"
+            yield f"{_INDENT * 2}{output.printable(output.typed(cause.hint))}"
         elif cause.hint:
-            yield from self._wrapped(f"hint: {cause.hint}", _INDENT)
+            yield from self._wrapped(f"hint: {output.typed(cause.hint)}", _INDENT)
 
     def _head(self, text: str) -> str:
         return f"{_INDENT}{output.paint(text, 'cyan', sys.stdout)}"
@@ -231,8 +231,8 @@ def _cause(cause: Cause) -> dict[str, Any]:
         {
             "reason": str(cause.reason),
             "message": cause.message,
-            "hint": cause.hint,
-            "commands": [mend.command for mend in cause.mends],
+            "hint": output.typed(cause.hint),
+            "commands": [output.typed(mend.command) for mend in cause.mends],
         }
     )
 
