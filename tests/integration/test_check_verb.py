@@ -319,6 +319,22 @@ def test_empty_input_is_no_green_light(regcred):
         assert done.stdout == b""
 
 
+@pytest.mark.parametrize("content", ["", "# nothing\n---\n", "a: 1", "kind: List\nitems: []"])
+def test_files_without_an_object_are_no_green_light(regcred, cluster, tmp_path, content):
+    file = tmp_path / "a.yaml"
+    file.write_text(content)
+    (tmp_path / "b.yaml").write_text("# nothing either\n")
+    done = regcred("check", "-f", str(file), "--no-cluster", check=2)
+    assert f"nothing is there to check: no object is in {file}".encode() in done.stderr
+    said = regcred("check", "-f", str(tmp_path), "--no-cluster", check=2).stderr
+    assert f"no object is in {file}, {tmp_path}/b.yaml".encode() in said
+    assert cluster.kubectl("apply", "--dry-run=client", "-f", str(file), check=False).returncode
+    # A chart may well be without Pods.
+    (tmp_path / "b.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    said = regcred("check", "-f", str(tmp_path), "--no-cluster").stderr
+    assert b"nothing is in there that pulls an image" in said
+
+
 def test_kinds_that_nobody_knows_are_named(regcred):
     spec = pod("", "gcr.io/p/app:1")["spec"]
     made = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}
@@ -573,6 +589,12 @@ def test_wrong_usage(regcred, args, said):
             b"kind: Pod\napiVersion: v1\nspec: {imagePullSecrets: x, containers: [{image: a}]}",
             "<stdin>:1:1: imagePullSecrets of pod/* is no list of names",
         ),
+        (b"kind: Pod\napiVersion: v1\nspec: {containers: x}", "containers of pod/* is no list"),
+        (b"kind: Pod\napiVersion: v1\nspec: {containers: [1]}", "has an entry that is no mapping"),
+        (b"kind: Pod\napiVersion: v1\nspec: {initContainers: {a: b}}", "initContainers of pod/*"),
+        (b"kind: Pod\napiVersion: v1\nspec: {containers: [{image: 7}]}", "is no string"),
+        (b"kind: List\nitems: x", "<stdin>:2:8: items of the List is no list"),
+        (b"helm is not there", "<stdin>:1:1: this is text, and no object"),
     ],
 )
 def test_manifests_that_cannot_be_read(regcred, manifest, said):
@@ -652,7 +674,7 @@ def test_a_bar_while_manifests_are_read(tmp_path):
     def write():
         with (tmp_path / "m.yaml").open("w") as file:
             while not seen.wait(0.05):
-                file.write("a: 1\n---\n")
+                file.write("kind: ConfigMap\n---\n")
                 file.flush()
 
     writer = threading.Thread(target=write)

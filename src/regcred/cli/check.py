@@ -47,8 +47,9 @@ _AT_ONCE = 100
         "an image, with the logins of this machine",
     ),
     exit_codes={
-        0: "all of it will be pulled",
+        0: "all of it will be pulled, or what is given has no images",
         1: "something will not, or nobody knows",
+        2: "wrong usage, or a file that cannot be used, or that has no object in it",
         3: "nothing is known to fail, and a registry or the cluster did not answer",
     },
 )

@@ -13,6 +13,7 @@ from regcred.core.errors import (
     NotFound,
     Unauthorized,
     Unreachable,
+    UsageError,
 )
 from regcred.core.logins.keyring import Keyring
 from regcred.core.pods.effective import Given, World, list_of
@@ -200,13 +201,21 @@ def _manifests(asked: Asked, namespace: str, step: Callable[[], None]) -> Manife
     streams = sources.find(asked.files, recursive=asked.recursive, verb=gathering.VERB)
     if any(not stream.path for stream in streams) and sys.stdin.isatty():
         output.note("reading manifests from the terminal; Ctrl-D ends them")
-    return gathering.gather(
+    found = gathering.gather(
         streams,
         namespace=namespace,
         extra=asked.paths,
         wrong=lambda error: output.error(error.message, error.hint),
         step=step,
     )
+    if not found.objects:
+        # As kubectl apply has it. A chart may well have no Pods, but not nothing at all.
+        named = listed([stream.name for stream in streams])
+        raise UsageError(
+            f"nothing is there to check: no object is in {named}",
+            hint="an object has an apiVersion and a kind; did what should write them fail?",
+        )
+    return found
 
 
 def _tell_passed_over(manifests: Manifests) -> None:

@@ -39,6 +39,7 @@ class Manifests:
         strangers: unknown kinds that seem to have Pod specs → how many objects there are, and
             where the first one is.
         unused: the places of ``--path`` that no image was found at.
+        objects: how many objects there are, of whatever kind.
     """
 
     templates: list[PodTemplate] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Manifests:
     secrets: dict[Place, PullSecret] = field(default_factory=dict)
     strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
     unused: list[KindPath] = field(default_factory=list)
+    objects: int = 0
 
 
 def gather(
@@ -86,6 +88,7 @@ def gather(
             if last:
                 wrong(last)
             last = error
+        found.objects += reader.count
         for stranger in reader.strangers:
             count, where = found.strangers.get(stranger.kind, (0, ""))
             here = f"{source.name}:{stranger.line}: {stranger.kind}/{stranger.name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 #: Kinds that are read besides those that make Pods.
 _OTHERS = {("Secret", "v1"), ("ServiceAccount", "v1")}
 _SECRET = (("type",), ("data",), ("stringData",))
+_LIST = "List"
 _STRINGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge")
 
 
@@ -127,6 +128,11 @@ class Reader:
         self._objects = _Objects(extra)
 
     @property
+    def count(self) -> int:
+        """How many objects there were, those in a List each; whatever has a kind is one."""
+        return self._objects.count
+
+    @property
     def strangers(self) -> list[Stranger]:
         """What was read over, and seems to make Pods."""
         return self._objects.strangers
@@ -158,6 +164,7 @@ class _Objects(Finder):
         super().__init__(extra)
         self.wanted = podplaces.wanted(extra, pod=tuple(_pod_paths()), more=_SECRET)
         self.strangers: list[Stranger] = []
+        self.count = 0
         self._taken = 0
         self._text_read = ""
         self._first = 1
@@ -173,8 +180,15 @@ class _Objects(Finder):
         """The objects in `tree`."""
         # A List may be as long as it likes, but none of its objects longer than its text.
         self._steps = -tree.root.end
+        root = self._resolve(Way(tree.root)).node
+        if isinstance(root, Scalar) and root.value and not root.null:
+            raise NotYAML(
+                "this is text, and no object", root.start, hint="did what should write it fail?"
+            )
         ours = False
         for obj in self._objects(Way(tree.root), "", ""):
+            self.count += bool(obj.kind) and obj.kind != _LIST
+            self._check_items(obj)
             if (obj.kind, obj.api_version) in _OTHERS or self._places(obj):
                 ours = True
                 self._taken = 0
@@ -190,6 +204,25 @@ class _Objects(Finder):
         if tree.duplicate and (ours or tree.duplicate[0] in ("kind", "apiVersion", "items")):
             key, at = tree.duplicate
             raise NotYAML(f"the key {key!r} stands twice in one mapping", at)
+
+    def _check_items(self, obj: _Object) -> None:
+        """Refuse a list of objects that has something else in it."""
+        one = replace(obj, kind=obj.kind.removesuffix(_LIST))
+        if obj.kind != _LIST and (one.kind == obj.kind or not self._places(one)):
+            return  # of a kind whose items may be anything
+        items = self._step(obj.way, "items")
+        node = self._resolve(items).node if items else None
+        if node is None or (isinstance(node, Scalar) and node.null):
+            return
+        if not isinstance(node, Sequence):
+            raise NotYAML(f"items of the {obj.kind} is no list", node.start, hint="write items: []")
+        for item in node.items:
+            if not isinstance(self._resolve(Way(item)).node, Mapping):
+                raise NotYAML(
+                    f"the {obj.kind} has an item that is no object",
+                    item.start,
+                    hint="an item has an apiVersion and a kind of its own",
+                )
 
     def _seems_to_make_pods(self, obj: _Object) -> bool:
         if not obj.kind or obj.kind in _TALK or obj.kind.endswith("List"):

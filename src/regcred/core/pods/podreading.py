@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from regcred.core.errors import InvalidInput
 from regcred.core.manifests import podplaces
 from regcred.core.manifests.manifestpath import FIELD, show
+from regcred.core.pods.podform import check_spec, check_way
 from regcred.core.pods.podtemplate import Container, PodTemplate
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ def templates(
         exists: whether it comes from the API server: its Pods are made.
 
     Raises:
-        InvalidInput: a list of pull Secrets is none.
+        InvalidInput: a list of pull Secrets, of containers or of volumes is none.
     """
     kind, api_version = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "")
     metadata = _mapping(obj.get("metadata"))
     name = str(metadata.get("name") or "") or f"{metadata.get('generateName') or ''}*"
     for place in podplaces.places(kind, api_version, extra):
+        check_way(obj, place.path, f"{kind.lower()}/{name}")
         for spec in _descend(obj, place.path):
+            check_spec(spec, place, f"{kind.lower()}/{name}")
             selector = _mapping(_mapping(spec).get("nodeSelector"))
             for pods, containers in _pods(spec, place, f"{kind.lower()}/{name}"):
                 yield PodTemplate(

@@ -215,3 +215,42 @@ def test_a_long_list_is_no_trick():
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "gcr.io/x:1"}]}}
     every = {"apiVersion": "v1", "kind": "List", "items": [pod] * 5000}
     assert len(read(json.dumps(every))) == 5000
+
+
+def count(text):
+    reader = Reader("in.yaml")
+    assert all(list(reader.read(document)) is not None for document in split([text]))
+    return reader.count
+
+
+def test_how_many_objects_there_are():
+    assert count(f"{DEPLOYMENT}---\n{WIDGET}---\nkind: ConfigMap\n") == 3
+    two = {"apiVersion": "v1", "kind": "List", "items": [{"kind": "Service"}, {"kind": "Pod"}]}
+    assert count(json.dumps(two)) == 2
+    for nothing in ("", "# a\n---\n", "a: 1", "[]", "{}", "null", "- op: add", "kind: List"):
+        assert count(nothing) == 0, nothing
+
+
+@pytest.mark.parametrize("text", ["just text", '"text"', "7", "no such chart\n"])
+def test_text_is_no_object(text):
+    with pytest.raises(InvalidManifest, match=r"in\.yaml:1:1: this is text, and no object"):
+        read(text)
+
+
+@pytest.mark.parametrize("kind", ["List", "PodList"])
+def test_lists_of_objects_that_are_none(kind):
+    head = f"kind: {kind}\napiVersion: v1\nitems: "
+    for items in ("x", "{a: b}", "7"):
+        with pytest.raises(InvalidManifest, match=rf"in\.yaml:3:8: items of the {kind} is no list"):
+            read(head + items)
+    for items in ("[x]", "[[]]", "[null]"):
+        with pytest.raises(
+            InvalidManifest, match=f":3:9: the {kind} has an item that is no object"
+        ):
+            read(head + items)
+    for items in ("", "null", "[]"):
+        assert read(head + items) == []
+
+
+def test_lists_of_what_is_no_object():
+    assert read("kind: AllowList\napiVersion: example.com/v1\nitems: [10.0.0.0/8]") == []

@@ -27,13 +27,12 @@ def test_a_pod():
 
 def test_everything_that_is_pulled():
     spec = {
-        "containers": [{"name": "a", "image": Text("1", 7), "imagePullPolicy": "Never"}, None],
+        "containers": [{"name": "a", "image": Text("1", 7), "imagePullPolicy": "Never"}],
         "initContainers": [{"name": "b", "image": "2"}, {"name": "no-image"}],
         "ephemeralContainers": [{"name": "c", "image": "3"}],
         "volumes": [
             {"name": "v", "image": {"reference": "4", "pullPolicy": "Always"}},
             {"name": "w", "emptyDir": {}},
-            None,
         ],
     }
     assert only(pod(**spec)).containers == (
@@ -229,7 +228,3 @@ def test_lists_that_are_none(listed):
 
 def test_a_list_that_is_null():
     assert names(None, "x") == []
-
-
-def test_a_spec_that_is_none():
-    assert list(templates({"kind": "Pod", "apiVersion": "v1", "spec": "x"})) == []
