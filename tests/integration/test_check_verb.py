@@ -365,6 +365,25 @@ def test_assumed_secrets_do_not_change_a_list(check, world, htpasswd_registry, t
     assert b"names Secret" not in done.stderr
 
 
+def test_a_name_that_is_mistyped(check, cluster, world, htpasswd_registry):
+    """The one that was meant is named, where Secrets may be listed; those of other kinds never."""
+    world.pull_secret("regcred")
+    world.create("secrets", "regcerds", stringData={"a": "b"})
+    mistyped = pod("a", htpasswd_registry.image, "regcerd")
+    manifest = stream(mistyped)
+    (found,) = images(check("-f", "-", stdin=manifest, check=1))
+    assert found["reason"] == "SecretMissing"
+    meant = "secret/regcred is there: name that in place of regcerd; or regcred login "
+    assert found["hint"].startswith(meant)
+    env = {"KUBECONFIG": str(world.user({"secrets": ("get",), "serviceaccounts": ("get",)}))}
+    done = check("-f", "-", stdin=manifest, env=env, check=1)
+    assert images(done)[0]["hint"].startswith("regcred login ")
+    assert b"secrets" not in done.stderr
+    both = stream(mistyped, secret("regcerds", htpasswd_registry))
+    (found,) = images(check("-f", "-", stdin=both, env=env, check=1))
+    assert found["hint"].startswith("secret/regcerds is there: "), "the deploy brings it"
+
+
 def test_images_that_nobody_logs_in_for(regcred, htpasswd_registry):
     done = regcred("check", htpasswd_registry.image, "--no-cluster", "-o", "json", check=1)
     (found,) = images(done)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core import names
 from regcred.core.errors import Forbidden, InvalidInput, NotFound, RegcredError, UsageError
 from regcred.core.fields import controller, controller_ref, is_mirror
-from regcred.core.logins.pullsecret import PullSecret
+from regcred.core.logins.pullsecret import KEYS, PullSecret
 from regcred.core.logins.serviceaccount import attached_names
 from regcred.core.pods.effective import list_of, needed_account
 from regcred.core.pods.podreading import templates
@@ -53,6 +53,8 @@ KINDS = (
 )
 
 _DONE = ("Succeeded", "Failed")
+#: Namespaces in which the Secrets are listed where one that is named is missing.
+_MOST_LACKING = 20
 
 
 @dataclass(slots=True)
@@ -281,6 +283,29 @@ async def read_world(
         else:
             world.unknown_secrets[place] = _why(answer)
             world.secret_hints[place] = answer.hint
+    await _read_others(client, world, absent)
+
+
+async def _read_others(client: Client, world: World, absent: Iterable[Place]) -> None:
+    """Which pull Secrets there are where one is missing, if that may be listed: one was meant."""
+    known = {place: world.secrets[place] for place in absent if place in world.secrets}
+    lacking = dict.fromkeys(place[0] for place, secret in known.items() if secret.data is None)
+
+    async def pull_secrets(namespace: str) -> tuple[str, ...]:
+        return tuple(
+            [
+                str(item["metadata"]["name"])
+                for kind in KEYS
+                async for page in client.list_pages(
+                    SECRETS, namespace, field_selector=f"type={kind}", metadata_only=True
+                )
+                for item in page.get("items") or ()
+            ]
+        )
+
+    async for namespace, answer in each(list(lacking)[:_MOST_LACKING], pull_secrets):
+        if isinstance(answer, tuple):
+            world.pull_secrets[namespace] = answer
 
 
 async def _get(client: Client, resource: Resource, place: Place) -> dict[str, Any]:

@@ -38,6 +38,8 @@ _BY_LOGIN = frozenset(
         Reason.SHADOWED,
     }
 )
+#: How alike two names are of which the one may be meant by the other, and how many others are told.
+_NEAR, _NAMED = 0.75, 3
 #: `regcred login` keeps its logins in the Secret of this name.
 _USUAL = "regcred"
 
@@ -134,8 +136,24 @@ class Hints:
             secret.kept_by,
             is_fixed=secret.fixed or secret.legacy,
         )
-        missing = reason is Reason.SECRET_MISSING and not self._live
-        return remedies.in_one(mends, said) + _ASSUME * missing
+        hint = remedies.in_one(mends, said)
+        if reason is not Reason.SECRET_MISSING:
+            return hint
+        return self._other_than(secret, hint + _ASSUME * (not self._live))
+
+    def _other_than(self, missing: PullSecret, hint: str) -> str:
+        """`hint`, and which Secret may have been meant by one that there is not."""
+        others = [name for name in self._own.others if name != missing.name]
+        if missing.name == _USUAL or not others:
+            return hint  # what `regcred login` and an operator call theirs was hardly mistyped
+        from difflib import get_close_matches
+
+        near = get_close_matches(missing.name, others, 1, _NEAR)
+        if near:
+            return f"secret/{near[0]} is there: name that in place of {missing.name}; or {hint}"
+        there = ", ".join(f"secret/{name}" for name in others[:_NAMED])
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        return f"{hint}; {there}{more} {'are' if len(others) > 1 else 'is'} there, to name instead"
 
     def unknown(self) -> str:
         """What makes known what could not be read."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from regcred.core.logins.pullsecret import KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -50,6 +52,7 @@ class World:
         account_hints: what makes an unknown ServiceAccount known; may be empty.
         secret_hints: likewise.
         waiting: (namespace, ``deployment/web``) → its Pods that did not get an image.
+        pull_secrets: namespace → the pull Secrets in it, where one that is named is missing.
         given: who says which Secrets count.
     """
 
@@ -63,7 +66,17 @@ class World:
     account_hints: dict[Place, str] = field(default_factory=dict)
     secret_hints: dict[Place, str] = field(default_factory=dict)
     waiting: dict[Place, Waiting] = field(default_factory=dict)
+    pull_secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     given: Given = Given.LISTS
+
+    def others(self, namespace: str) -> tuple[str, ...]:
+        """The pull Secrets that could be named in a namespace, as far as they are known."""
+        brought = (
+            name
+            for (place, name), secret in self.secrets.items()
+            if place == namespace and secret.data is not None and secret.type in KEYS
+        )
+        return tuple(sorted({*self.pull_secrets.get(namespace, ()), *brought}))
 
     def secret(self, namespace: str, name: str) -> PullSecret | None:
         """The Secret, as far as it is known."""
@@ -87,6 +100,8 @@ class Effective:
         template: what the Pod is made from; None where nobody says.
         waiting: its Pods that did not get an image; None for none.
         given: who says which Secrets count.
+        others: pull Secrets that could be named in place of one that is missing, as far as they
+            are known; none where none is missing.
     """
 
     secrets: tuple[PullSecret, ...]
@@ -97,6 +112,7 @@ class Effective:
     template: PodTemplate | None = None
     waiting: Waiting | None = None
     given: Given = Given.LISTS
+    others: tuple[str, ...] = ()
 
 
 def needed_account(template: PodTemplate) -> Place | None:
@@ -142,6 +158,7 @@ def effective(template: PodTemplate, world: World) -> Effective:
         template,
         world.waiting.get((template.namespace, template.object)),
         world.given,
+        world.others(template.namespace) if any(s.data is None for s in secrets) else (),
     )
 
 

@@ -88,6 +88,32 @@ def test_a_secret_that_is_missing():
     )
 
 
+def missing(name="regcerd", template=LISTED, **fields):
+    return hint(PullSecret(name, "n"), template=replace(template, secrets=(name,)), **fields)
+
+
+def test_one_that_was_meant_by_a_secret_that_is_missing():
+    login = "regcred login gcr.io -n n --name regcerd"
+    assert missing() == login
+    assert missing(others=("other", "regcred")) == (
+        f"secret/regcred is there: name that in place of regcerd; or {login}"
+    )
+    assert missing(others=("other",)) == f"{login}; secret/other is there, to name instead"
+    assert missing(others=("a", "b", "c")) == (
+        f"{login}; secret/a, secret/b, secret/c are there, to name instead"
+    )
+    assert missing(others=tuple("abcde")).endswith("secret/c and 2 more are there, to name instead")
+    file = replace(LISTED, file="a.yaml")
+    assert missing(template=file, others=("regcred",)) == (
+        f"secret/regcred is there: name that in place of regcerd; or {login}, or "
+        "--assume-secret FILE where the deploy brings it"
+    )
+
+
+def test_the_usual_name_was_meant():
+    assert missing("regcred", others=("regcred-old",)) == missing("regcred")
+
+
 @pytest.mark.parametrize("template", [TEMPLATE, LISTED])
 def test_a_secret_that_does_not_decode_is_made_anew(template):
     broken = secret(auths={"gcr.io": {"auth": "?"}})
