@@ -22,8 +22,7 @@ from regcred.core.credential import Credential, Password
 from regcred.core.errors import (
     CredentialHelperFailed,
     InvalidDockerConfig,
-    UnreadableDockerConfig,
-    UselessDockerConfig,
+    NoLogin,
 )
 from regcred.core.formats.gojsonread import NotJSON, read
 from regcred.core.formats.redact import one_line
@@ -68,7 +67,7 @@ def load_client_config(path: str | None, env: Mapping[str, str]) -> ClientConfig
         with file.open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise UnreadableDockerConfig(
+        raise InvalidDockerConfig(
             f"cannot read the docker config {file}: {error.strerror}",
             hint="docker login REGISTRY writes it; --from-docker-config PATH names another",
         ) from None
@@ -98,7 +97,7 @@ def resolve(
         In the order of `registries`, under the very keys that were asked for.
 
     Raises:
-        UselessDockerConfig: a registry has no login, or one that kubelet could not use.
+        NoLogin: a registry has no login, or one that kubelet could not use.
         InvalidRegistry: one of `registries` is none.
         CredentialHelperFailed: a helper is missing, failed, or printed what it must not.
     """
@@ -120,14 +119,14 @@ def resolve(
         found[registry] = _look_up(config, helpers, registry)
     credentials = [credential for credential in found.values() if credential]
     if not credentials:
-        raise UselessDockerConfig(f"{config.source} has no login in it", hint="docker login")
+        raise NoLogin(f"{config.source} has no login in it", hint="docker login")
     return credentials
 
 
 def _resolve_one(config: ClientConfig, helpers: _Helpers, registry: str) -> Credential:
     credential = _look_up(config, helpers, registry)
     if credential is None:
-        raise UselessDockerConfig(
+        raise NoLogin(
             f"docker has no login for {display(registry)} ({config.source})",
             hint=f"docker login {_in_command(registry)}",
         )
@@ -144,7 +143,7 @@ def _look_up(config: ClientConfig, helpers: _Helpers, registry: str) -> Credenti
 
 def _from_file(config: ClientConfig, entry: Entry, registry: str) -> Credential:
     if entry.useless:
-        raise UselessDockerConfig(
+        raise NoLogin(
             f"{config.source}: entry {display(entry.registry)} has no login that kubelet could "
             f"use: {entry.useless}",
             hint=f"docker login {_in_command(registry)}, with a user name and a password or access "
@@ -175,7 +174,7 @@ class _Helpers:
         if username == helperlogin.TOKEN_USER and self._identity_tokens and secret:
             return Credential(registry, "", secret)
         if username == helperlogin.TOKEN_USER:
-            raise UselessDockerConfig(
+            raise NoLogin(
                 f"docker's login for {display(registry)} is an identity token "
                 f"(docker-credential-{helper}), which kubelet cannot use",
                 hint=f"log in with a user name and a password or access token: regcred login "

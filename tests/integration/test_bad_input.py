@@ -27,7 +27,7 @@ FLAGS = ("-u", "me", "--password-stdin", "--skip-verify")
 CASES = {
     "key that is truncated": (
         ("login", "gcr.io", "--gcp-key", "truncated.json"),
-        1,
+        2,
         "truncated.json is not a service account key: it is not complete JSON",
     ),
     "key that is a directory": (("login", "gcr.io", "--gcp-key", "."), 2, ". is a directory"),
@@ -38,17 +38,17 @@ CASES = {
     ),
     "key of a person": (
         ("secret", "pull", "--docker-server=gcr.io", "--gcp-key", "person.json"),
-        1,
+        2,
         "person.json is not a service account key but a person's login",
     ),
     "docker config with a broken entry": (
         ("secret", "pull", "--from-docker-config", "broken.json"),
-        1,
+        2,
         "broken.json: entry 'bad.example.com': auth is not standard base64",
     ),
     "file with a broken entry": (
         ("secret", "pull", "--from-file", "broken.json"),
-        1,
+        2,
         "broken.json: entry 'bad.example.com'",
     ),
     "docker config with a token only": (
@@ -66,10 +66,10 @@ CASES = {
         2,
         "the username 'a:b' holds a colon",
     ),
-    "server without a dot": (("login", "harbor", *FLAGS), 1, "image harbor/"),
-    "server with a glob in its path": (("login", "a.example.com/*", *FLAGS), 1, "a.example.com/*"),
-    "server with a tag": (("login", "a.example.com/x:1", *FLAGS), 1, "tag and digest"),
-    "server that is no host": (("login", "a b", *FLAGS), 1, "'a b' is not a registry"),
+    "server without a dot": (("login", "harbor", *FLAGS), 2, "image harbor/"),
+    "server with a glob in its path": (("login", "a.example.com/*", *FLAGS), 2, "a.example.com/*"),
+    "server with a tag": (("login", "a.example.com/x:1", *FLAGS), 2, "tag and digest"),
+    "server that is no host": (("login", "a b", *FLAGS), 2, "'a b' is not a registry"),
     "unknown registry host": (
         ("login", "nosuch.invalid", "-u", "me", "--password-stdin"),
         3,
@@ -100,6 +100,11 @@ CASES = {
         ("attach", "pull", "--serviceaccount", "zz*"),
         1,
         "no ServiceAccount matches zz*",
+    ),
+    "no selector of labels": (
+        ("attach", "pull", "--selector", "a in"),
+        2,
+        "--selector 'a in' is no selector of labels: unable to parse requirement",
     ),
     "missing context": (("attach", "pull", "--context", "none"), 2, "context 'none'"),
     "missing kubeconfig": (("attach", "pull", "--kubeconfig", "none"), 2, "none does not exist"),

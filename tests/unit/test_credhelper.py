@@ -13,7 +13,7 @@ from regcred.core.errors import (
     CredentialHelperFailed,
     InvalidDockerConfig,
     InvalidRegistry,
-    UselessDockerConfig,
+    NoLogin,
 )
 from regcred.core.logins.clientconfig import parse_client_config
 
@@ -170,7 +170,7 @@ def test_all_logins_of_a_store_that_are_for_registries(env, add_helper):
 def test_no_login_is_an_error(env, add_helper, registries, fields):
     add_helper("empty", {})
     add_helper("blank", {"gcr.io": ("", "")})
-    with pytest.raises(UselessDockerConfig, match="no login") as caught:
+    with pytest.raises(NoLogin, match="no login") as caught:
         credhelper.resolve(config(**fields), registries, env=env)
     assert "docker login" in caught.value.hint
 
@@ -179,7 +179,7 @@ def test_no_login_is_an_error(env, add_helper, registries, fields):
 def test_identity_token_is_refused(env, add_helper, registries):
     add_helper("acr", {"gcr.io": ("<token>", "hunter2")})
     for fields in ({"credHelpers": {"gcr.io": "acr"}}, {"credsStore": "acr"}):
-        with pytest.raises(UselessDockerConfig, match="is an identity token") as caught:
+        with pytest.raises(NoLogin, match="is an identity token") as caught:
             credhelper.resolve(config(**fields), registries, env=env)
         assert "hunter2" not in caught.value.message + caught.value.hint
 
@@ -189,7 +189,7 @@ def test_identity_token_on_request(env, add_helper):
     known = config(credsStore="acr")
     found = credhelper.resolve(known, ["gcr.io"], env=env, identity_tokens=True)
     assert found == [login("gcr.io", "", "hunter2")]
-    with pytest.raises(UselessDockerConfig):
+    with pytest.raises(NoLogin):
         credhelper.resolve(known, ["quay.io"], env=env, identity_tokens=True)
 
 
@@ -197,7 +197,7 @@ def test_identity_token_in_the_file_is_refused(env):
     known = config(auths={"gcr.io": {"identitytoken": "hunter2"}, "quay.io": entry("a", "b")})
     assert credhelper.resolve(known, ["quay.io"], env=env) == [login("quay.io", "a", "b")]
     for registries in ([], ["gcr.io"]):
-        with pytest.raises(UselessDockerConfig, match=r"'gcr.io' has no login .*identitytoken"):
+        with pytest.raises(NoLogin, match=r"'gcr.io' has no login .*identitytoken"):
             credhelper.resolve(known, registries, env=env)
 
 
@@ -279,14 +279,14 @@ def test_user_in_a_registry_is_shown_nowhere(env, add_helper, registries, script
     helpers = {"ghcr.io": "y", "https://me:s3cret@ghcr.io": "y"}
     auths = {"https://me:s3cret@ghcr.io": {"identitytoken": "s3cret"}}
     for known in (config(credHelpers=helpers), config(credsStore="y"), config(auths=auths)):
-        with pytest.raises((CredentialHelperFailed, UselessDockerConfig)) as caught:
+        with pytest.raises((CredentialHelperFailed, NoLogin)) as caught:
             credhelper.resolve(known, registries, env=env, timeout=1)
         assert "s3cret" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["x.io/$(id)", "x.io#\x1b[2J", "x.io/" + "a" * 999])
 def test_command_in_a_hint_can_be_pasted(env, name):
-    with pytest.raises(UselessDockerConfig) as caught:
+    with pytest.raises(NoLogin) as caught:
         credhelper.resolve(config(), [name], env=env)
     assert shlex.split(caught.value.hint) in (
         ["docker", "login", name],

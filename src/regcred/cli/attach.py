@@ -17,8 +17,8 @@ from regcred.cli.options import (
     namespaces_option,
     output_option,
     serviceaccounts_option,
-    split_names,
     split_namespaces,
+    split_serviceaccounts,
     timeout_option,
 )
 from regcred.cli.report import Report, Result
@@ -138,7 +138,7 @@ def _selection(given: dict[str, Any], *, patience: float) -> Selection:
             "--namespace, --all-namespaces and --namespace-selector exclude each other",
             hint="give one of them",
         )
-    patterns = split_names(given["serviceaccounts"], '--serviceaccount "$NAME"')
+    patterns = split_serviceaccounts(given["serviceaccounts"])
     if given["everyone"] and patterns:
         raise UsageError("--all and --serviceaccount exclude each other", hint="give one of them")
     # A label selector alone means everything with these labels, not only `default`.

@@ -100,6 +100,7 @@ _AT_ONCE = 100
     metavar="[FILE]",
     is_flag=False,
     flag_value="",
+    may_be_empty=True,
     completes="file",
     help="Use the logins of this machine, credential helpers run, and no Secrets.",
 )
@@ -340,8 +341,6 @@ def _run(asked: Asked, config: ClusterConfig | None, probing: Probing) -> Result
                 late = loop.call_later(PATIENCE_SECONDS, progress.show_if_late)
                 try:
                     results.checked = await checker.check(wanted, progress.step)
-                except InvalidInput as error:
-                    raise UsageError(error.message, hint=error.hint) from None
                 except asyncio.CancelledError:
                     results.checked = checker.known
                     raise

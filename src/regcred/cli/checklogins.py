@@ -9,10 +9,9 @@ from regcred.cli import inputs
 from regcred.core.errors import (
     InvalidDockerConfig,
     InvalidImage,
-    InvalidInput,
     InvalidRegistry,
+    NoLogin,
     UsageError,
-    UselessDockerConfig,
 )
 from regcred.core.logins.image import parse_image
 from regcred.core.logins.pullsecret import PullSecret
@@ -51,15 +50,12 @@ def docker_config_file(path: str) -> PullSecret:
     """A ``config.json`` as the pull Secret that could be made of it.
 
     Raises:
-        UsageError: it cannot be read.
+        InvalidInput: it cannot be read.
     """
     if not path:
         folder = os.environ.get("DOCKER_CONFIG") or "~/.docker"
         path = f"{folder}/config.json"
-    try:
-        return PullSecret.of_docker_config(inputs.read_file(path, "docker config"), path)
-    except InvalidInput as error:
-        raise UsageError(error.message, hint=error.hint) from None
+    return PullSecret.of_docker_config(inputs.read_file(path, "docker config"), path)
 
 
 def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullSecret:
@@ -73,7 +69,7 @@ def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullS
         timeout: seconds for each call of a credential helper.
 
     Raises:
-        UsageError: docker's configuration cannot be read.
+        InvalidDockerConfig: docker's configuration cannot be read.
         CredentialHelperFailed: a credential helper failed.
     """
     from regcred import credhelper
@@ -81,8 +77,8 @@ def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullS
     try:
         config = credhelper.load_client_config(path or None, os.environ)
     except InvalidDockerConfig as error:
-        hint = "docker login REGISTRY writes it; --docker-config FILE names another"
-        raise UsageError(error.message, hint=hint) from None
+        error.hint = "docker login REGISTRY writes it; --docker-config FILE names another"
+        raise
     document = config.auths
     for registry, entry in config.auths.items():
         if (
@@ -103,7 +99,7 @@ def machine(path: str | None, images: Iterable[str], *, timeout: float) -> PullS
             (credential,) = credhelper.resolve(
                 config, [domain], timeout=timeout, identity_tokens=True
             )
-        except (UselessDockerConfig, InvalidRegistry):
+        except (NoLogin, InvalidRegistry):
             continue  # there is no login for it, and the verdict says so
         if credential.username:
             document = document.with_credential(credential)

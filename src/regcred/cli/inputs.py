@@ -11,7 +11,7 @@ import click
 
 from regcred.cli import output
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import InvalidInput, UnreadableFile, UsageError
+from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,20 +32,19 @@ def read_file(path: str, what: str) -> bytes:
         what: what it should be, for messages: ``service account key``.
 
     Raises:
-        UnreadableFile: it is not there, cannot be read, or is a directory.
-        InvalidInput: it is far too large.
+        InvalidInput: it is not there, cannot be read, is a directory, or far too large.
     """
     path = os.path.expanduser(path)  # noqa: PTH111 - pathlib costs start-up time
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(_MAX_BYTES + 1)
     except IsADirectoryError:
-        raise UnreadableFile(
+        raise InvalidInput(
             f"{path} is a directory, not a {what}", hint=f"name the file in it: ls {path}"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", "") or "not a file's name"
-        raise UnreadableFile(
+        raise InvalidInput(
             f"cannot read the {what} {path}: {reason}", hint=f"ls -l {path}"
         ) from None
     if len(content) > _MAX_BYTES:
@@ -163,7 +162,8 @@ def from_docker_config(
         timeout: seconds that a credential helper may take; None for a minute.
 
     Raises:
-        InvalidInput: it cannot be read, or has no login for one of `registries`.
+        InvalidInput: it cannot be read.
+        NoLogin: it has none for one of `registries`.
         CredentialHelperFailed: a credential helper that it names failed.
     """
     from regcred import credhelper

@@ -20,6 +20,7 @@ from regcred.cli.options import (
     source_options,
     split_names,
     split_namespaces,
+    split_serviceaccounts,
     timeout_option,
     trust_options,
 )
@@ -152,7 +153,12 @@ def login(
     keys = list({key.text: key for key in map(_key, registries)}.values())
     minted = inputs.minted_source(source, settings, secret_files)
     chosen = split_namespaces(namespaces)
-    accounts = split_names(serviceaccounts, '--serviceaccount "$NAME"') or ["default"]
+    accounts = split_serviceaccounts(serviceaccounts) or ["default"]
+    plain = frozenset(split_names(plain_http, '--plain-http "$REGISTRY"'))
+    if ca_file is not None:
+        from regcred.registry import trust
+
+        trust.context(ca_file)
     report = Report.of(form, dry_run)
 
     import asyncio
@@ -182,7 +188,7 @@ def login(
 
         async def run() -> None:
             if not skip_verify:
-                await _verify(credentials, keys, plain_http, ca_file, timeout, report)
+                await _verify(credentials, keys, plain, ca_file, timeout, report)
             await _log_in(plan, keys, config, report, keep)
 
         with report:
@@ -235,14 +241,13 @@ def _credentials(
 async def _verify(
     credentials: list[Credential],
     keys: list[RegistryKey],
-    plain_http: tuple[str, ...],
+    plain: frozenset[str],
     ca_file: str | None,
     timeout: float,  # noqa: ASYNC109 - handed on
     report: Report,
 ) -> None:
     from regcred import registry
 
-    plain = set(split_names(plain_http, '--plain-http "$REGISTRY"'))
     for credential, key in zip(credentials, keys, strict=True):
         verified = await registry.verify(
             credential,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from regcred import minters
 from regcred.cli import output, sourceflags
 from regcred.cli.sourceflags import FILE_FLAG, SETTINGS
-from regcred.core.errors import InvalidInput, MintFailed, Unreachable, UsageError
+from regcred.core.errors import MintFailed, Unreachable, UsageError
 from regcred.core.operator.source import SourceFailure, SourceReason, fragment
 from regcred.core.operator.sourcekinds import SECRET_KEYS
 
@@ -132,8 +132,8 @@ def credentials(source: Source, registries: Sequence[str]) -> list[Credential]:
 
     Raises:
         UsageError: a flag cannot be meant.
-        InvalidInput: a file cannot be read, or what is given is no login.
-        MintFailed: the provider gives none.
+        InvalidInput: a file cannot be read.
+        MintFailed: the provider gives none, or what is none to kubelet.
         Unreachable: it does not answer.
     """
     minted = mint(source, registries)
@@ -179,11 +179,11 @@ def mint(source: Source, registries: Sequence[str]) -> Minted:
         message, hint = _reworded(error.message), _reworded(_hint(error, source.kind))
         if error.reason == SourceReason.UNREACHABLE:
             raise Unreachable(message, hint=hint) from None
-        raise MintFailed(error.reason, message, hint=hint) from None
+        raise type(error)(error.reason, message, hint=hint) from None
     found = fragment(minted.credentials, f"what {source.kind} gives", expires=minted.expires)
     if isinstance(found, SourceFailure):
         source.end()
-        raise InvalidInput(found.message, hint=found.hint)
+        raise MintFailed(found.reason, found.message, hint=found.hint)
     source.expires = minted.expires
     return minted
 

@@ -72,6 +72,7 @@ _SHORTEST_RESYNC = 1.0
     group="How",
     metavar="[HOST]:PORT|none",
     default="127.0.0.1:8080",
+    may_be_empty=True,
     show_default=True,
     help="Where /metrics, /healthz and /readyz are served; none for nowhere.",
 )
@@ -111,6 +112,7 @@ _SHORTEST_RESYNC = 1.0
     group="Webhook",
     metavar="DIR",
     default="",
+    may_be_empty=True,
     completes="dir",
     show_default="it makes its own, and tells --webhook-name",
     help="Where tls.crt and tls.key are, for example cert-manager's.",

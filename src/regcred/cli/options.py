@@ -9,7 +9,7 @@ import click
 
 from regcred.cli.verb import option
 from regcred.core.errors import UsageError
-from regcred.core.names import check_namespace
+from regcred.core.names import check_name, check_namespace, is_glob
 from regcred.core.operator.sourcekinds import MINTED_KINDS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -265,6 +265,7 @@ def source_options(command: F) -> F:
             metavar="[PATH]",
             is_flag=False,
             flag_value="",
+            may_be_empty=True,
             completes="file",
             help="The login of docker's own config.json, or the one at PATH; its credential "
             "helpers are run.",
@@ -341,3 +342,16 @@ def split_namespaces(values: tuple[str, ...]) -> list[str]:
     for namespace in namespaces:
         check_namespace(namespace)
     return namespaces
+
+
+def split_serviceaccounts(values: tuple[str, ...]) -> list[str]:
+    """The names and globs of ``--serviceaccount``, once each, in order.
+
+    Raises:
+        UsageError: one is empty, or no ServiceAccount can have that name.
+    """
+    accounts = split_names(values, '--serviceaccount "$NAME"')
+    for account in accounts:
+        if not is_glob(account):
+            check_name(account, "ServiceAccount")
+    return accounts

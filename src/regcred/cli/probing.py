@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regcred.cli.options import split_names
-from regcred.core.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from regcred.registry.prober import Prober
@@ -36,7 +35,15 @@ class Probing:
 
         Raises:
             UsageError: a host is empty.
+            InvalidInput: a file or folder cannot be used.
         """
+        if ca_file is not None or certs_dir is not None:
+            # Said at once, though it may be that no registry has to be asked.
+            from regcred.registry import trust
+
+            trust.context(ca_file)
+            if certs_dir is not None:
+                trust.Hosts(certs_dir)
         hosts = frozenset(split_names(plain_http, '--plain-http "$HOST"'))
         return cls(ca_file, certs_dir, hosts, timeout, concurrency)
 
@@ -44,18 +51,15 @@ class Probing:
         """Who asks; its module is loaded only now.
 
         Raises:
-            UsageError: a file or folder cannot be used.
+            InvalidInput: a file or folder cannot be used.
         """
         from regcred.registry.prober import Prober
 
-        try:
-            return Prober(
-                ca_file=self.ca_file,
-                certs_dir=self.certs_dir,
-                plain_http=self.plain_http,
-                timeout=self.timeout,
-                concurrency=self.concurrency,
-                env=os.environ,
-            )
-        except InvalidInput as error:
-            raise UsageError(error.message, hint=error.hint) from None
+        return Prober(
+            ca_file=self.ca_file,
+            certs_dir=self.certs_dir,
+            plain_http=self.plain_http,
+            timeout=self.timeout,
+            concurrency=self.concurrency,
+            env=os.environ,
+        )

@@ -109,6 +109,7 @@ class Write(NamedTuple):
     group="Login",
     metavar="EMAIL",
     default="",
+    may_be_empty=True,
     help="Written beside the login; no registry asks for it.",
 )
 @source_options

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from regcred.cli import inputs
-from regcred.core.errors import UnreadableFile, UsageError
+from regcred.core.errors import InvalidInput, UsageError
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.sourcekinds import SECRET_KEYS
 
@@ -100,7 +100,7 @@ def read_files(kind: str, given: Sequence[str]) -> dict[str, bytes]:
             stdin = key
             found[key] = inputs.read_password_stdin().reveal().encode("utf-8", "surrogateescape")
         elif not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111 - as `read_file` does
-            raise UnreadableFile(
+            raise InvalidInput(
                 f"{FILE_FLAG} {key}: there is no such file",
                 hint=f"{FILE_FLAG} {key}=FILE takes the name of a file, and not what is in it",
             )

@@ -20,6 +20,7 @@ from regcred.cli.options import (
 )
 from regcred.cli.verb import option, verb
 from regcred.core.errors import UsageError
+from regcred.core.names import check_name
 
 if TYPE_CHECKING:
     from regcred.core.namespace.statusreport import Row, Summary
@@ -95,8 +96,10 @@ def status(
         raise UsageError(
             "--namespace and --all-namespaces exclude each other", hint="give one of them"
         )
-    reading = _read(names, all_namespaces, kubeconfig, context)
     wanted = frozenset(split_names(givers, '--pullcredential "$NAME"'))
+    for giver in wanted:
+        check_name(giver, "PullCredential")
+    reading = _read(names, all_namespaces, kubeconfig, context)
     code = _show(reading, form, wanted, everywhere=all_namespaces)
     if code:
         raise click.exceptions.Exit(code)

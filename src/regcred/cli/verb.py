@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from regcred.cli import output
-from regcred.core.errors import RegcredError
+from regcred.core.errors import RegcredError, UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -60,11 +60,20 @@ class Option(click.Option):
     Args:
         group: one of `GROUPS`.
         completes: what its values are, for `regcred.cli.completing`; empty where nobody knows.
+        may_be_empty: an empty value means something; else it is a variable that is not set, and
+            that must not mean the default.
     """
 
-    def __init__(self, *args: Any, group: str, completes: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        group: str,
+        completes: str = "",
+        may_be_empty: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.group, self.completes = group, completes
+        self.group, self.completes, self.may_be_empty = group, completes, may_be_empty
         long = [o for o in self.opts if o.startswith("--")]
         if long and not self.envvar and self.allow_from_autoenv:
             self.envvar = "REGCRED_" + long[0].lstrip("-").replace("-", "_").upper()
@@ -73,6 +82,27 @@ class Option(click.Option):
         """The variable; of several values blanks beside a comma do not count: ``a, b``."""
         value = super().resolve_envvar_value(ctx)
         return re.sub(r"\s*,\s*", ",", value) if value and self.multiple else value
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """The value, of the option's type.
+
+        Raises:
+            UsageError: it is empty. (Where one may be given several times, the verb says so.)
+        """
+        found = super().process_value(ctx, value)
+        if found == "" and not self.may_be_empty and value == "":
+            source = ctx.get_parameter_source(self.name or "")
+            if source is click.core.ParameterSource.COMMANDLINE:
+                flag = max(self.opts, key=len)
+                raise UsageError(
+                    f"{flag} is empty", hint=f'is a variable not set? {flag} "${self._variable}"'
+                )
+        return found
+
+    @property
+    def _variable(self) -> str:
+        """What somebody may have called the variable, for a hint."""
+        return re.sub("[^A-Z]", "", self.metavar or "") or "VALUE"
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The flags and their help: whether they repeat, and the default, said everywhere alike."""

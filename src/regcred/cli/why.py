@@ -22,7 +22,7 @@ from regcred.cli.options import (
 )
 from regcred.cli.probing import Probing
 from regcred.cli.verb import argument, option, verb
-from regcred.core.errors import InvalidInput, RegcredError, UsageError
+from regcred.core.errors import RegcredError, UsageError
 
 if TYPE_CHECKING:
     from regcred.cli.whyfacts import Entry
@@ -185,10 +185,7 @@ class _Run:
                 checker = Checker(prober, now, secrets=True)
             with Progress("looking into it", None) as progress:
                 gathering = Gathering(client, found, now, checker, progress.step)
-                try:
-                    return await gathering.entries(), gathering.unread
-                except InvalidInput as error:
-                    raise UsageError(error.message, hint=error.hint) from None
+                return await gathering.entries(), gathering.unread
 
     async def _show(
         self, client: Client, found: Found, entries: list[Entry], unread: list[Unread]

@@ -4,20 +4,21 @@ The tree::
 
     RegcredError                    exit code 1: the answer is no
     ├── UsageError                  exit code 2: the command cannot be meant like this
-    ├── InvalidInput                exit code 1: a file or value is not what it must be
-    │   ├── UnreadableFile          exit code 2: a file that is not there, or cannot be read
+    ├── InvalidInput                exit code 2: a file or value is not what it must be
     │   ├── InvalidImage            not an image reference
     │   ├── InvalidRegistry         a registry key that no image could ever match
     │   ├── InvalidDockerConfig     a docker config that kubelet could not use
-    │   │   ├── UnreadableDockerConfig      exit code 2: its file cannot be read
     │   │   ├── UndecodableDockerConfig     kubelet fails every lookup that meets it
     │   │   └── UselessDockerConfig         kubelet gets no login out of it
-    │   ├── InvalidKubeconfig       exit code 2: a kubeconfig that cannot be read or merged
-    │   ├── InvalidManifest         exit code 2: a manifest that cannot be read, or not changed
+    │   ├── InvalidKubeconfig       a kubeconfig that cannot be read or merged
+    │   ├── InvalidManifest         a manifest that cannot be read, or not changed
     │   └── InvalidPullCredential   its spec cannot be meant like this
     ├── MintFailed                  a provider gave no credential
+    │   └── Misconfigured           exit code 2: it could not be asked, as the source is set
     ├── CredentialHelperFailed      a docker-credential-* helper or exec plugin failed
+    ├── NoLogin                     docker has no login for it that kubelet could use
     ├── NotOurs                     the object belongs to somebody else
+    ├── UnusableSecret              what a Secret of the cluster holds is broken, or leaves no room
     ├── Unreachable                 exit code 3: cluster or registry not reachable
     │   ├── ClusterUnreachable
     │   │   └── StreamBroken        a watch that began well ends in the wrong way
@@ -76,11 +77,11 @@ class UsageError(RegcredError):
 
 
 class InvalidInput(RegcredError):
-    """A file or a value is not what it has to be."""
+    """A file or a value that was handed over is not there, or not what it has to be.
 
-
-class UnreadableFile(InvalidInput):
-    """A file that is not there, is a folder, or may not be read."""
+    What objects of the cluster hold is nobody's wrong usage: where that ends a run, it ends it with
+    an error of another class.
+    """
 
     exit_code = 2
 
@@ -95,12 +96,6 @@ class InvalidRegistry(InvalidInput):
 
 class InvalidDockerConfig(InvalidInput):
     """A docker config that kubelet could not use; the message names the entry."""
-
-
-class UnreadableDockerConfig(InvalidDockerConfig):
-    """The file of a docker config cannot be read."""
-
-    exit_code = 2
 
 
 class UndecodableDockerConfig(InvalidDockerConfig):
@@ -120,8 +115,6 @@ class UselessDockerConfig(InvalidDockerConfig):
 class InvalidKubeconfig(InvalidInput):
     """A kubeconfig that cannot be read, or names something that it does not define."""
 
-    exit_code = 2
-
 
 class InvalidManifest(InvalidInput):
     """A manifest that is no YAML or JSON, or in which no right insertion can be made.
@@ -132,8 +125,6 @@ class InvalidManifest(InvalidInput):
         problem: the message without the place.
         at: offset of the place in the document, in characters.
     """
-
-    exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "", problem: str = "", at: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -179,8 +170,22 @@ class MintFailed(RegcredError):
         self.retry_after = retry_after
 
 
+class Misconfigured(MintFailed):
+    """What a source is told, a setting or a file, cannot be meant; the provider was not asked."""
+
+    exit_code = 2
+
+
+class NoLogin(RegcredError):
+    """docker's own configuration has no login for a registry, or none that kubelet could use."""
+
+
 class NotOurs(RegcredError):
     """The object is there and belongs to somebody else: regcred leaves it alone."""
+
+
+class UnusableSecret(RegcredError):
+    """A Secret of the cluster holds what is broken, or so much that nothing more goes in."""
 
 
 class Unreachable(RegcredError):

@@ -88,7 +88,11 @@ def read(paths: Iterable[str], *, must_exist: bool = False) -> Kubeconfig:
                 f"cannot read kubeconfig {path}: {reason}",
                 hint="kubectl config view shows what is read",
             ) from None
-        configs.append(parse(text, path=path))
+        try:
+            configs.append(parse(text, path=path))
+        except InvalidKubeconfig as error:
+            error.hint = error.hint or "kubectl config view shows what is read"
+            raise
     return merge(configs)
 
 

@@ -54,7 +54,7 @@ async def write_secret(
             ``client`` to write nothing.
 
     Raises:
-        NotOurs, InvalidDockerConfig: as `decide` does.
+        NotOurs, UnusableSecret: as `decide` does.
         TimedOut: others kept writing it.
         APIError: what the API server answered.
     """

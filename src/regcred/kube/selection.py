@@ -6,14 +6,17 @@ namespace's ``default`` a moment after the namespace.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import names
-from regcred.core.errors import Forbidden
+from regcred.core.errors import BadRequest, Forbidden, UsageError
 from regcred.kube.resources import NAMESPACES, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from regcred.kube.client import Client
 
 #: (namespace, name) → the ServiceAccount as it was read.
@@ -73,7 +76,10 @@ async def find(
         return {}, [(n, name) for n in namespaces for name in selection.patterns]
     found: Found = {}
     for namespace in namespaces:
-        objects = await client.list(SERVICEACCOUNTS, namespace, label_selector=selection.selector)
+        with _meant("--selector", selection.selector):
+            objects = await client.list(
+                SERVICEACCOUNTS, namespace, label_selector=selection.selector
+            )
         found |= _index(objects, selection, None)
     return found, []
 
@@ -83,7 +89,8 @@ async def _find_everywhere(
 ) -> tuple[Found, list[tuple[str, str]]]:
     active: set[str] | None = None
     try:
-        listed = await client.list(NAMESPACES, label_selector=selection.namespace_selector)
+        with _meant("--namespace-selector", selection.namespace_selector):
+            listed = await client.list(NAMESPACES, label_selector=selection.namespace_selector)
         active = {
             n["metadata"]["name"] for n in listed if not n["metadata"].get("deletionTimestamp")
         }
@@ -92,17 +99,37 @@ async def _find_everywhere(
         if selection.namespace_selector:
             raise
     only = selection.patterns[0] if selection.exact and len(selection.patterns) == 1 else ""
-    objects = await client.list(
-        SERVICEACCOUNTS,
-        label_selector=selection.selector,
-        field_selector=f"metadata.name={only}" if only else "",
-    )
+    with _meant("--selector", selection.selector):
+        objects = await client.list(
+            SERVICEACCOUNTS,
+            label_selector=selection.selector,
+            field_selector=f"metadata.name={only}" if only else "",
+        )
     found = _index(objects, selection, active)
     if not selection.patience or not selection.exact or "default" not in selection.patterns:
         return found, []
     # Every namespace gets a `default`, so one without is just being made. Other names are
     # nobody's promise.
     return found, [(n, "default") for n in sorted(active or ()) if (n, "default") not in found]
+
+
+@contextlib.contextmanager
+def _meant(flag: str, selector: str) -> Iterator[None]:
+    """What the API server says of a selector of labels that is none is about the flag.
+
+    Raises:
+        UsageError: it says so.
+    """
+    try:
+        yield
+    except BadRequest as error:
+        if not selector:
+            raise
+        said = error.message.partition(": ")[2]
+        raise UsageError(
+            f"{flag} {selector!r} is no selector of labels: {said}",
+            hint="it is as kubectl's -l: team=a, team!=a, 'team in (a,b)'",
+        ) from None
 
 
 def _index(

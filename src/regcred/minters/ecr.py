@@ -82,7 +82,7 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
     try:
         import boto3  # noqa: F401
     except ImportError:
-        raise reading.refuse("boto3 is not installed, which asks AWS for tokens", _SDK) from None
+        raise reading.lacking("boto3 is not installed, which asks AWS for tokens", _SDK) from None
     return await threads.run(_minted, places, login, region, desk)
 
 

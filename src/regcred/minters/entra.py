@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from regcred.core.credential import Password
 from regcred.minters.entrafailures import METADATA, Asked, failure
 from regcred.minters.jsonwebtoken import claims, is_token
-from regcred.minters.settings import mapping, refuse, secret_text, text
+from regcred.minters.settings import lacking, mapping, refuse, secret_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ async def obtain(settings: Mapping[str, Any], desk: Desk) -> Token:
     try:
         from azure.core.exceptions import AzureError
     except ImportError:
-        raise refuse("azure-identity is not installed", "pip install 'regcred[azure]'") from None
+        raise lacking("azure-identity is not installed", "pip install 'regcred[azure]'") from None
     # At its own level it logs whole answers where it does not understand them.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     credential, asked = await _credential(settings, desk)

@@ -28,7 +28,7 @@ from regcred.core.logins.image import DOCKER_HUB, parse_image
 from regcred.core.logins.registrykey import display, is_docker_hub, parse_registry
 from regcred.core.operator.minting import Minted
 from regcred.minters import program
-from regcred.minters.settings import refuse, text
+from regcred.minters.settings import lacking, refuse, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -188,4 +188,4 @@ def _default(settings: Mapping[str, Any]) -> float | None:
 
 
 def _no_login(command: Program, what: str) -> MintFailed:
-    return refuse(f"{command.name} has no login for {display(what)}")
+    return lacking(f"{command.name} has no login for {display(what)}")

@@ -27,7 +27,7 @@ from regcred.core.operator.minting import Minted
 from regcred.core.operator.source import SourceReason
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
-from regcred.minters.settings import base_url, refuse, secret_text, texts
+from regcred.minters.settings import base_url, lacking, refuse, secret_text, texts
 from regcred.minters.web import bearer, clock_warning, refused
 
 if TYPE_CHECKING:
@@ -128,12 +128,12 @@ class _GitHub:
         """The ID of the only installation, or of that for the registries' owner."""
         found = await self._installations()
         if not found:
-            raise refuse(f"App {self.app} is not installed anywhere", "install it: its settings")
+            raise lacking(f"App {self.app} is not installed anywhere", "install it: its settings")
         owners = {key.partition("/")[2].partition("/")[0].lower() for key in self.desk.registries}
         wanted = found if len(found) == 1 else {o: found[o] for o in owners if o in found}
         if len(wanted) != 1:
             which = ", ".join(f"{name} ({number})" for name, number in sorted(found.items())[:10])
-            raise refuse(
+            raise lacking(
                 f"App {self.app} has {len(found)} installations: {one_line(which)}",
                 "set installationId, or registries to HOST/OWNER of one of them",
             )
@@ -188,7 +188,7 @@ class _GitHub:
                 hint="its owner unsuspends it: Settings, GitHub Apps, Configure",
             )
         if answer.status == 404 and said and "Integration" not in said:
-            return refuse(
+            return lacking(
                 f"App {self.app} has no installation {installation} at {answer.host}",
                 "the number stands at the end of the installation's address; without "
                 "installationId the only one is taken",
@@ -196,7 +196,7 @@ class _GitHub:
         if answer.status == 422 and "permissions" in said:
             return self._may_not_read(answer)
         if answer.status == 422 and "repositor" in said:
-            return refuse(
+            return lacking(
                 f"installation {installation} of App {self.app} does not have all of the "
                 "repositories that are listed",
                 "add them to the installation: Settings, GitHub Apps, Configure, Repository access",
@@ -216,11 +216,11 @@ class _GitHub:
                 hint=(clock or [anew])[0],
             )
         if answer.status == 404 and "Integration" in said:
-            return refuse(
+            return lacking(
                 f"{answer.host} has no App {self.app}", "correct clientId or appId, or url"
             )
         if answer.status == 404:
-            return refuse(f"{answer.host} has no API of GitHub at {self.url}", _URL_HINT)
+            return lacking(f"{answer.host} has no API of GitHub at {self.url}", _URL_HINT)
         return refused(answer, f"token to App {self.app}", said=said)
 
     def _may_not_read(self, answer: Answer) -> MintFailed:

@@ -188,7 +188,7 @@ def _require_sdk() -> None:
     try:
         import google.auth  # noqa: F401
     except ImportError:
-        raise reading.refuse(
+        raise reading.lacking(
             "google-auth is not installed, which asks Google for tokens", _SDK
         ) from None
 

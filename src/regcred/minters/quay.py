@@ -23,7 +23,7 @@ from regcred.core.operator.minting import Minted
 from regcred.core.operator.source import SourceReason
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
-from regcred.minters.settings import base_url, mapping, refuse, secret_text, text
+from regcred.minters.settings import base_url, lacking, mapping, refuse, secret_text, text
 from regcred.minters.web import basic, bearer, clock_warning, refused
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _not_federated(answer: Answer, robot: str, shown: Password) -> MintFailed:
         f"{claims.get('sub')}; Quay has to reach the issuer"
     )
     if "Could not find robot" in said or "Invalid robot" in said:
-        return refuse(f"{answer.host} has no robot account {robot}", "correct robot")
+        return lacking(f"{answer.host} has no robot account {robot}", "correct robot")
     if answer.status == 401 or whole.startswith(_INVALID):
         return MintFailed(
             SourceReason.BAD_CREDENTIALS,
@@ -118,7 +118,7 @@ def _not_federated(answer: Answer, robot: str, shown: Password) -> MintFailed:
             hint=hint,
         )
     if answer.status == 404:
-        return refuse(
+        return lacking(
             f"{answer.host} has no robot federation", "Quay has it since 3.13; use secretRef"
         )
     return refused(answer, f"token to {robot}", said=said, hint=hint if answer.status < 429 else "")
@@ -128,7 +128,7 @@ def _not_read(answer: Answer, robot: str, oauth: Password) -> MintFailed:
     said = answer.text("error_message") or answer.text("detail") or answer.text("message")
     said = one_line(said, hide=[oauth.reveal()]).removesuffix(".")
     if answer.status == 404 or "Could not find robot" in said:
-        return refuse(
+        return lacking(
             f"{answer.host} has no robot account {robot}",
             "correct robot; it has to be one of an organization",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from regcred.core.errors import MintFailed
+from regcred.core.errors import MintFailed, Misconfigured
 from regcred.core.logins.registrykey import is_loopback
 from regcred.core.operator.source import SourceReason
 from regcred.core.registry.peers import BadPeerURL, origin
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from regcred.minters.desk import Desk
 
 
-def refuse(message: str, hint: str = "") -> MintFailed:
-    """What is configured cannot be meant, or lacks something."""
+def refuse(message: str, hint: str = "") -> Misconfigured:
+    """What is configured cannot be meant, or lacks something: nobody has to be asked to know."""
+    return Misconfigured(SourceReason.NOT_CONFIGURED, message, hint=hint)
+
+
+def lacking(message: str, hint: str = "") -> MintFailed:
+    """Something is missing, by the word of whoever was asked, or here beside the settings."""
     return MintFailed(SourceReason.NOT_CONFIGURED, message, hint=hint)
 
 

@@ -18,7 +18,7 @@ from yarl import URL
 
 from regcred.core.backoff import seconds_of
 from regcred.core.credential import Password
-from regcred.core.errors import MintFailed
+from regcred.core.errors import MintFailed, Misconfigured
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.source import SourceReason
 from regcred.core.registry import proxy
@@ -223,7 +223,7 @@ class Web:
         try:
             return proxy.from_environment(url, self._env) or None
         except proxy.BadProxy as error:
-            raise MintFailed(SourceReason.NOT_CONFIGURED, str(error), hint=error.hint) from None
+            raise Misconfigured(SourceReason.NOT_CONFIGURED, str(error), hint=error.hint) from None
 
 
 def refused(answer: Answer, what: str, *, said: str = "", hint: str = "") -> MintFailed:

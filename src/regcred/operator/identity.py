@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from regcred.core import fields, jsonpatch
-from regcred.core.errors import RegcredError
+from regcred.core.errors import InvalidInput, RegcredError
 from regcred.kube import guarded
 from regcred.kube.resources import WEBHOOKS
 from regcred.operator import certificates, oplog
@@ -179,8 +179,8 @@ class Identity:
         self._is_told = True
 
 
-def _unusable(folder: Path, why: str | None) -> RegcredError:
-    return RegcredError(f"cannot use tls.crt and tls.key in {folder}: {why}", hint=_WRITER)
+def _unusable(folder: Path, why: str | None) -> InvalidInput:
+    return InvalidInput(f"cannot use tls.crt and tls.key in {folder}: {why}", hint=_WRITER)
 
 
 def _bundle(webhook: dict[str, Any]) -> bytes:

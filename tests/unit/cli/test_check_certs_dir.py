@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from regcred.cli.check import check
-from regcred.core.errors import UsageError
+from regcred.core.errors import InvalidInput
 
 
 def test_broken_hosts_toml_ends_the_run(tmp_path, caplog):
@@ -14,7 +14,7 @@ def test_broken_hosts_toml_ends_the_run(tmp_path, caplog):
     images = [f"registry.example.com/app-{number}" for number in range(20)]
     logins = ["--docker-config", str(tmp_path / "config.json"), "--no-cluster"]
     done = CliRunner().invoke(check, [*images, *logins, "--certs-dir", str(file.parents[1])])
-    assert isinstance(done.exception, UsageError)
+    assert isinstance(done.exception, InvalidInput)
     assert done.exception.exit_code == 2
     assert done.exception.message.startswith(f"cannot use {file}: it is not TOML")
     assert done.stdout == ""

@@ -26,7 +26,7 @@ def asked(token=None, **change):
     return json.dumps(json.loads(credentialprovider.request(IMAGE, V1)) | more | change).encode()
 
 
-def refused(*arguments, stdin=b"", code=1, hides=(), **options):
+def refused(*arguments, stdin=b"", code=2, hides=(), **options):
     done = run_regcred(*arguments, stdin=stdin, check=code, **options)
     assert done.stdout == b""
     said = done.stderr.decode()
@@ -65,7 +65,7 @@ def test_the_pods_own_token_is_shown_and_its_login_is_the_answer(quay, issuer):
 def test_a_pod_that_may_not_gets_none(quay, issuer):
     token = issuer.token("other", "quay.io")
     flags = (*FLAGS, f"--set=url={quay.served.url}")
-    said = refused(*flags, stdin=asked(token), hides=[token])
+    said = refused(*flags, stdin=asked(token), code=1, hides=[token])
     assert "Token does not match robot" in said
 
 
@@ -126,7 +126,7 @@ def test_a_source_that_takes_no_token_is_not_asked_as_the_node(issuer, tmp_path)
     Programs(tmp_path).helper("docker-credential-x", {"quay.io": ("me", "hush")})
     flags = ("--from=exec", "--set=command=docker-credential-x", "--set=protocol=CredentialHelper")
     token, env = issuer.token("shop", "quay.io"), {"PATH": str(tmp_path)}
-    said = refused(VERB, *flags, stdin=asked(token), code=2, hides=[token], env=env)
+    said = refused(VERB, *flags, stdin=asked(token), hides=[token], env=env)
     assert "takes no token" in said
 
 
@@ -140,12 +140,12 @@ def test_the_sources_that_take_a_token_are_those_with_an_identity():
 
 @pytest.mark.parametrize("kind", ["gitlab", "harbor"])
 def test_accounts_that_nobody_would_take_back_are_not_made(kind):
-    assert "PullCredential" in refused(VERB, f"--from={kind}", stdin=asked(), code=2)
+    assert "PullCredential" in refused(VERB, f"--from={kind}", stdin=asked())
 
 
 def test_standard_input_is_the_request():
     flags = (*FLAGS, "--secret-file=token=-")
-    assert "cannot be standard input" in refused(*flags, stdin=asked(), code=2)
+    assert "cannot be standard input" in refused(*flags, stdin=asked())
 
 
 def test_a_provider_that_is_not_there(issuer):

@@ -176,7 +176,7 @@ def test_a_kind_that_there_is_not():
 )
 def test_something_is_missing(provider, source, drop, says):
     at = next(i for i, flag in enumerate(source) if flag.startswith(drop))
-    assert says in refused(*SECRET, *source[: at - 1], *source[at + 1 :], code=1)
+    assert says in refused(*SECRET, *source[: at - 1], *source[at + 1 :], code=2)
     assert provider.deploy_tokens == []
 
 
@@ -191,7 +191,7 @@ def test_a_file_under_another_key(tmp_path, source):
 
 
 def test_nothing_is_made_for_a_registry_that_is_none(provider, source):
-    assert "can never match" in refused(*SECRET, "--registry=ghcr", *source, code=1)
+    assert "can never match" in refused(*SECRET, "--registry=ghcr", *source, code=2)
     assert provider.deploy_tokens == []
 
 

@@ -22,7 +22,7 @@ def test_every_error_is_drawn_in_the_tree(kind):
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_error_has_message_and_hint(kind):
-    first = ("Throttled",) if kind is errors.MintFailed else ()
+    first = ("Throttled",) if issubclass(kind, errors.MintFailed) else ()
     error = kind(*first, "it broke", hint="mend it")
     assert (str(error), error.message, error.hint) == ("it broke", "it broke", "mend it")
     assert kind(*first, "it broke").hint == ""
@@ -33,7 +33,12 @@ def test_every_error_has_message_and_hint(kind):
     [
         (RegcredError, 1),
         (errors.UsageError, 2),
-        (errors.InvalidDockerConfig, 1),
+        (errors.InvalidInput, 2),
+        (errors.InvalidDockerConfig, 2),
+        (errors.UnusableSecret, 1),
+        (errors.NoLogin, 1),
+        (errors.MintFailed, 1),
+        (errors.Misconfigured, 2),
         (errors.InvalidKubeconfig, 2),
         (errors.RegistryUnreachable, 3),
         (errors.ClusterUnreachable, 3),

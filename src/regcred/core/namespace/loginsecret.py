@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core import jsonpatch, marks
 from regcred.core.diagnosis import remedies
-from regcred.core.errors import InvalidDockerConfig, InvalidRegistry, NotOurs
+from regcred.core.errors import (
+    InvalidDockerConfig,
+    InvalidInput,
+    InvalidRegistry,
+    NotOurs,
+    UnusableSecret,
+)
 from regcred.core.logins import expiry, secret
 from regcred.core.logins.dockerconfig import DockerConfig, parse_dockerconfigjson
 from regcred.core.logins.registrykey import parse_registry
@@ -67,8 +73,9 @@ def merge(
 
     Raises:
         NotOurs: the Secret is the operator's, somebody else's, or of another type.
-        InvalidDockerConfig: what it holds is broken already, and kubelet could not use it.
-        InvalidInput: it would be larger than a Secret can be.
+        UnusableSecret: what it holds is broken already, and kubelet could not use it; or it would
+            be larger than a Secret can be.
+        InvalidInput: `credentials` alone would be.
     """
     registries = [c.registry for c in credentials]
     said = ", ".join(registries)
@@ -133,7 +140,7 @@ def take_out(
 
     Raises:
         NotOurs: the Secret is the operator's, somebody else's, or of another type.
-        InvalidDockerConfig: what it holds is broken, so no entry can be taken out of it.
+        UnusableSecret: what it holds is broken, so no entry can be taken out of it.
     """
     if existing is not None:
         hint = f"--name says which Secret the login is in; kubectl get secrets -n {namespace}"
@@ -221,12 +228,15 @@ def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:
     """The docker config in `existing`; an empty one where it has none.
 
     Raises:
-        InvalidDockerConfig: it cannot be parsed.
+        UnusableSecret: it cannot be parsed.
     """
     content = secret.content(existing)
     if content is None:
         return DockerConfig()
-    return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+    try:
+        return parse_dockerconfigjson(content, source=f"Secret {namespace}/{name}")
+    except InvalidDockerConfig as error:
+        raise UnusableSecret(error.message, hint=error.hint) from None
 
 
 def _ends(existing: dict[str, Any], config: DockerConfig) -> dict[str, datetime]:
@@ -246,7 +256,7 @@ def _read_or_start_anew(
     """What `read` gives, or the error with the commands that write the Secret anew."""
     try:
         return read(existing, name, namespace)
-    except InvalidDockerConfig as error:
+    except UnusableSecret as error:
         mends, said = remedies.other_login(
             registry, namespace, "", Reason.SECRET_MALFORMED, name, ""
         )
@@ -276,7 +286,13 @@ def _rewrite(existing: dict[str, Any], name: str, config: DockerConfig) -> jsonp
     old = secret.content(existing)
     if old is not None and parse_dockerconfigjson(old, source=name) == config:
         return []
-    encoded = secret.build(name, {secret.DATA_KEY: content})["data"]
+    try:
+        encoded = secret.build(name, {secret.DATA_KEY: content})["data"]
+    except InvalidInput as error:
+        raise UnusableSecret(
+            f"there is no room for it: {error.message}",
+            hint="--name chooses another Secret; regcred logout takes registries out of this one",
+        ) from None
     if not existing.get("data"):
         return [{"op": "add", "path": "/data", "value": encoded}]
     path = jsonpatch.pointer("data", secret.DATA_KEY)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import jsonpatch, marks
-from regcred.core.errors import InvalidInput
+from regcred.core.errors import UnusableSecret
 from regcred.core.logins.secret import DATA_KEY, DOCKERCONFIGJSON, MAX_BYTES
 from regcred.core.operator.merging import secret_data
 from regcred.core.operator.observed import logins
@@ -59,13 +59,13 @@ class Written:
         """The ``data`` with the entries of `secret` that stay.
 
         Raises:
-            InvalidInput: it would be larger than a Secret can be.
+            UnusableSecret: it would be larger than a Secret can be.
         """
         kept = {key: each for key, each in logins(secret).items() if key in self.keep}
         data = secret_data({**self.credentials, **kept}.values())
         size = len(data[DATA_KEY]) // 4 * 3 - data[DATA_KEY].count("=")
         if size > MAX_BYTES:
-            raise InvalidInput(
+            raise UnusableSecret(
                 f"with the logins that stay until their source is back the Secret would hold "
                 f"{size:,} bytes, and the API server takes {MAX_BYTES:,}",
                 hint="kubectl get pullcredentials shows which sources fail",
@@ -115,7 +115,7 @@ class CreateSecret(Action):
             secret: the one that is replaced, as it is now; only where `needs_secret`.
 
         Raises:
-            InvalidInput: it would be larger than a Secret can be.
+            UnusableSecret: it would be larger than a Secret can be.
         """
         annotations = {k: v for k, v in self.written.annotations().items() if v is not None}
         return {
@@ -158,7 +158,7 @@ class UpdateSecret(Action):
             secret: the Secret as it is now; only where `needs_secret`.
 
         Raises:
-            InvalidInput: it would be larger than a Secret can be.
+            UnusableSecret: it would be larger than a Secret can be.
         """
         obj = self.seen.as_object()
         data = self.written.with_kept(secret) if secret else self.written.data

@@ -14,10 +14,10 @@ from regcred.core.errors import (
     ClusterUnreachable,
     Conflict,
     Forbidden,
-    InvalidInput,
     RegcredError,
     ServerError,
     TooManyRequests,
+    UnusableSecret,
 )
 from regcred.core.operator.pcstatus import Failure
 
@@ -72,7 +72,7 @@ def _reason(error: RegcredError) -> str:
             return "Forbidden"
         case ClusterUnreachable():
             return "APIServerUnreachable"
-        case InvalidInput():
+        case UnusableSecret():
             return "SecretTooLarge"
         case APIError(reason=reason) if reason.isalnum():
             return reason

@@ -6,10 +6,13 @@ import pytest
 
 from regcred.core import marks
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import InvalidDockerConfig, NotOurs
+from regcred.core.errors import InvalidInput, NotOurs, UnusableSecret
 from regcred.core.logins import secret
 from regcred.core.namespace import loginsecret
 from tests.support.patching import apply
+
+#: Leaves a Secret no room for a login of a kilobyte.
+LONG = b"x" * (secret.MAX_BYTES - 500)
 
 
 def credential(registry="asia.gcr.io", username="me", password="hush"):
@@ -97,8 +100,18 @@ def test_the_operators_is_refused_even_when_asked_to_adopt():
 
 def test_a_broken_one_is_refused():
     existing = stored(secret.build("regcred", {secret.DATA_KEY: b'{"auths": 1}'}))
-    with pytest.raises(InvalidDockerConfig, match="Secret a/regcred"):
+    with pytest.raises(UnusableSecret, match="Secret a/regcred"):
         merge(existing, credential(), adopt=True)
+
+
+def test_one_that_has_no_room_is_no_wrong_usage():
+    """Of an empty Secret the same login is."""
+    full = stored(secret.build("regcred", {secret.DATA_KEY: b'{"auths": {}, "x": "%s"}' % LONG}))
+    with pytest.raises(UnusableSecret, match="there is no room for it") as caught:
+        merge(full, Credential("ghcr.io", "me", Password("x" * 1000)), adopt=True)
+    assert "--name" in caught.value.hint
+    with pytest.raises(InvalidInput, match="would hold"):
+        merge(None, Credential("ghcr.io", "me", Password("x" * secret.MAX_BYTES)))
 
 
 def test_an_adopted_secret_keeps_its_entries_and_is_handed_back():
@@ -192,7 +205,7 @@ def test_the_password_is_not_shown():
 def test_what_does_not_decode_is_written_anew():
     existing = logged_in(credential())
     existing["data"][".dockerconfigjson"] = "e30Ke30K"
-    with pytest.raises(InvalidDockerConfig) as error:
+    with pytest.raises(UnusableSecret) as error:
         merge(existing, credential("ghcr.io"))
     assert error.value.hint.startswith(
         "kubectl delete secret regcred -n a && regcred login ghcr.io -n a; what else is in"

@@ -5,8 +5,8 @@ from regcred.core.errors import (
     ClusterUnreachable,
     Conflict,
     Forbidden,
-    InvalidInput,
     RegcredError,
+    UnusableSecret,
     api_error,
 )
 from regcred.core.operator.nsfailure import describe
@@ -49,7 +49,7 @@ def answer(status: int, message: str, reason: str = "") -> APIError:
         (answer(418, "teapot"), "WriteFailed"),
         (answer(418, "teapot", "not a word"), "WriteFailed"),
         (ClusterUnreachable("cannot reach it"), "APIServerUnreachable"),
-        (InvalidInput("with the logins that stay it is too large"), "SecretTooLarge"),
+        (UnusableSecret("with the logins that stay it is too large"), "SecretTooLarge"),
         (RegcredError("who knows"), "WriteFailed"),
     ],
 )

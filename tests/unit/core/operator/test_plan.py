@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from regcred.core import marks
-from regcred.core.errors import InvalidInput
+from regcred.core.errors import UnusableSecret
 from regcred.core.logins.secret import MAX_BYTES
 from regcred.core.operator.actions import (
     CreateSecret,
@@ -294,7 +294,7 @@ def test_what_stays_may_not_make_it_too_large():
     doc = {"auths": {f"r{i}.io": {"username": "a", "password": "x" * 500_000} for i in range(2)}}
     secret["data"][".dockerconfigjson"] = base64.b64encode(json.dumps(doc).encode()).decode()
     written = Written({}, "", "", keep=frozenset({"r0.io", "r1.io"}))
-    with pytest.raises(InvalidInput, match=f"{MAX_BYTES:,}"):
+    with pytest.raises(UnusableSecret, match=f"{MAX_BYTES:,}"):
         written.with_kept(secret)
 
 
