@@ -24,7 +24,7 @@ from regcred.cli.options import (
 from regcred.cli.report import Report, Result
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
-from regcred.core.errors import NotFound, RegcredError, UsageError
+from regcred.core.errors import Forbidden, NotFound, RegcredError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,7 @@ async def _work(
 ) -> None:
     from regcred.cli.progress import Progress
     from regcred.kube import config as kubeconfig
-    from regcred.kube import serviceaccounts
+    from regcred.kube import needs, rights, serviceaccounts
     from regcred.kube.client import Client
     from regcred.kube.fanout import each
     from regcred.kube.selection import find
@@ -173,13 +173,20 @@ async def _work(
     )
     dry_run = given["dry_run"]
     async with Client(config) as client:
-        found, awaited = await find(client, selection, config.namespace)
+        wanted = needs.tried(needs.attach(selection), dry_run)
+        try:
+            found, awaited = await find(client, selection, config.namespace)
+        except Forbidden as error:
+            raise await rights.with_others(client, error, wanted) from None
 
         async def one(item: tuple[str, str]) -> Change:
             namespace, name = item
-            obj = found.get(item) or await serviceaccounts.wait_for(
-                client, name, namespace, patience=selection.patience, tell=output.note
-            )
+            try:
+                obj = found.get(item) or await serviceaccounts.wait_for(
+                    client, name, namespace, patience=selection.patience, tell=output.note
+                )
+            except Forbidden as error:
+                raise await rights.with_others(client, error, wanted) from None
             if dry_run == "client":
                 return decide(obj)
             return await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")

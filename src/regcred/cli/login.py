@@ -28,7 +28,7 @@ from regcred.cli.report import Report, Result
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import NotFound, UsageError
+from regcred.core.errors import Forbidden, NotFound, UsageError
 from regcred.core.logins import registrykey
 from regcred.kube import config as kubeconfigs
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from regcred.core.logins.registrykey import RegistryKey
     from regcred.kube.client import Client
     from regcred.kube.config import ClusterConfig
+    from regcred.kube.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,16 +271,15 @@ async def _log_in(
     report: Report,
     keep: Callable[[], None],
 ) -> None:
+    from regcred.cli import trial
     from regcred.cli.waiting import report_waiting
     from regcred.kube.client import Client
 
     namespaces = plan.namespaces or [config.namespace]
     async with Client(config) as client:
         if plan.dry_run == "none":
-            # The server tries all of it first, so that a missing right or namespace leaves
-            # nothing half done.
-            for namespace in namespaces:
-                await _write(client, plan, namespace, "server", Report("silent"))
+            silent = Report("silent")
+            await trial.in_each(namespaces, lambda n: _write(client, plan, n, "server", silent))
             keep()
         attached = {n: await _write(client, plan, n, plan.dry_run, report) for n in namespaces}
         for namespace in namespaces:
@@ -301,12 +301,30 @@ async def _write(
     client: Client, plan: Plan, namespace: str, dry_run: str, report: Report
 ) -> set[str]:
     """Write Secret and ServiceAccounts of one namespace; the names of those attached."""
+    from regcred.kube import needs, rights
+    from regcred.kube.selection import Selection
+
+    selection = Selection([namespace], False, "", plan.serviceaccounts, "", plan.patience)
+    try:
+        return await _write_selected(client, plan, selection, namespace, dry_run, report)
+    except Forbidden as error:
+        wanted = needs.tried(needs.log_in(plan.name, selection), dry_run)
+        raise await rights.with_others(client, error, wanted) from None
+
+
+async def _write_selected(
+    client: Client,
+    plan: Plan,
+    selection: Selection,
+    namespace: str,
+    dry_run: str,
+    report: Report,
+) -> set[str]:
     from regcred.core.logins.serviceaccount import attach
     from regcred.core.namespace import loginsecret
     from regcred.kube import logins, serviceaccounts
-    from regcred.kube.selection import Selection, find
+    from regcred.kube.selection import find
 
-    selection = Selection([namespace], False, "", plan.serviceaccounts, "", plan.patience)
     found, awaited = await find(client, selection, namespace)
     for place, name in awaited:
         found[place, name] = await serviceaccounts.wait_for(

@@ -17,7 +17,7 @@ from regcred.cli.options import (
 from regcred.cli.report import Report, Result
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
-from regcred.core.errors import UsageError
+from regcred.core.errors import Forbidden, UsageError
 from regcred.core.logins import registrykey
 
 if TYPE_CHECKING:
@@ -87,18 +87,24 @@ async def _log_out(
     context: str | None,
     report: Report,
 ) -> None:
+    from regcred.cli import trial
     from regcred.kube import config as kubeconfig
+    from regcred.kube import needs, rights
     from regcred.kube.client import Client
 
     config = kubeconfig.load(kubeconfig=kubeconfig_path, context=context, env=os.environ)
     async with Client(config) as client:
         where = namespaces or [config.namespace]
-        if dry_run == "none":
-            # The server tries all of it first, so that a missing right or namespace leaves
-            # nothing half done.
-            for namespace in where:
+
+        async def attempt(namespace: str) -> None:
+            try:
                 async for _ in _undo(client, keys, name, namespace, "server"):
                     pass
+            except Forbidden as error:
+                raise await rights.with_others(client, error, needs.log_out(name)) from None
+
+        if dry_run == "none":
+            await trial.in_each(where, attempt)
         for namespace in where:
             async for result in _undo(client, keys, name, namespace, dry_run):
                 report.add(result)

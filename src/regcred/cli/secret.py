@@ -23,7 +23,7 @@ from regcred.cli.options import (
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.credential import Credential, Password
-from regcred.core.errors import ServerError, UsageError
+from regcred.core.errors import Forbidden, ServerError, UsageError
 from regcred.core.logins import secret as core
 
 if TYPE_CHECKING:
@@ -338,21 +338,26 @@ def _write(built: dict[str, Any], write: Write) -> tuple[dict[str, Any], str]:
     import asyncio
 
     from regcred.kube import config as kubeconfig
+    from regcred.kube import needs, rights
     from regcred.kube.client import Client
     from regcred.kube.pullsecrets import create_or_update
 
     async def run() -> tuple[dict[str, Any], str]:
         config = kubeconfig.load(kubeconfig=write.kubeconfig, context=write.context, env=os.environ)
         async with Client(config) as client:
-            return await create_or_update(
-                client,
-                built,
-                write.namespace or config.namespace,
-                dry_run=write.dry_run == "server",
-                field_manager=write.field_manager,
-                field_validation=_VALIDATION[write.validate],
-                tell=output.warning,
-            )
+            try:
+                return await create_or_update(
+                    client,
+                    built,
+                    write.namespace or config.namespace,
+                    dry_run=write.dry_run == "server",
+                    field_manager=write.field_manager,
+                    field_validation=_VALIDATION[write.validate],
+                    tell=output.warning,
+                )
+            except Forbidden as error:
+                wanted = needs.write(built["metadata"]["name"])
+                raise await rights.with_others(client, error, wanted) from None
 
     return asyncio.run(run())
 

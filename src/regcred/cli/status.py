@@ -149,11 +149,11 @@ def _show(reading: Reading, form: str, givers: frozenset[str], *, everywhere: bo
     for name in reading.absent:
         output.error(f"namespace {name} does not exist", "kubectl get namespaces")
     if form == "table":
-        for what, right, why, hint in unread:
+        for what, right, why, _ in unread:
             said = f"may not {right}" if right else why
             output.warning(f"not read, so unknown: {what}: {said}")
-            if hint:
-                output.tell_hint(hint)
+        for hint in _hints(reading):
+            output.tell_hint(hint)
         if reading.answered and (everywhere or len(reading.namespaces) > 1):
             output.note(str(summary))
     if reading.absent:
@@ -184,6 +184,25 @@ def _document(
         ],
         "summary": summary.to_dict(),
     }
+
+
+def _hints(reading: Reading) -> list[str]:
+    """What would have it read: of rights that are missing, all of a namespace's in one."""
+    from regcred.core.errors import Forbidden
+    from regcred.kube import rights
+
+    denied: dict[str | None, dict[str, Forbidden]] = {}
+    hints = []
+    for listing, error in reading.unread:
+        if isinstance(error, Forbidden):
+            denied.setdefault(listing.namespace, {})[listing.resource.plural] = error
+        else:
+            hints.append(error.hint)
+    for found in denied.values():
+        errors = [error for _, error in sorted(found.items())]
+        together = rights.of_kinds(errors, "status") if len(errors) > 1 else None
+        hints += [error.hint for error in ([together] if together else errors)]
+    return list(dict.fromkeys(filter(None, hints)))
 
 
 def _unread(reading: Reading) -> list[tuple[str, str, str, str]]:

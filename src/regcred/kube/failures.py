@@ -17,25 +17,14 @@ import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.errors import ClusterUnreachable, Forbidden
-from regcred.kube import tls
+from regcred.core.errors import ClusterUnreachable
+from regcred.kube import rights, tls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from regcred.kube.auth import Proof
     from regcred.kube.config import ClusterConfig
 
-_DENIED = re.compile(
-    r'(?:\S+ "(?P<name>[^"]+)" is forbidden: )?'
-    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
-    r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
-)
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
-_NAMED_VERBS = ("get", "update", "patch", "delete")
-#: Objects that one message names.
-_NAMED = 10
-_SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 def unreachable(error: BaseException, config: ClusterConfig, timeout: float) -> ClusterUnreachable:
@@ -86,8 +75,10 @@ def hint(
     said = str(answer.get("message") or "")
     if status == 401:
         return _why_unauthorized(config, proof, datetime.fromtimestamp(now, UTC))
-    if status == 403 and (match := _DENIED.search(said)):
-        return _missing_right(match.groupdict(default=""), config)
+    if status == 403 and (denied := rights.denied(said)):
+        if denied.user == "system:anonymous" and config.auth.is_anonymous:
+            return f"{config.source} holds no credential"
+        return rights.of_one(denied)
     if status == 403 and any(
         cause.get("reason") == "NamespaceTerminating"
         for cause in (answer.get("details") or {}).get("causes") or ()
@@ -98,63 +89,6 @@ def hint(
     if status == 400 and not answer and config.server.startswith("http://"):
         return "the server may want https:// in the kubeconfig"
     return ""
-
-
-def together(errors: Mapping[str, Forbidden]) -> Forbidden:
-    """One error for several objects of one kind and namespace that may not be had.
-
-    Their hints would each make a role of the same name.
-
-    Args:
-        errors: by the objects' names.
-    """
-    (first, error), *others = sorted(errors.items())
-    if not others:
-        return error
-    names = ", ".join(sorted(errors)[:_NAMED])
-    more = f" and {len(errors) - _NAMED:,} more" if len(errors) > _NAMED else ""
-    message = error.message.replace(f'"{first}" is forbidden: ', "is forbidden: ", 1)
-    only = f" --resource-name={shlex.quote(first)}"
-    every = "".join(f" --resource-name={shlex.quote(name)}" for name in sorted(errors))
-    return Forbidden(
-        message.replace(f"/{first} ", f"/{names}{more} ", 1),
-        hint=error.hint.replace(only, every),
-        status=error.status,
-        reason=error.reason,
-        causes=error.causes,
-    )
-
-
-def of_kinds(errors: Sequence[Forbidden]) -> Forbidden | None:
-    """One error for several kinds of objects that may not be listed, each for the same person.
-
-    Args:
-        errors: one for each kind, in one namespace.
-
-    Returns:
-        The error, whose message goes on after the names of the kinds; None where the answers do
-        not tell that it is the same person, since then no one Role does.
-    """
-    matches = [_DENIED.search(error.message) for error in errors]
-    denied = [match.groupdict(default="") for match in matches if match]
-    common = {(each["user"], each["verb"], each["namespace"]) for each in denied}
-    if len(denied) != len(errors) or len(common) != 1:
-        return None
-    first = errors[0]
-    ((user, verb, namespace),) = common
-    hint = first.hint
-    if "kubectl create" in hint:
-        check = "kubectl auth can-i --list"
-        check += f" -n {shlex.quote(namespace)}" if namespace else ""
-        grant = _grant(user, verb, [_resource(each) for each in denied], namespace, "workloads")
-        hint = f"check with: {check}; whoever may grant it: {grant}"
-    return Forbidden(
-        f"user {user!r} has no right to {verb} them",
-        hint=hint,
-        status=first.status,
-        reason=first.reason,
-        causes=first.causes,
-    )
 
 
 def _why_unauthorized(config: ClusterConfig, proof: Proof, now: datetime) -> str:
@@ -202,56 +136,3 @@ def _jwt_expiry(authorization: str) -> datetime | None:
         return datetime.fromtimestamp(claims["exp"], UTC)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
-
-
-def _missing_right(denied: dict[str, str], config: ClusterConfig) -> str:
-    """How to check a right, and how somebody who may can grant it."""
-    user, verb, namespace = denied["user"], denied["verb"], denied["namespace"]
-    if user == "system:anonymous" and config.auth.is_anonymous:
-        return f"{config.source} holds no credential"
-    plain, _, subresource = denied["resource"].partition("/")
-    resource = _resource(denied).partition("/")[0]
-    if verb == "impersonate":
-        return f"may you? kubectl auth can-i impersonate {shlex.quote(resource)}"
-    within = f" -n {shlex.quote(namespace)}" if namespace else ""
-    sub = f" --subresource={subresource}" if subresource else ""
-    # No more than was asked for: a right to read one Secret is not one to read them all.
-    # RBAC can name the object only where the request does.
-    only = denied["name"] if verb in _NAMED_VERBS else ""
-    which = f"/{shlex.quote(only)}" if only else ""
-    check = f"kubectl auth can-i {verb} {resource}{which}{sub}{within or ' -A'}"
-    grant = _grant(user, verb, [_resource(denied)], namespace, plain, only)
-    return f"check with: {check}; whoever may grant it: {grant}"
-
-
-def _resource(denied: dict[str, str]) -> str:
-    """What a right is for, as kubectl takes it: ``deployments.apps``, ``pods/log``."""
-    plain, slash, subresource = denied["resource"].partition("/")
-    resource = f"{plain}.{denied['group']}" if denied["group"] else plain
-    return f"{resource}{slash}{subresource}"
-
-
-def _grant(
-    user: str, verb: str, resources: Sequence[str], namespace: str, what: str, only: str = ""
-) -> str:
-    """The command that grants a right.
-
-    Args:
-        user: who gets it.
-        verb: to do what.
-        resources: to which kinds of objects.
-        namespace: where; empty for everywhere.
-        what: all of them in one word.
-        only: the name of the one object that it is for; empty for all.
-    """
-    if user.startswith(_SERVICE_ACCOUNT):
-        subject = f"--serviceaccount={user.removeprefix(_SERVICE_ACCOUNT)}"
-    else:
-        subject = f"--user={shlex.quote(user)}"
-    within = f" -n {shlex.quote(namespace)}" if namespace else ""
-    role, name = ("role" if namespace else "clusterrole"), f"regcred-{verb}-{what}"
-    which = f" --resource-name={shlex.quote(only)}" if only else ""
-    return (
-        f"kubectl create {role} {name} --verb={verb} --resource={','.join(resources)}{which}"
-        f"{within} && kubectl create {role}binding {name} --{role}={name} {subject}{within}"
-    )

@@ -1,0 +1,295 @@
+"""Rights that are missing: which, how to check them, and the commands that grant them.
+
+The API server's refusal names the one right that the request took
+(https://kubernetes.io/docs/reference/access-authn-authz/authorization/). Whoever has it granted
+then meets the next one, so what a verb would have needed after it is asked about as well: only
+once something is refused, since all that is fine takes no request more.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from regcred.core import fields
+from regcred.core.errors import Forbidden, NotFound, RegcredError
+from regcred.kube.resources import SELFSUBJECTACCESSREVIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from regcred.kube.client import Client
+    from regcred.kube.resources import Resource
+
+_DENIED = re.compile(
+    r'(?:\S+ "(?P<name>[^"]+)" is forbidden: )?'
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
+    r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
+)
+#: What RBAC can limit to an object of some name.
+_NAMED_VERBS = ("get", "update", "patch", "delete")
+#: Objects that one message names.
+_NAMED = 10
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+class Denied(NamedTuple):
+    """What the API server refused.
+
+    Args:
+        user: whom.
+        verb: as in RBAC's rules.
+        plain: the resource and a subresource: ``deployments``, ``pods/log``.
+        group: its API group; empty for the core.
+        namespace: where; empty for everywhere.
+        name: the object; empty where RBAC cannot limit the verb to one.
+    """
+
+    user: str
+    verb: str
+    plain: str
+    group: str
+    namespace: str
+    name: str
+
+    @property
+    def resource(self) -> str:
+        """As kubectl takes it: ``deployments.apps``, ``pods/log``."""
+        plain, slash, subresource = self.plain.partition("/")
+        return f"{plain}.{self.group}{slash}{subresource}" if self.group else self.plain
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A right that something takes.
+
+    Args:
+        verb: as in RBAC's rules.
+        kind: of which objects.
+        name: of which one; empty for all.
+    """
+
+    verb: str
+    kind: Resource
+    name: str = ""
+
+    @property
+    def only(self) -> str:
+        """The name, where RBAC can limit the verb to it."""
+        return self.name if self.verb in _NAMED_VERBS else ""
+
+    @property
+    def resource(self) -> str:
+        """As kubectl takes it."""
+        return f"{self.kind.plural}.{self.kind.group}" if self.kind.group else self.kind.plural
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.kind.plural}{f'/{self.only}' if self.only else ''}"
+
+    def is_what(self, denied: Denied) -> bool:
+        """Whether that was refused."""
+        same = (denied.verb, denied.resource) == (self.verb, self.resource)
+        return same and denied.name in ("", self.name)
+
+    def excludes(self, other: Need) -> bool:
+        """Whether who takes this has no use for `other`: an object is made, or changed."""
+        verbs = {self.verb, other.verb}
+        is_write = "create" in verbs and len(verbs) == 2 and "get" not in verbs
+        return is_write and (self.kind, self.name) == (other.kind, other.name)
+
+
+def denied(said: str) -> Denied | None:
+    """What a message of the API server says is refused for want of a right; None for nothing."""
+    match = _DENIED.search(said)
+    if match is None:
+        return None
+    found = match.groupdict(default="")
+    name = found["name"] if found["verb"] in _NAMED_VERBS else ""
+    rest = found["resource"], found["group"], found["namespace"]
+    return Denied(found["user"], found["verb"], *rest, name)
+
+
+def of_one(refused: Denied) -> str:
+    """How to check a right, and how somebody who may can grant it: a hint."""
+    resource = refused.resource.partition("/")[0]
+    plain, _, subresource = refused.plain.partition("/")
+    if refused.verb == "impersonate":
+        return f"may you? kubectl auth can-i impersonate {shlex.quote(resource)}"
+    within = f" -n {shlex.quote(refused.namespace)}" if refused.namespace else ""
+    sub = f" --subresource={subresource}" if subresource else ""
+    # No more than was asked for: a right to read one Secret is not one to read them all.
+    which = f"/{shlex.quote(refused.name)}" if refused.name else ""
+    check = f"kubectl auth can-i {refused.verb} {resource}{which}{sub}{within or ' -A'}"
+    names = (refused.name,) if refused.name else ()
+    what = (refused.verb,), (refused.resource,), names
+    return f"check with: {check}; whoever may grant it: {_grant(refused, *what, plain)}"
+
+
+def together(errors: Mapping[str, Forbidden]) -> Forbidden:
+    """One error for several objects of one kind and namespace that may not be had.
+
+    Their hints would each make a role of the same name.
+
+    Args:
+        errors: by the objects' names.
+    """
+    (first, error), *others = sorted(errors.items())
+    if not others:
+        return error
+    names = ", ".join(sorted(errors)[:_NAMED])
+    more = f" and {len(errors) - _NAMED:,} more" if len(errors) > _NAMED else ""
+    message = error.message.replace(f'"{first}" is forbidden: ', "is forbidden: ", 1)
+    only = f" --resource-name={shlex.quote(first)}"
+    every = "".join(f" --resource-name={shlex.quote(name)}" for name in sorted(errors))
+    return _instead(
+        error, message.replace(f"/{first} ", f"/{names}{more} ", 1), error.hint.replace(only, every)
+    )
+
+
+def of_kinds(errors: Sequence[Forbidden], what: str = "workloads") -> Forbidden | None:
+    """One error for several kinds of objects that may not be listed, each for the same person.
+
+    Args:
+        errors: one for each kind, in one namespace.
+        what: all of them in one word.
+
+    Returns:
+        The error, whose message goes on after the names of the kinds; None where the answers do
+        not tell that it is the same person, since then no one Role does.
+    """
+    refused = [found for error in errors if (found := denied(error.message))]
+    common = {(each.user, each.verb, each.namespace) for each in refused}
+    if len(refused) != len(errors) or len(common) != 1:
+        return None
+    first, hint = refused[0], errors[0].hint
+    if "kubectl create" in hint:
+        kinds = tuple(dict.fromkeys(each.resource for each in refused))
+        hint = _hint(first, _grant(first, (first.verb,), kinds, (), what), "it")
+    return _instead(errors[0], f"user {first.user!r} has no right to {first.verb} them", hint)
+
+
+async def with_others(client: Client, error: Forbidden, needs: Sequence[Need]) -> Forbidden:
+    """A refusal, and what else is missing of what would have come after it, with one hint for all.
+
+    Args:
+        client: the API server.
+        error: the refusal.
+        needs: all that is taken where it was refused, in the order in which it would be met.
+    """
+    refused = denied(error.message)
+    if type(error) is not Forbidden or refused is None or "kubectl create" not in error.hint:
+        return error
+    at = next((n for n, need in enumerate(needs) if need.is_what(refused)), len(needs))
+    also = [
+        need
+        for need in needs[at + 1 :]
+        if not needs[at].excludes(need) and not await _may(client, need, refused.namespace)
+    ]
+    missing = [*needs[at : at + 1], *also]
+    place = refused.namespace
+    also = [need for need in also if await _applies(client, need, needs, missing, place)]
+    if not also:
+        return error
+    *others, last = map(str, also)
+    said = f"{', '.join(others)} or {last}" if others else last
+    grants = " && ".join(
+        _grant(refused, verbs, (kind,), names, kind.partition(".")[0])
+        for (kind, verbs), names in _roles([needs[at], *also]).items()
+    )
+    return _instead(
+        error, f"{error.message}; it may not {said} either", _hint(refused, grants, "them")
+    )
+
+
+async def _applies(
+    client: Client, need: Need, needs: Sequence[Need], missing: Sequence[Need], namespace: str
+) -> bool:
+    """Whether it would come to that: an object is made that is not there, or changed that is."""
+    if not any(need.excludes(other) for other in needs):
+        return True
+    if Need("get", need.kind, need.name) in missing:
+        return True  # Nobody knows.
+    try:
+        await client.get(need.kind, need.name, namespace)
+    except NotFound:
+        return need.verb == "create"
+    return need.verb != "create"
+
+
+async def _may(client: Client, need: Need, namespace: str) -> bool:
+    reviews = SELFSUBJECTACCESSREVIEWS
+    asked = {
+        "verb": need.verb,
+        "group": need.kind.group,
+        "resource": need.kind.plural,
+        "namespace": namespace,
+        "name": need.only,
+    }
+    body = {"apiVersion": reviews.api_version, "kind": reviews.kind}
+    try:
+        answer = await client.request(
+            "POST",
+            reviews.path(),
+            body=body | {"spec": {"resourceAttributes": asked}},
+            doing=f"ask for the right to {need}",
+        )
+    except RegcredError:
+        return True  # Nobody knows; the verb will meet it.
+    return bool(fields.mapping(answer.get("status")).get("allowed"))
+
+
+def _roles(missing: Sequence[Need]) -> dict[tuple[str, tuple[str, ...]], tuple[str, ...]]:
+    """(kind, verbs) → the names: a Role gives each of its verbs on each of its objects."""
+    verbs: dict[tuple[str, str], tuple[str, ...]] = {}
+    for need in missing:
+        key = need.resource, need.only
+        verbs[key] = (*verbs.get(key, ()), need.verb)
+    roles: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+    for (resource, name), given in verbs.items():
+        named = (name,) if name else ()
+        roles[resource, given] = (*roles.get((resource, given), ()), *named)
+    return roles
+
+
+def _hint(refused: Denied, grants: str, what: str) -> str:
+    within = f" -n {shlex.quote(refused.namespace)}" if refused.namespace else ""
+    return f"check with: kubectl auth can-i --list{within}; whoever may grant {what}: {grants}"
+
+
+def _grant(
+    refused: Denied,
+    verbs: Sequence[str],
+    resources: Sequence[str],
+    names: Sequence[str],
+    what: str,
+) -> str:
+    """The command that grants rights to whom something was refused, where it was.
+
+    Args:
+        refused: it.
+        verbs: to do what.
+        resources: to which kinds of objects.
+        names: of which ones; empty for all.
+        what: all of them in one word.
+    """
+    user, namespace = refused.user, refused.namespace
+    if user.startswith(_SERVICE_ACCOUNT):
+        subject = f"--serviceaccount={user.removeprefix(_SERVICE_ACCOUNT)}"
+    else:
+        subject = f"--user={shlex.quote(user)}"
+    within = f" -n {shlex.quote(namespace)}" if namespace else ""
+    role, name = ("role" if namespace else "clusterrole"), f"regcred-{'-'.join(verbs)}-{what}"
+    which = "".join(f" --resource-name={shlex.quote(each)}" for each in names)
+    return (
+        f"kubectl create {role} {name} --verb={','.join(verbs)} --resource={','.join(resources)}"
+        f"{which}{within} && "
+        f"kubectl create {role}binding {name} --{role}={name} {subject}{within}"
+    )
+
+
+def _instead(error: Forbidden, message: str, hint: str) -> Forbidden:
+    return Forbidden(
+        message, hint=hint, status=error.status, reason=error.reason, causes=error.causes
+    )

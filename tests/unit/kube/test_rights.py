@@ -1,0 +1,64 @@
+"""Rights that are missing, as the API server's refusals name them, told together."""
+
+from regcred.core.errors import Forbidden
+from regcred.kube import rights
+
+
+def hint(said):
+    return rights.of_one(rights.denied(said))
+
+
+def test_several_rights_on_objects_of_one_kind_are_one():
+    denied = {
+        name: Forbidden(f"cannot get serviceaccounts/{name} in 'team-a': {said}", hint=hint(said))
+        for name in (f"sa{n:02}" for n in range(12))
+        for said in [
+            f'serviceaccounts "{name}" is forbidden: User "ann" cannot get resource '
+            '"serviceaccounts" in API group "" in the namespace "team-a"'
+        ]
+    }
+    assert rights.together({"sa01": denied["sa01"]}) is denied["sa01"]
+    error = rights.together(denied)
+    named = ", ".join(f"sa{n:02}" for n in range(10))
+    assert error.message == (
+        f"cannot get serviceaccounts/{named} and 2 more in 'team-a': serviceaccounts is forbidden: "
+        'User "ann" cannot get resource "serviceaccounts" in API group "" in the namespace "team-a"'
+    )
+    every = " ".join(f"--resource-name=sa{n:02}" for n in range(12))
+    assert f"--resource=serviceaccounts {every} -n team-a &&" in error.hint
+    assert error.hint.count("kubectl create role ") == 1
+
+
+def cannot_list(resource, user="ann", where=' in the namespace "team-a"'):
+    plain, _, group = resource.partition(".")
+    said = (
+        f'{resource} is forbidden: User "{user}" cannot list resource "{plain}" '
+        f'in API group "{group}"{where}'
+    )
+    return Forbidden(f"cannot list {plain}: {said}", hint=hint(said), status=403)
+
+
+def test_kinds_that_one_person_may_not_list_take_one_role():
+    kinds = ("deployments.apps", "cronjobs.batch", "pods")
+    error = rights.of_kinds([cannot_list(kind) for kind in kinds])
+    assert error.message == "user 'ann' has no right to list them"
+    assert error.status == 403
+    assert error.hint == (
+        "check with: kubectl auth can-i --list -n team-a; whoever may grant it: "
+        "kubectl create role regcred-list-workloads --verb=list "
+        "--resource=deployments.apps,cronjobs.batch,pods -n team-a && "
+        "kubectl create rolebinding regcred-list-workloads --role=regcred-list-workloads "
+        "--user=ann -n team-a"
+    )
+    error = rights.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
+    assert "kubectl auth can-i --list; " in error.hint
+    assert "kubectl create clusterrolebinding regcred-list-workloads" in error.hint
+
+
+def test_kinds_that_are_refused_in_other_ways_stay_apart():
+    assert rights.of_kinds([cannot_list("pods"), cannot_list("jobs", user="bob")]) is None
+    assert rights.of_kinds([cannot_list("pods"), Forbidden("by a webhook")]) is None
+    unheard = [cannot_list("pods"), cannot_list("jobs")]
+    for error in unheard:
+        error.hint = "holds no credential"
+    assert rights.of_kinds(unheard).hint == "holds no credential"
