@@ -1,5 +1,7 @@
 """``regcred logout`` undoes a login exactly."""
 
+import json
+
 import pytest
 
 from tests.integration.conftest import RIGHTS
@@ -69,11 +71,73 @@ def test_an_interrupted_one_is_finished(regcred, login, world, htpasswd_registry
 
 
 def test_a_secret_that_is_not_a_logins(regcred, world):
+    """Whatever its type: login has nothing in there."""
     world.pull_secret("regcred")
+    world.create("secrets", "other", type="Opaque", stringData={"a": "b"})
     before = world.snapshot()
-    done = regcred("logout", "--all", "-n", world.namespace, check=1)
-    assert b"was not made by regcred login" in done.stderr
-    assert b"hint: --name" in done.stderr
+    for more in ([], ["--name", "other"], ["--dry-run=client"]):
+        done = regcred("logout", "--all", "-n", world.namespace, *more)
+        assert b"not logged in to any registry; this Secret is not regcred login's" in done.stdout
+        assert done.stderr == b""
+    assert world.snapshot() == before
+
+
+def test_an_adopted_one_is_handed_back_and_a_second_run_says_so(
+    regcred, login, world, htpasswd_registry
+):
+    world.pull_secret("regcred", metadata={"labels": {"app.kubernetes.io/managed-by": "Helm"}})
+
+    def state():
+        return spec(world.secret()) | {"data": world.logins()}, world.attached()
+
+    before = state()
+    login(htpasswd_registry, "--adopt")
+    rows = json.loads(regcred("status", "-n", world.namespace, "-o", "json").stdout)["rows"]
+    keepers = {row["registry"]: row["managedBy"] for row in rows if row["secret"] == "regcred"}
+    assert keepers.pop(htpasswd_registry.address) == "login"
+    assert set(keepers.values()) == {"Helm"}
+    regcred("logout", "--all", "-n", world.namespace)
+    assert state() == before
+    again = regcred("logout", htpasswd_registry.address, "-n", world.namespace)
+    assert f"not logged in to {htpasswd_registry.address}".encode() in again.stdout
+    assert again.stdout.startswith(b"Unchanged")
+    assert state() == before
+
+
+def test_an_entry_of_somebody_else_is_left_and_named(regcred, login, world, htpasswd_registry):
+    account = world.get("serviceaccounts", "default")
+    world.put("serviceaccounts", account | {"imagePullSecrets": [{"name": "regcred"}]})
+    world.with_list("app", "regcred", "other")
+    world.with_list("builder")
+    login(htpasswd_registry, "--serviceaccount", "default,app,builder")
+    done = regcred("logout", "--all", "-n", world.namespace)
+    lines = done.stdout.decode().splitlines()
+    assert [line.split(" in ")[0] for line in lines] == [
+        "Detached  serviceaccount/builder",
+        "Deleted   secret/regcred",
+        "Left      serviceaccount/app",
+        "Left      serviceaccount/default",
+    ]
+    hints = [line for line in done.stderr.decode().splitlines() if line.startswith("hint: ")]
+    assert len(hints) == 2
+    regcred(*hints[0].removeprefix("hint: regcred ").split())
+    assert world.attached("app") == ["other"]
+    assert world.attached() == ["regcred"]
+
+
+def test_the_operators_is_refused_with_the_way_out(regcred, world):
+    marks = {
+        "labels": {"app.kubernetes.io/managed-by": "regcred"},
+        "annotations": {
+            "regcred.dev/kept-by": "operator",
+            "regcred.dev/pullcredentials": "harbor=a.example.com",
+        },
+    }
+    world.pull_secret("regcred", metadata=marks)
+    before = world.snapshot()
+    said = regcred("logout", "--all", "-n", world.namespace, check=1).stderr.decode()
+    assert "is kept by the regcred operator" in said
+    assert f"kubectl edit pullcredential harbor: exclude {world.namespace}" in said
     assert world.snapshot() == before
 
 

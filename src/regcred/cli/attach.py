@@ -21,7 +21,7 @@ from regcred.cli.options import (
     split_serviceaccounts,
     timeout_option,
 )
-from regcred.cli.report import Report, Result
+from regcred.cli.report import Report, Result, left
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.errors import Forbidden, NotFound, RegcredError, UsageError
@@ -210,11 +210,7 @@ def _result(namespace: str, name: str, secret: str, change: Change | RegcredErro
     what = f"serviceaccount/{name}"
     if isinstance(change, RegcredError):
         return Result("Failed", what, namespace, change.message, change.hint)
-    if change.reason == "NotOurs":
-        hint = f"regcred detach {secret} -n {namespace} --serviceaccount {name} --force"
-        return Result("Left", what, namespace, change.message, hint)
-    if change.reason == "Operators":
-        hint = "kubectl edit pullcredential NAME: exclude the namespace there, and it goes"
-        return Result("Left", what, namespace, change.message, hint)
+    if change.reason in ("NotOurs", "Operators"):
+        return left(namespace, name, secret, change)
     word = change.reason if change.reason in ("Attached", "Detached") else "Unchanged"
     return Result(word, what, namespace, change.message)

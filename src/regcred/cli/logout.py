@@ -14,7 +14,7 @@ from regcred.cli.options import (
     secret_name_option,
     split_namespaces,
 )
-from regcred.cli.report import Report, Result
+from regcred.cli.report import Report, Result, left
 from regcred.cli.verb import argument, option, verb
 from regcred.core import names
 from regcred.core.errors import Forbidden, UsageError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @verb(
     "regcred logout ghcr.io -n team-a",
     ("regcred logout --all -n team-a -n team-b", "every registry that login put there"),
-    exit_codes={1: "the answer is no: a missing right, a Secret of somebody else"},
+    exit_codes={1: "the answer is no: a missing right, a Secret that the operator keeps"},
 )
 @argument("registries", metavar="[REGISTRY]...", nargs=-1, completes="login")
 @option(
@@ -119,17 +119,20 @@ async def _undo(
     from regcred.kube.resources import SERVICEACCOUNTS
 
     take_out = partial(loginsecret.take_out, name=name, namespace=namespace, registries=keys)
-    # What would be done; a Secret that is not ours ends it here, with nothing done.
+    # What would be done; one that the operator keeps ends it here, with nothing done.
     change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
     if change.reason == "NotLoggedIn":
         await serviceaccounts.check_namespace(client, namespace)
-    detached = []
+    detached, foreign = [], []
     if change.last:
         # Detached first: a ServiceAccount never names a Secret that is gone, and a logout
         # that was interrupted in between can be finished.
         decide = partial(detach, secret=name)
         for obj in await client.list(SERVICEACCOUNTS, namespace):
-            if not decide(obj).patch:
+            decided = decide(obj)
+            if decided.reason in ("NotOurs", "Operators"):
+                foreign.append((obj["metadata"]["name"], decided))
+            if not decided.patch:
                 continue
             if dry_run != "client":
                 await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")
@@ -143,9 +146,15 @@ async def _undo(
             fresh = await client.get(SERVICEACCOUNTS, name_of, namespace)
             await serviceaccounts.change(client, fresh, partial(attach, secret=name))
             yield Result("Attached", f"serviceaccount/{name_of}", namespace, "again: a new login")
-    if change.reason == "NotLoggedIn":
+    if change.reason in ("NotLoggedIn", "NotOurs"):
         message = f"not logged in to {change.message or 'any registry'}"
+        if change.reason == "NotOurs":
+            message += "; this Secret is not regcred login's, and --name says another"
         yield Result("Unchanged", f"secret/{name}", namespace, message)
     else:
         message = f"logged out of {change.message}"
         yield Result(change.reason, f"secret/{name}", namespace, message)
+    if change.delete:
+        # Entries of others name a Secret that is gone now, which they may want to know.
+        for account, decided in foreign:
+            yield left(namespace, account, name, decided)

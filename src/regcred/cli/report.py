@@ -15,6 +15,8 @@ from regcred.cli import output
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from regcred.core.logins.serviceaccount import Change
+
 _COLOURS = {
     "Unchanged": "dim",
     "Stuck": "yellow",
@@ -105,3 +107,18 @@ class Report:
             )
             items = [result.to_dict() for result in results]
             output.print_object({"results": items}, self.form)
+
+
+def left(namespace: str, account: str, secret: str, change: Change) -> Result:
+    """What is said of a ServiceAccount on which somebody else put `secret`, and how it goes.
+
+    Args:
+        namespace: its namespace.
+        account: its name.
+        secret: the pull Secret.
+        change: what `regcred.core.logins.serviceaccount.detach` says: ``NotOurs`` or ``Operators``.
+    """
+    hint = f"regcred detach {secret} -n {namespace} --serviceaccount {account} --force"
+    if change.reason == "Operators":
+        hint = "kubectl edit pullcredential NAME: exclude the namespace there, and it goes"
+    return Result("Left", f"serviceaccount/{account}", namespace, change.message, hint)

@@ -6,7 +6,8 @@ regcred takes away only what it added, so everything that it adds it marks, on t
 label ``app.kubernetes.io/managed-by``     ``regcred`` on a Secret that regcred made or was handed
 annotation ``regcred.dev/kept-by``         on such a Secret: ``login`` or ``operator``
 annotation ``regcred.dev/registries``      on such a Secret: the ``auths`` keys that login wrote
-annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it
+annotation ``regcred.dev/adopted``         on such a Secret: somebody else made it, keep it;
+                                           ``true``, or what the label above said before
 annotation ``regcred.dev/expires-at``      on such a Secret: when the first of its logins expires,
                                            RFC 3339 in UTC
 annotation                                 on such a Secret: ``TIME=REGISTRY`` for each login of
@@ -102,6 +103,17 @@ def kept_by(obj: dict[str, Any]) -> str:
     """``login``, ``operator``, or empty for an object that regcred does not keep."""
     labels = obj["metadata"].get("labels") or {}
     return annotation(obj, KEPT_BY) if labels.get(MANAGED_BY) == MANAGER else ""
+
+
+def adopted(obj: dict[str, Any]) -> str:
+    """``true`` for a Secret that somebody else made, or who kept it before; else empty."""
+    return annotation(obj, ADOPTED)
+
+
+def kept_before(obj: dict[str, Any]) -> str:
+    """What the label `MANAGED_BY` of an adopted Secret said before; empty for nothing."""
+    said = adopted(obj)
+    return "" if said == "true" else said
 
 
 def handed_over(obj: dict[str, Any]) -> bool:

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from regcred.core.credential import Credential
 
 
+#: PullCredentials that a hint names.
+_MOST_NAMED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class SecretChange:
     """What is to be done to the Secret. At most one of `create`, `patch`, `delete` is set.
 
     Args:
-        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted`` or ``NotLoggedIn``.
+        reason: ``Created``, ``Updated``, ``Unchanged``, ``Deleted``, ``NotLoggedIn``, or
+            ``NotOurs``: not logged in either, and the Secret that is there is somebody else's.
         message: the registries it is about, for a person.
         create: the object to create.
         patch: the JSON Patch, guarded by the resourceVersion that was read.
@@ -112,7 +117,8 @@ def merge(
         **marks.write_ends({key: moment for key, moment in ends.items() if key in config}),
     }
     if not marks.kept_by(existing):
-        annotations[marks.ADOPTED] = "true"
+        labels = existing["metadata"].get("labels") or {}
+        annotations[marks.ADOPTED] = labels.get(marks.MANAGED_BY) or "true"
     changes = [
         *_rewrite(existing, name, config),
         *jsonpatch.set_entries(existing, "labels", {marks.MANAGED_BY: marks.MANAGER}),
@@ -139,12 +145,14 @@ def take_out(
             write is left alone.
 
     Raises:
-        NotOurs: the Secret is the operator's, somebody else's, or of another type.
+        NotOurs: the Secret is the operator's, or it can no longer be changed.
         UnusableSecret: what it holds is broken, so no entry can be taken out of it.
     """
+    if existing is not None and not marks.kept_by(existing):
+        # As an adopted one is after logout, which may be run again.
+        return SecretChange("NotOurs", ", ".join(sorted(registries or ())))
     if existing is not None:
-        hint = f"--name says which Secret the login is in; kubectl get secrets -n {namespace}"
-        check_keeper(existing, name, namespace, otherwise=hint)
+        check_keeper(existing, name, namespace, of_operator=_let_go(existing, namespace))
     written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
     wanted = written if registries is None else frozenset(registries)
     said = ", ".join(sorted(wanted))
@@ -158,7 +166,7 @@ def take_out(
         config = config.without(registry)
         ends.pop(registry, None)
     left = written - wanted
-    adopted = bool(marks.annotation(existing, marks.ADOPTED))
+    adopted = bool(marks.adopted(existing))
     only_logins = not config.others.keys() - {"auths"} and not (
         existing["data"].keys() - {secret.DATA_KEY}
     )
@@ -172,7 +180,7 @@ def take_out(
         annotations = dict.fromkeys((marks.KEPT_BY, marks.REGISTRIES, marks.ADOPTED))
         # When it ends is no mark of ours alone: `regcred secret` says that of a Secret, too.
         annotations |= {**noted, marks.LOGINS_EXPIRE_AT: None}
-        labels = {marks.MANAGED_BY: None}
+        labels = {marks.MANAGED_BY: marks.kept_before(existing) or None}
     changes = [
         *_rewrite(existing, name, config),
         *jsonpatch.set_entries(existing, "labels", labels),
@@ -188,7 +196,7 @@ def check_keeper(
     namespace: str,
     *,
     adopt: bool = False,
-    otherwise: str = "--adopt merges into it (its entries stay); --name chooses another name",
+    of_operator: str = ("add the registry to a PullCredential, or choose another name with --name"),
 ) -> None:
     """Make sure that login may write into `existing`.
 
@@ -197,7 +205,7 @@ def check_keeper(
         name: its name.
         namespace: its namespace.
         adopt: whether one that regcred did not make will do.
-        otherwise: the hint where it will not.
+        of_operator: the hint where the operator keeps it.
 
     Raises:
         NotOurs: it may not; the hint names the way out.
@@ -218,10 +226,24 @@ def check_keeper(
     if keeper == marks.OPERATOR:
         raise NotOurs(
             f"{where} is kept by the regcred operator, which would put it back",
-            hint="add the registry to a PullCredential, or choose another name with --name",
+            hint=of_operator,
         )
     if keeper != marks.LOGIN and not adopt:
-        raise NotOurs(f"{where} exists and was not made by regcred login", hint=otherwise)
+        raise NotOurs(
+            f"{where} exists and was not made by regcred login",
+            hint="--adopt merges into it (its entries stay); --name chooses another name",
+        )
+
+
+def _let_go(existing: dict[str, Any], namespace: str) -> str:
+    """How the operator is brought to take its logins out of a Secret, as a hint."""
+    givers = sorted(set(marks.read_owners(existing).values()))
+    which = givers[0] if len(givers) == 1 else "NAME"
+    among = f"NAME is of {', '.join(givers[:_MOST_NAMED])}: " if len(givers) > 1 else ""
+    return (
+        f"kubectl edit pullcredential {which}: {among}exclude {namespace} in spec.namespaces, and "
+        "the operator takes its logins out; one of regcred login is in the Secret of its --name"
+    )
 
 
 def read(existing: dict[str, Any], name: str, namespace: str) -> DockerConfig:

@@ -139,7 +139,7 @@ class _Rows:
             attachment,
             Reason.EMPTY_CREDENTIAL if login.useless else None,
             login.useless,
-            secret.managed_by,
+            secret.managed_by if login.kept else secret.kept_before,
             expires,
             expired=expires is not None and expires <= self.now,
             static=login.static,

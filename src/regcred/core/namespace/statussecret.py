@@ -5,7 +5,7 @@ It is read as kubelet reads it (`regcred.core.logins.pullsecret`); no password i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import marks
@@ -38,6 +38,7 @@ class SeenLogin:
             it ends.
         useless: why kubelet gets no username out of it, a clause; empty for a usable entry.
         giver: the PullCredential that it came from; empty for none.
+        kept: whether who keeps the Secret wrote it: others' logins stay in one that was adopted.
     """
 
     registry: str
@@ -47,6 +48,7 @@ class SeenLogin:
     short_lived: bool = False
     useless: str = ""
     giver: str = ""
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class SeenSecret:
         reason: why kubelet gets nothing out of it; None where it does.
         message: the same in words.
         registry: the key of the entry that does not decode; empty for all of the document.
+        kept_before: who kept it before it was adopted; empty where nothing says so.
     """
 
     name: str
@@ -71,6 +74,7 @@ class SeenSecret:
     reason: Reason | None = None
     message: str = ""
     registry: str = ""
+    kept_before: str = ""
 
 
 def see_secret(obj: dict[str, Any]) -> SeenSecret:
@@ -95,8 +99,15 @@ def see_secret(obj: dict[str, Any]) -> SeenSecret:
         return bad(Reason.NO_CREDENTIAL, f"{secret.source} holds no login")
     givers = marks.read_owners(obj) if keeper == marks.OPERATOR else {}
     ends = marks.read_ends(obj)
-    logins = tuple(_see_login(entry, givers, ends) for entry in config.values())
-    return SeenSecret(name, keeper, logins, None if ends else marks.expires_at(obj))
+    logins = [_see_login(entry, givers, ends) for entry in config.values()]
+    if keeper == marks.LOGIN and marks.adopted(obj):
+        ours = marks.read_names(obj, marks.REGISTRIES)
+        logins = [
+            login if key in ours else replace(login, kept=False)
+            for key, login in zip(config, logins, strict=True)
+        ]
+    noted = None if ends else marks.expires_at(obj)
+    return SeenSecret(name, keeper, tuple(logins), noted, kept_before=marks.kept_before(obj))
 
 
 def managed_by(obj: dict[str, Any]) -> str:

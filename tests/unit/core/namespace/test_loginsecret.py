@@ -164,9 +164,44 @@ def test_logout_of_what_was_never_there(existing, last):
     assert (change.reason, change.delete, list(change.patch)) == ("NotLoggedIn", False, [])
 
 
-def test_logout_refuses_what_is_not_ours():
-    with pytest.raises(NotOurs):
-        loginsecret.take_out(foreign({"asia.gcr.io": {}}), "regcred", "a", None)
+@pytest.mark.parametrize("fields", [{}, {"type": "Opaque"}, {"immutable": True}])
+def test_logout_finds_nothing_of_logins_in_what_is_not_ours(fields):
+    """So it is with an adopted one that has been handed back."""
+    theirs = foreign({"asia.gcr.io": {}}, **fields)
+    change = loginsecret.take_out(theirs, "regcred", "a", ["ghcr.io", "asia.gcr.io"])
+    assert (change.reason, change.message) == ("NotOurs", "asia.gcr.io, ghcr.io")
+    assert (change.last, change.delete, list(change.patch)) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    ("givers", "says"),
+    [
+        ("", "pullcredential NAME: exclude a in"),
+        ("harbor=a.io", "pullcredential harbor: exclude a in"),
+        ("harbor=a.io,harbor=b.io,hub=c.io", "pullcredential NAME: NAME is of harbor, hub: excl"),
+    ],
+)
+def test_logout_of_the_operators_names_what_has_to_let_go(givers, says):
+    existing = foreign({})
+    existing["metadata"] |= {
+        "labels": {marks.MANAGED_BY: marks.MANAGER},
+        "annotations": {marks.KEPT_BY: marks.OPERATOR, marks.PULLCREDENTIALS: givers},
+    }
+    with pytest.raises(NotOurs, match="kept by the regcred operator") as caught:
+        loginsecret.take_out(existing, "regcred", "a", None)
+    assert says in caught.value.hint
+
+
+def test_the_label_of_an_adopted_secret_comes_back():
+    before = foreign({"old.example": {"auth": "YTpi"}})
+    before["metadata"]["labels"] = {marks.MANAGED_BY: "Helm", "a": "b"}
+    adopted = apply(before, merge(before, credential(), adopt=True).patch)
+    assert (marks.kept_by(adopted), marks.kept_before(adopted)) == (marks.LOGIN, "Helm")
+    again = apply(adopted, merge(adopted, credential("ghcr.io")).patch)
+    assert marks.kept_before(again) == "Helm"
+    after = apply(again, loginsecret.take_out(again, "regcred", "a", None).patch)
+    assert after["metadata"]["labels"] == {marks.MANAGED_BY: "Helm", "a": "b"}
+    assert not after["metadata"]["annotations"]
 
 
 def test_other_spellings_of_the_registry_give_way():

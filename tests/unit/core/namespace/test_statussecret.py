@@ -200,3 +200,18 @@ def test_which_pullcredential_gave_what():
     assert [each.giver for each in see_secret(ours).logins] == ["main", "hub", ""]
     theirs = secret(config, annotations=said)
     assert {each.giver for each in see_secret(theirs).logins} == {""}
+
+
+@pytest.mark.parametrize(("adopted", "before"), [("true", ""), ("Helm", "Helm")])
+def test_what_login_did_not_write_into_an_adopted_one_is_not_logins(adopted, before):
+    metadata = {
+        "labels": {"app.kubernetes.io/managed-by": "regcred"},
+        "annotations": {
+            "regcred.dev/kept-by": "login",
+            "regcred.dev/registries": "gcr.io",
+            "regcred.dev/adopted": adopted,
+        },
+    }
+    seen = see_secret(secret(auths("gcr.io", "quay.io"), **metadata))
+    assert (seen.managed_by, seen.kept_before) == ("login", before)
+    assert {each.registry: each.kept for each in seen.logins} == {"gcr.io": True, "quay.io": False}
