@@ -478,6 +478,34 @@ def test_fix_attaches_and_restarts(asked, why, stage, world):
     await_condition("new Pods have the Secret", lambda: ["pull"] in stage.lists("web-"), timeout=60)
 
 
+def test_what_is_restarted_already_is_not_to_be_again(asked, why, stage):
+    """Until the new Pods run the old ones are there, and fail."""
+    stage.workload("deployments", "web", replicas=2)
+    stage.login()
+    asked("--fix", "--yes", check=0)
+
+    def pods():
+        return {each["name"]: each["causes"][0] for each in asked()["pods"]}
+
+    old = [pod["metadata"]["name"] for pod in stage.pods("web-") if "status" in pod]
+    for cause in pods().values():
+        assert cause["reason"] == "PodOlderThanAttachment"
+        assert cause["message"].endswith("and deployment/web makes newer Pods already")
+        assert "commands" not in cause
+        assert "kubectl rollout status deployment/web" in cause["hint"]
+    assert {*pods()} <= {*old}
+    assert b"rollout restart" not in why(check=1).stdout
+    before = stage.get("deployments", "web")["metadata"]["generation"]
+    assert {result for result, _ in results(asked("--fix", "--yes", check=0))} == {"Waiting"}
+    assert stage.get("deployments", "web")["metadata"]["generation"] == before
+    # A rollout that is paused goes nowhere, and nothing is under way.
+    patch = {"spec": {"paused": True}}
+    stage.world.cluster.kubectl(
+        "patch", "deployment", "web", "-n", stage.namespace, "-p", json.dumps(patch)
+    )
+    assert all("commands" in cause for cause in pods().values())
+
+
 def test_fix_restarts_a_statefulset_with_its_pods(asked, stage):
     stage.workload("statefulsets", "db", replicas=2)
     old = {pod["metadata"]["uid"] for pod in stage.pods("db-")}
@@ -686,7 +714,7 @@ def test_an_interruption_leaves_no_pod_deleted(stage, cluster):
     with Terminal(*arguments, env={"KUBECONFIG": str(cluster.kubeconfig)}) as terminal:
         terminal.expect("waiting for pod/bare to go")
         terminal.interrupt()
-        terminal.expect("pod/bare is made anew before this ends; until then it is in ")
+        terminal.expect("pod/bare is made anew before this ends; until then it is in")
         release()
         assert terminal.finish() == 130
         assert "Recreated" in terminal.seen

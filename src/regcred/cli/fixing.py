@@ -19,10 +19,9 @@ import click
 
 from regcred.cli import output
 from regcred.cli.report import Report, Result
-from regcred.cli.whyshown import name_of, owner_of
+from regcred.cli.whyshown import name_of, needs_nobody, owner_of
 from regcred.core.errors import RegcredError
 from regcred.core.pods import mend
-from regcred.core.problem import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +62,7 @@ class _Unit:
         name, namespace = name_of(group.first), group.first.diagnosis.pod.namespace
         for cause in group.first.diagnosis.causes:
             said = f"{cause.reason}: {cause.message}"
-            if cause.reason is Reason.BACK_OFF_ONLY:
+            if needs_nobody(group.first, cause):
                 self.left.append(Result("Waiting", name, namespace, said))
                 continue
             steps = list(takewhile(lambda one: one.step, cause.mends))

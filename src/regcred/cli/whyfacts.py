@@ -176,6 +176,7 @@ class Gathering:
             not_probed="" if self.checker else NOT_PROBED,
             givers=None if around.givers is None else around.givers.get(pod.namespace, ()),
             operators=around.operators(pod.namespace),
+            outdated=pull.owner.newer,
         )
         return Entry(diagnose.diagnose(facts), facts)
 

@@ -62,9 +62,16 @@ class Group:
         rank = 0 if self.first.facts else 3
         if isinstance(diagnosis.pod, NotMade):
             rank = 1
-        elif diagnosis.causes[0].reason is Reason.BACK_OFF_ONLY:
+        elif needs_nobody(self.first, diagnosis.causes[0]):
             rank = 2
         return rank, -self.pods, diagnosis.pod.namespace, diagnosis.pod.name
+
+
+def needs_nobody(entry: Entry, cause: Cause) -> bool:
+    """Whether what is wrong goes by itself: kubelet tries again, or the Pod is on its way out."""
+    if cause.reason is Reason.POD_OLDER_THAN_ATTACHMENT:
+        return bool(entry.facts and entry.facts.outdated)
+    return cause.reason is Reason.BACK_OFF_ONLY
 
 
 def name_of(entry: Entry) -> str:
@@ -94,7 +101,7 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
             diagnosis.pod.namespace,
             owner_of(entry) or name_of(entry),
             failure and (failure.image or failure.state),
-            tuple(cause.reason for cause in diagnosis.causes),
+            tuple((cause.reason, needs_nobody(entry, cause)) for cause in diagnosis.causes),
         )
         groups.setdefault(key, []).append(entry)
     return sorted((Group(tuple(each)) for each in groups.values()), key=lambda group: group.rank)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from regcred.kube.client import Client
     from regcred.kube.podsearch import Key
 
+#: The label by which the Pods of a Deployment's ReplicaSets are told apart.
+_HASH = "pod-template-hash"
 _RESOURCES = {resource.kind: resource for resource in MAKERS}
 
 
@@ -30,6 +32,8 @@ class Owner:
         template: what it makes them from; None where that is not known.
         on_delete: whether new Pods come only when the old ones are deleted.
         paused: whether it is paused.
+        newer: whether it is a Deployment that makes its Pods from another template by now, and
+            takes away those of the ReplicaSet that was asked about when the new ones run.
         unread: what of it may not be read.
     """
 
@@ -38,6 +42,7 @@ class Owner:
     template: PodTemplate | None = None
     on_delete: bool = False
     paused: bool = False
+    newer: bool = False
     unread: tuple[Unread, ...] = ()
 
 
@@ -62,16 +67,20 @@ class OwnerReader:
         namespace, _, kind, name = ref
         obj, lost = await self._object(kind, namespace, name)
         above = controller(obj) if obj and kind == "ReplicaSet" else None
+        made = None
         if above and above[1] == "Deployment":
             kind, name = above[1:]
+            made = obj
             obj, lost = await self._object(kind, namespace, name)
         spec = mapping((obj or {}).get("spec"))
+        paused = bool(spec.get("paused")) and kind == "Deployment"
         return Owner(
             kind,
             name,
             _template(obj),
             mapping(spec.get("updateStrategy")).get("type") == "OnDelete",
-            bool(spec.get("paused")) and kind == "Deployment",
+            paused,
+            bool(made and obj) and not paused and _content(made) != _content(obj),
             lost,
         )
 
@@ -92,6 +101,17 @@ class OwnerReader:
                 return None, (unread(what, error, "get", resource.plural, namespace),)
             self._objects[key] = {"kind": kind, "apiVersion": resource.api_version, **obj}
         return self._objects.get(key), ()
+
+
+def _content(obj: dict[str, Any] | None) -> dict[str, Any]:
+    """What the Pods of an object are made from, as the controller of Deployments compares it.
+
+    Source: ``EqualIgnoreHash`` in ``pkg/controller/deployment/util`` of Kubernetes.
+    """
+    template = mapping(mapping((obj or {}).get("spec")).get("template"))
+    metadata = mapping(template.get("metadata"))
+    labels = {k: v for k, v in mapping(metadata.get("labels")).items() if k != _HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def _template(obj: dict[str, Any] | None) -> PodTemplate | None:

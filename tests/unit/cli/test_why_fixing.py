@@ -63,6 +63,20 @@ def test_from_what_only_a_person_can_do_all_is_left():
     assert fixing.document()[-1]["hint"] == f"{LOGIN.command} && {restart}"
 
 
+def test_a_pod_that_is_being_replaced_is_waited_for():
+    """Beside it one that is as old, and is not: the two are no group, and that one is restarted."""
+    old = Reason.POD_OLDER_THAN_ATTACHMENT
+    leaving = entry(name="web-0", reason=old)
+    leaving = replace(leaving, facts=replace(leaving.facts, outdated=True))
+    mended, done, _ = run(leaving)
+    assert (mended, done) == (True, [("Waiting", "pod/web-0")])
+    stays = entry(mend.restart(WAITING), reason=old)
+    mended, done, _ = run(leaving, stays)
+    assert mended
+    assert done == [("Restarted", "deployment/web"), ("Waiting", "pod/web-0")]
+    assert [group.first for group in whyshown.grouped([leaving, stays])] == [stays, leaving]
+
+
 def test_what_no_command_mends_is_left():
     mended, done, fixing = run(entry(hint="ask them", reason=Reason.NOT_FOUND))
     assert (mended, done) == (False, [("Left", "pod/web-1")])

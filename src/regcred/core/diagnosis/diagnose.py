@@ -46,7 +46,9 @@ def diagnose(facts: Facts) -> Diagnosis:
 
 def other(pod: FailingPod, failure: Failure) -> Diagnosis:
     """What fails of a Pod and is no pull."""
-    text = pullredact.show(failure.message)
+    # As kubelet's format.Pod has it: back-off 10s restarting failed container=app pod=…
+    called = f"pod={pod.name}_{pod.namespace}({pod.uid})"
+    text = pullredact.show(failure.message, (called, pod.name, pod.uid))
     what = f"{failure.kind} {failure.container}" if failure.container else "the Pod"
     message = f"{what} is in {failure.state}" + (f": {text}" if text else "")
     where = f"{pod.name} -n {pod.namespace}"

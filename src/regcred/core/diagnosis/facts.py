@@ -143,6 +143,7 @@ class Facts:
         not_probed: why the registry was not asked, a clause; empty where it was.
         givers: all PullCredentials; None where they could not be read, or nobody looked.
         operators: the name of the operator's Secret in the namespace; empty where none is known.
+        outdated: whether its owner makes newer Pods already, and takes it away when these run.
     """
 
     pod: FailingPod
@@ -162,3 +163,4 @@ class Facts:
     not_probed: str = ""
     givers: tuple[Giver, ...] | None = ()
     operators: str = ""
+    outdated: bool = False

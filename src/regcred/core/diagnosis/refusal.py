@@ -145,11 +145,18 @@ class Refusal:
             else f"ServiceAccount {self.account_anew()}"
         )
         got = f"{where} has {', '.join(anew)} now" if anew else f"{where} has none any more"
+        message = f"the Pod was made with {has}, and its list is frozen; {got}"
+        if facts.outdated:
+            what = f"{facts.owner.kind.lower()}/{facts.owner.name}"
+            return Cause(
+                Reason.POD_OLDER_THAN_ATTACHMENT,
+                f"{message}, and {what} makes newer Pods already",
+                (),
+                "nothing is to be done: this one goes when those run, as "
+                f"kubectl rollout status {quote(what)} -n {self.namespace} shows",
+            )
         return Cause(
-            Reason.POD_OLDER_THAN_ATTACHMENT,
-            f"the Pod was made with {has}, and its list is frozen; {got}",
-            self.remedies.anew(),
-            self.remedies.price,
+            Reason.POD_OLDER_THAN_ATTACHMENT, message, self.remedies.anew(), self.remedies.price
         )
 
     def account_anew(self) -> str:

@@ -11,13 +11,13 @@ hidden.
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from regcred.core.credential import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Length of the result in characters: enough for two runtimes' chains of causes and a body.
 MOST = 4_000
@@ -123,25 +123,36 @@ _FILE = re.compile(r"/(?:data|etc|home|mnt|opt|proc|root|run|srv|tmp|usr|var)/[a
 _LOWER_NAME = re.compile(r"[a-z0-9]{0,15}(?:[/_-][a-z0-9]{0,15})+")
 
 
-def show(text: str) -> str:
-    """`text` in one printable line of no more than `MOST` characters, without secrets."""
+def show(text: str, known: Iterable[str] = ()) -> str:
+    """`text` in one printable line of no more than `MOST` characters, without secrets.
+
+    Args:
+        text: as it stands.
+        known: what may be shown wherever it stands alone, as an image's name: what a Pod is called.
+            It is long; what is short would cut a secret in two that is told by its length.
+    """
     text = _TERMINAL.sub("", text[:_MAX_INPUT])
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) > _MAX_LINE:  # Not in the midst of a word, whose end may tell what it is.
         line = line[:_MAX_LINE].rpartition(" ")[0]
-    line = "".join(_shown(line, _images_in(line)))
+    line = "".join(_shown(line, _images_in(line, known)))
     return line if len(line) <= MOST else f"{line[: MOST - _TAIL - 3]} … {line[-_TAIL:]}"
 
 
-def _images_in(line: str) -> re.Pattern[str] | None:
-    """What finds the images' names that `line` has where one is expected, wherever they stand."""
+def _images_in(line: str, known: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds the images' names that `line` has where one is expected, wherever they stand.
+
+    And what is `known`.
+    """
     found = (
         name.rstrip(".:/-")
         for pattern in _NAMED_IMAGES
         for match in pattern.finditer(line)
         for name in match.groups()
     )
-    longer = (name for name in found if "/" in name or ":" in name or len(name) > _SHORT)
+    longer = (
+        name for name in chain(known, found) if "/" in name or ":" in name or len(name) > _SHORT
+    )
     names = sorted(set(islice(longer, 50)), key=len, reverse=True)
     if not names:
         return None

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import json
 import shlex
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -1125,6 +1126,31 @@ def test_what_is_no_pull_says_where_to_look():
     (cause,) = diagnosing.other(POD, failure).causes
     assert cause.message == "the Pod is in Unschedulable"
     assert cause.hint == "kubectl describe pod web-1 -n team-a"
+
+
+def test_a_pod_that_crashes_is_called_as_it_is():
+    """kubelet names it with its UID, which looks like a token, as does what is none of it."""
+    uid = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    pod = replace(POD, name="web-767868b8bf-ccznt", uid=uid)
+    said = f"back-off 40s restarting failed container=app pod={pod.name}_team-a({uid})"
+    odd = f"{said} key {uid.replace('0', '9')}"
+    for text, shown in ((said, said), (odd, f"{said} key ********")):
+        failure = Failure("app", "container", "i", "", "CrashLoopBackOff", text, is_pull=False)
+        (cause,) = diagnosing.other(pod, failure).causes
+        assert cause.message == f"container app is in CrashLoopBackOff: {shown}"
+
+
+def test_a_pod_that_is_being_replaced_needs_nobody():
+    facts = stage(sa=["pull"], secrets={"pull": auths()}, answers=OK)
+    assert diagnose(facts).causes[0].mends
+    (cause,) = diagnose(replace(facts, outdated=True)).causes
+    assert cause.reason is Reason.POD_OLDER_THAN_ATTACHMENT
+    assert cause.message.endswith(" now, and deployment/web makes newer Pods already")
+    assert cause.mends == ()
+    assert cause.hint == (
+        "nothing is to be done: this one goes when those run, as "
+        "kubectl rollout status deployment/web -n team-a shows"
+    )
 
 
 def test_a_secret_that_the_serviceaccount_does_not_allow():

@@ -314,3 +314,39 @@ def test_secrets_that_are_known_are_hidden_wherever_they_stand():
     assert "hunter2Secret" not in found.text
     assert "aHVudGVyMg==" not in found.text
     assert "bob, or ******** or abc" in found.text
+
+
+UID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+POD = f"pod=web-767868b8bf-ccznt_team-a({UID})"
+CALLED = (POD, "web-767868b8bf-ccznt-of-a-long-name-1", UID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"back-off 10s restarting failed container=app {POD}",
+        f"the pod {UID} is gone",
+        'pod "web-767868b8bf-ccznt-of-a-long-name-1" is gone',
+    ],
+)
+def test_what_a_pod_is_called_is_shown(text):
+    assert show(text, CALLED) == text
+    assert show(text) != text or "name" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"token: {UID}", "token: ********"),
+        (f"password={UID} x", "password=******** x"),
+        (f"Bearer {LONG}{UID}", "Bearer ********"),
+        (f"{LONG}={UID}", "********" * 2),
+        (f"pod=other-1_team-a({UID[:-1]}1)", "pod=other-1_team-a(********)"),
+        (f"container={LONG} {POD}", f"********{POD}"),
+        (f"https://me:{UID}@r.example.com/v2/ {UID}", f"https://********@r.example.com/v2/ {UID}"),
+        (f"https://r.example.com/a?sig={UID}", "https://r.example.com/a?sig=********"),
+    ],
+)
+def test_beside_what_a_pod_is_called_secrets_are_hidden(text, shown):
+    assert LONG not in show(text, CALLED)
+    assert show(text, CALLED).replace(" ", "") == shown.replace(" ", "")
