@@ -487,13 +487,12 @@ def test_what_is_restarted_already_is_not_to_be_again(asked, why, stage):
     def pods():
         return {each["name"]: each["causes"][0] for each in asked()["pods"]}
 
-    old = [pod["metadata"]["name"] for pod in stage.pods("web-") if "status" in pod]
+    assert len(pods()) == 2
     for cause in pods().values():
         assert cause["reason"] == "PodOlderThanAttachment"
         assert cause["message"].endswith("and deployment/web makes newer Pods already")
         assert "commands" not in cause
         assert "kubectl rollout status deployment/web" in cause["hint"]
-    assert {*pods()} <= {*old}
     assert b"rollout restart" not in why(check=1).stdout
     before = stage.get("deployments", "web")["metadata"]["generation"]
     assert {result for result, _ in results(asked("--fix", "--yes", check=0))} == {"Waiting"}
