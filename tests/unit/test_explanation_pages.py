@@ -1,5 +1,6 @@
 """What docs/explanation shows: the commands run as they stand there, and the tests are named."""
 
+import re
 import shlex
 
 import pytest
@@ -43,3 +44,26 @@ def test_pictures_are_all_shown():
     text = "".join(path.read_text() for path in pages)
     pictures = {path.name for path in (docs / "pictures").glob("*.svg")}
     assert {name for name in pictures if f"pictures/{name})" not in text} == set()
+
+
+def test_the_ways_are_as_many_as_is_said():
+    """Each is one to take, a row to compare, and a section."""
+    text = (FOLDER / "which-way.md").read_text()
+    taken = re.findall(r"^\| (\d) \| .*?\(#([\w-]+)\)", text, re.MULTILINE)
+    assert [int(number) for number, _ in taken] == [*range(1, 7)]
+    assert "There are six ways" in text
+    assert "| six ways to bring" in (CHECKOUT / "README.md").read_text()
+    beside = text.partition("## Side by side")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^\| [A-Z]", beside, re.MULTILINE)) == 6
+    titles = {re.sub(r"\W+", "-", each.lower()) for each in re.findall(r"^## (.+)", text, re.M)}
+    assert {anchor for _, anchor in taken} <= titles
+
+
+def test_the_threats_on_one_screen_are_all_that_there_are():
+    text = (CHECKOUT / "docs" / "threat-model.md").read_text()
+    _, _, rest = text.partition("## On one screen\n")
+    screen, _, rest = rest.partition("\n## ")
+    titles = re.findall(r"^## (.+)", f"## {rest}", re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in titles]
+    assert re.findall(r"\(#([\w-]+)\)", screen) == anchors[1:-1], "all but assets, and out of scope"
+    assert len(screen.splitlines()) <= 20
