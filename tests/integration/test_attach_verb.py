@@ -57,6 +57,52 @@ def test_detach_takes_only_ours(regcred, world):
     assert world.attached("b") == []
 
 
+def test_a_secret_that_gives_no_login_is_told_of(regcred, world):
+    """It is attached all the same: what makes the Secret may come after."""
+    where = ("-n", world.namespace)
+    done = regcred("attach", "pull", *where)
+    missing = f"warning: Secret {world.namespace}/pull does not exist"
+    assert missing in done.stderr.decode()
+    assert f"hint: regcred secret NAME -n {world.namespace}".encode() in done.stderr
+    assert world.attached() == ["pull"]
+    world.create("secrets", "opaque", type="Opaque", stringData={"a": "b"})
+    done = regcred("attach", "opaque", *where, "--dry-run=client")
+    assert f"Secret {world.namespace}/opaque" in done.stderr.decode()
+    assert b"type Opaque" in done.stderr
+    world.pull_secret("good")
+    assert regcred("attach", "good", *where).stderr == b""
+    assert b"does not exist" not in regcred("detach", "pull", *where).stderr
+
+
+def test_who_may_not_read_secrets_is_told_nothing(regcred, world):
+    env = {"KUBECONFIG": str(world.user({"serviceaccounts": ("get", "patch")}))}
+    done = regcred("attach", "pull", "-n", world.namespace, env=env)
+    assert done.stderr == b""
+    assert world.attached() == ["pull"]
+
+
+def test_of_many_namespaces_some_are_named(regcred, world, new_world, kubectl):
+    """By two lists: which are there, and which of them are of another type."""
+    places = sorted([world, *(new_world() for _ in range(5))], key=lambda each: each.namespace)
+    label = world.namespace
+    for place in places:
+        kubectl("label", "namespace", place.namespace, f"only={label}")
+    places[0].create("secrets", "pull", type="Opaque", stringData={"a": "b"})
+    places[1].pull_secret("pull")
+    done = regcred("attach", "pull", "--namespace-selector", f"only={label}")
+    warned = [line for line in done.stderr.decode().splitlines() if line.startswith("warning: ")]
+    assert warned == [
+        f"warning: Secret {places[0].namespace}/pull is of a type that kubelet passes over",
+        *(
+            f"warning: Secret {place.namespace}/pull does not exist: Pods get no login by it "
+            "until it does"
+            for place in places[2:4]
+        ),
+        "warning: so it is with pull in 2 more of the namespaces",
+    ]
+    assert all(place.attached() == ["pull"] for place in places)
+
+
 @pytest.mark.parametrize("dry_run", ["client", "server"])
 def test_dry_run_changes_nothing(regcred, world, dry_run):
     before = world.snapshot()

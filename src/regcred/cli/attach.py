@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from regcred.kube.selection import Selection
 
 
+#: Namespaces that a warning names; of the others it says how many they are.
+_MOST_WARNED = 3
+
+
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(
         (
@@ -162,8 +166,8 @@ async def _work(
     report: Report,
 ) -> None:
     from regcred.cli.progress import Progress
+    from regcred.kube import attachable, needs, rights, serviceaccounts
     from regcred.kube import config as kubeconfig
-    from regcred.kube import needs, rights, serviceaccounts
     from regcred.kube.client import Client
     from regcred.kube.fanout import each
     from regcred.kube.selection import find
@@ -204,6 +208,22 @@ async def _work(
                 async for (namespace, name), change in results:
                     report.add(_result(namespace, name, secret, change))
                     progress.step()
+        if doing == "attaching":
+            on = {r.namespace for r in report.results if r.result != "Failed"}
+            without = await attachable.problems(
+                client, secret, sorted(on), everywhere=selection.everywhere
+            )
+            _warn(secret, without)
+
+
+def _warn(secret: str, without: dict[str, str]) -> None:
+    """Say where there is no such pull Secret; it may come yet, so that is no failure."""
+    for said in [*without.values()][:_MOST_WARNED]:
+        output.warning(said)
+    if (more := len(without) - _MOST_WARNED) > 0:
+        output.warning(f"so it is with {secret} in {more:,} more of the namespaces")
+    for namespace in [*without][:1]:
+        output.tell_hint(f"regcred secret NAME -n {namespace} makes a pull Secret")
 
 
 def _result(namespace: str, name: str, secret: str, change: Change | RegcredError) -> Result:
