@@ -5,6 +5,10 @@ The protocol is client.authentication.k8s.io/v1 and v1beta1
 ExecCredential with its task in ``KUBERNETES_EXEC_INFO`` and prints one with a status. Its
 standard error belongs to the person at the terminal and may be quoted; its standard output holds
 the secret and never is.
+
+A plugin may be a wrapper: what it started and nobody waits for any more is ended with it. So one
+that asks no questions gets a session of its own, which is a process group. One that does has to
+stay in ours, since only that may read from the terminal; there Ctrl-C reaches them all.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +43,8 @@ _TAIL_CHARACTERS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BY_HAND = "run it by hand to see: kubectl config view shows how it is called (users[].exec)"
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0e-\x1f\x7f]")
+#: Process groups of the plugins that somebody waits for.
+_groups: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class ExecCredential:
 async def run(config: ClusterConfig) -> ExecCredential:
     """Run the plugin of a configuration.
 
-    Cancelling ends the plugin too.
+    Cancelling ends the plugin too, and what it started, unless it may ask questions.
 
     Raises:
         CredentialHelperFailed: it is not there, fails, or prints something else than it should.
@@ -79,28 +86,37 @@ async def run(config: ClusterConfig) -> ExecCredential:
     environ = dict(auth.exec_environ) | dict(plugin.env)
     environ[_ENV] = exec_info(config, plugin, interactive=interactive)
     loop = asyncio.get_running_loop()
-    try:
-        # The transport, since only it can be closed while a child of the plugin has its output.
-        transport, talk = await loop.subprocess_exec(
-            _Talk,
+    # The transport, since only it can be closed while a child of the plugin has its output.
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
+            lambda: _Talk(own_session=not interactive),
             executable,
             *plugin.args,
             env=environ,
             stdin=None if interactive else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=not interactive,
         )
+    )
+    try:
+        transport, talk = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # half-way asyncio would end the plugin alone
+        with suppress(OSError, ValueError):
+            await _stop(*await starting)
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "a value holds a NUL character"
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}",
             hint=_BY_HAND,
         ) from None
+    if talk.own_session:
+        _groups.add(transport.get_pid())
     try:
         await talk.over.wait()
     finally:
-        transport.close()  # ends it too
-        await talk.reaped.wait()
+        await _stop(transport, talk)
     if len(talk.stdout) > _MAX_STDOUT:
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} printed more than 1 MiB and"
@@ -120,6 +136,31 @@ async def run(config: ClusterConfig) -> ExecCredential:
     except CredentialHelperFailed as error:
         error.hint = _BY_HAND
         raise
+
+
+def end_all() -> None:
+    """End all plugins that `run` waits for, from any thread: for who is about to end at once.
+
+    Those that may ask questions are not among them.
+    """
+    for group in _groups.copy():
+        _end(group)
+
+
+async def _stop(transport: asyncio.SubprocessTransport, talk: _Talk) -> None:
+    """End a plugin that has not ended; what one that has leaves behind is meant to go on."""
+    group = transport.get_pid()
+    _groups.discard(group)
+    if talk.own_session and not talk.reaped.is_set():
+        _end(group)
+    transport.close()  # ends it where it has no session of its own
+    await talk.reaped.wait()
+
+
+def _end(group: int) -> None:
+    # macOS says PermissionError of one whose processes have all ended.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def exec_info(config: ClusterConfig, plugin: ExecPlugin, *, interactive: bool) -> str:
@@ -155,16 +196,10 @@ def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
     except (ValueError, RecursionError):
         raise CredentialHelperFailed(f"{what} is not JSON", hint=_BY_HAND) from None
     if not isinstance(document, dict):
-        raise CredentialHelperFailed(
-            f"{what} is not an ExecCredential object",
-            hint=_BY_HAND,
-        )
+        raise CredentialHelperFailed(f"{what} is not an ExecCredential object", hint=_BY_HAND)
     answer = Fields(document, f"{what}:", CredentialHelperFailed)
     if answer.string("kind") != "ExecCredential":
-        raise CredentialHelperFailed(
-            f"{what} is not of kind ExecCredential",
-            hint=_BY_HAND,
-        )
+        raise CredentialHelperFailed(f"{what} is not of kind ExecCredential", hint=_BY_HAND)
     if answer.string("apiVersion") != plugin.api_version:
         raise CredentialHelperFailed(
             f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for",
@@ -177,19 +212,14 @@ def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
     certificate, key = status.string("clientCertificateData"), status.string("clientKeyData")
     if bool(certificate) != bool(key):
         raise CredentialHelperFailed(
-            f"{what} has only one of client certificate and key",
-            hint=_BY_HAND,
+            f"{what} has only one of client certificate and key", hint=_BY_HAND
         )
     if not token and not certificate:
         raise CredentialHelperFailed(
-            f"{what} has neither a token nor a client certificate",
-            hint=_BY_HAND,
+            f"{what} has neither a token nor a client certificate", hint=_BY_HAND
         )
     if _CONTROL.search(token):
-        raise CredentialHelperFailed(
-            f"{what} has a token with a line break in it",
-            hint=_BY_HAND,
-        )
+        raise CredentialHelperFailed(f"{what} has a token with a line break in it", hint=_BY_HAND)
     return ExecCredential(
         token=Password(token),
         certificate=certificate.encode(),
@@ -207,8 +237,7 @@ def _expiry(text: str, what: str) -> float | None:
         when = None
     if when is None or when.tzinfo is None:
         raise CredentialHelperFailed(
-            f"{what}: status.expirationTimestamp is not RFC 3339",
-            hint=_BY_HAND,
+            f"{what}: status.expirationTimestamp is not RFC 3339", hint=_BY_HAND
         )
     return when.timestamp()
 
@@ -231,9 +260,13 @@ class _Talk(asyncio.SubprocessProtocol):
 
     Standard error is passed on to our own terminal while it comes: a plugin that waits for a
     person (open this page, enter that code) says so there.
+
+    Args:
+        own_session: whether the plugin leads a session, and a process group.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, own_session: bool) -> None:
+        self.own_session = own_session
         self.stdout = bytearray()
         self._tail = b""
         self._terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import subprocess
@@ -200,22 +201,95 @@ async def test_cancelling_ends_the_plugin(script, tmp_path):
         os.kill(pid, 0)
 
 
-@pytest.mark.parametrize("and_a_child", [False, True])
-async def test_endless_output_ends_the_plugin(script, tmp_path, and_a_child):
-    body = f"""
-child = os.fork() if {and_a_child} else 1
-if not child: time.sleep(600)
-with open({str(tmp_path / "pids")!r}, "w") as file: file.write(f"{{os.getpid()}} {{child}}")
-while True: os.write(1, b"hunter2" * 10_000); os.write(2, b"x" * 100_000)
-"""
+@pytest.fixture
+def wrapper(tmp_path):
+    """A plugin that starts another program, and by what one sees that both have ended.
+
+    Both hold a pipe open, whose other end is at its end when nobody does any more.
+    """
+    pipe = tmp_path / "held"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    class Wrapper:
+        def config(self, then: str, **fields) -> ClusterConfig:
+            body = f"exec 3> {pipe}; sleep 611 & echo $! >&3; {then}"
+            return config("sh", args=("-c", body), **fields)
+
+        async def started(self) -> int:
+            """The process id of the other program."""
+            return int(await asyncio.to_thread(self.read))
+
+        async def ended(self) -> bool:
+            return await asyncio.to_thread(self.read) == b""
+
+        def read(self) -> bytes:
+            ready, _, _ = select.select([reader], [], [], 60)
+            assert ready, "it goes on"
+            return os.read(reader, 100)
+
+    yield Wrapper()
+    os.close(reader)
+
+
+@pytest.mark.parametrize("then", ["wait", "exit 0"])
+async def test_cancelling_ends_what_the_plugin_started(wrapper, then):
+    """Also where only that is left of it, and keeps its output open."""
+    task = asyncio.create_task(execplugin.run(wrapper.config(then)))
+    await wrapper.started()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await wrapper.ended()
+    assert not execplugin._groups
+
+
+async def test_cancelling_while_it_starts_does_so_too(wrapper):
+    task = asyncio.create_task(execplugin.run(wrapper.config("wait")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    wrapper.read()  # and nothing of ours goes on meanwhile: it runs, and is not known to
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await wrapper.ended()
+
+
+async def test_all_are_ended_by_who_is_about_to_end(wrapper):
+    task = asyncio.create_task(execplugin.run(wrapper.config("wait")))
+    await wrapper.started()
+    while not execplugin._groups:  # noqa: ASYNC110 - it tells nobody that it has come so far
+        await asyncio.sleep(0)
+    await asyncio.to_thread(execplugin.end_all)
+    assert await wrapper.ended()
+    with pytest.raises(CredentialHelperFailed, match="signal 9"):
+        await task
+
+
+async def test_what_a_plugin_leaves_behind_on_purpose_goes_on(wrapper):
+    """A daemon that keeps logins, say: it does not hold the plugin's output."""
+    said = answer({"token": "t"})
+    told = wrapper.config(f"kill $!; sleep 611 >&- 2>&- & echo $! >&3; printf '%s' '{said}'")
+    assert (await execplugin.run(told)).token.reveal() == "t"
+    pid = int((await asyncio.to_thread(wrapper.read)).split()[-1])
+    os.kill(pid, signal.SIGKILL)  # it was there
+    assert await wrapper.ended()
+
+
+async def test_a_session_of_its_own_for_who_asks_nothing(script):
+    said = answer({"token": "PID"})
+    body = f"print({said!r}.replace('PID', f'{{os.getsid(0)}} {{os.getpid()}}'))"
+    session, pid = (await execplugin.run(config(script(body)))).token.reveal().split()
+    assert session == pid
+
+
+async def test_endless_output_ends_the_plugin(wrapper):
+    told = wrapper.config("yes hunter2 & yes x >&2")
     with pytest.raises(CredentialHelperFailed, match="more than 1 MiB") as caught:
-        await execplugin.run(config(script(body)))
+        await execplugin.run(told)
     assert "hunter2" not in caught.value.message
-    pid, child = map(int, (tmp_path / "pids").read_text().split())
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    if and_a_child:
-        os.kill(child, signal.SIGKILL)
+    await wrapper.started()
+    assert await wrapper.ended()
 
 
 async def test_much_on_stderr_and_a_large_token_do_not_block(script):
