@@ -270,6 +270,14 @@ def test_who_may_nothing_is_offered_nothing(filled):
     assert complete("status", "--kubeconfig", str(kubeconfig), "--pullcredential", "") == []
 
 
+def runs(pid):
+    """Whether a process does; one that nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_a_cluster_that_is_silent_is_given_up(tmp_path):
     """It accepts connections, and never says a word; so does a credential plugin."""
     soon = {"REGCRED_COMPLETE_SECONDS": "0.5"}
@@ -293,14 +301,15 @@ def test_a_cluster_that_is_silent_is_given_up(tmp_path):
         user["exec"] = {
             "apiVersion": "client.authentication.k8s.io/v1",
             "command": "sh",
-            "args": ["-c", f"echo $$ > {asked}; echo please log in >&2; exec sleep 600"],
+            "args": ["-c", f"sleep 600 & echo $$ $! > {asked}; echo please log in >&2; wait"],
             "interactiveMode": "IfAvailable",
         }
         kubeconfig.write_text(json.dumps(config))
         later = {"REGCRED_COMPLETE_SECONDS": "4"}  # the machine may be slow to come so far
         assert complete("why", "--kubeconfig", str(kubeconfig), "-n", "", env=later) == []
-        plugin = int(asked.read_text())
+        plugin, child = map(int, asked.read_text().split())
         assert not Path(f"/proc/{plugin}").exists(), "the plugin goes on"
+        await_condition("what it started has ended", lambda: not runs(child), timeout=60)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

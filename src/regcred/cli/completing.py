@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 _NO_SPACE, _NO_FILES, _ONLY_FOLDERS = 2, 4, 16
 #: How long a cluster may take, in seconds, and the variable that says otherwise.
 _PATIENCE_SECONDS, _PATIENCE_VARIABLE = 2.0, "REGCRED_COMPLETE_SECONDS"
-#: So long after that whatever still goes on is given up.
-_LAST_SECONDS = 3.0
 #: What is followed by more of the same word.
 _GOES_ON = ("=", "/", ",")
 #: kubectl's words for what makes Pods, for ``why``.
@@ -57,19 +54,18 @@ def answer(shell: str, words: Sequence[str]) -> str:
 
 
 def run(shell: str, words: Sequence[str]) -> int:
-    """Print `answer`, and nothing else; the exit code."""
+    """Print `answer`, and nothing else; the exit code.
+
+    What `LiveNames` has given up may go on, in a thread: end by ``os._exit``.
+    """
     told = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # of credential plugins as well
         os.dup2(nothing, stream)
-
-    def give_up(*_: object) -> NoReturn:
-        os.write(told, f":{_NO_FILES}\n".encode())
-        os._exit(0)
-
-    signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, patience() + _LAST_SECONDS)
-    said = answer(shell, words)
+    try:
+        said = answer(shell, words)
+    except KeyboardInterrupt:
+        return 130
     with contextlib.suppress(OSError):
         os.write(told, said.encode("utf-8", "surrogateescape"))
     return 0
@@ -83,9 +79,8 @@ def kubectl() -> NoReturn:
 def patience() -> float:
     """How long to wait for a cluster, in seconds."""
     with contextlib.suppress(ValueError):
-        return min(
-            max(0.1, float(os.environ.get(_PATIENCE_VARIABLE, ""))), 600.0
-        )  # NaN is the least
+        given = float(os.environ.get(_PATIENCE_VARIABLE, ""))
+        return min(max(0.1, given), 600.0)  # NaN is the least
     return _PATIENCE_SECONDS
 
 

@@ -37,7 +37,8 @@ def completion(shell: str) -> None:
     """Print what completes regcred in SHELL: bash, zsh or fish.
 
     Verbs, flags and files, and what the cluster has: namespaces, ServiceAccounts, pull Secrets,
-    Pods and PullCredentials. What takes longer than REGCRED_COMPLETE_SECONDS, or two, is left out.
+    Pods and PullCredentials. The cluster has REGCRED_COMPLETE_SECONDS to name them, or two; those
+    that have come by then are offered.
     """
     path = Path(__file__).with_name("shell") / f"completion.{shell}"
     output.data()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.marks import REGISTRIES, annotation
 from regcred.kube import config as kubeconfigs
-from regcred.kube import resources
+from regcred.kube import execplugin, kubeconfig, kubeconfigpaths, resources
 from regcred.kube.client import Client
+from regcred.kube.podtargets import resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from regcred.kube.resources import Resource
 
+#: So long after its patience whatever still goes on is given up: a look-up of a host's name, or a
+#: file on a server that is silent. Neither can be cancelled.
+_GRACE_SECONDS = 3.0
 #: A list that is longer is no help to anybody who types.
 _MOST = 5000
 _CLUSTER_WIDE = {
@@ -40,28 +45,36 @@ class LiveNames:
         self._given, self._patience = given, patience
 
     def of(self, kind: str) -> list[str]:
-        """The names, sorted and once each; none where something is in the way.
+        """The names, sorted and once each; those found so far where something is in the way.
+
+        What does not end goes on in a thread, which does not keep the process from its end.
 
         Args:
             kind: ``context``, ``namespace``, ``serviceaccount``, ``secret``, ``pullcredential``,
                 ``login`` (registries that login wrote), or a word for Pods and what makes them.
         """
         found: list[str] = []
-        with contextlib.suppress(Exception):
-            if kind == "context":
-                found = self._contexts()
-            else:
-                asyncio.run(self._find(kind, found))
+        looking = threading.Thread(target=self._look, args=(kind, found), daemon=True)
+        looking.start()
+        try:
+            looking.join(self._patience + _GRACE_SECONDS)
+        finally:
+            execplugin.end_all()
         return sorted(set(found))
 
-    def _contexts(self) -> list[str]:
-        from regcred.kube import kubeconfig, kubeconfigpaths
+    def _look(self, kind: str, found: list[str]) -> None:
+        """Add names to `found` as they come."""
+        with contextlib.suppress(Exception):
+            if kind == "context":
+                found += self._contexts()
+            else:
+                asyncio.run(self._find(kind, found))
 
+    def _contexts(self) -> list[str]:
         paths = kubeconfigpaths.find_paths(self._kubeconfig, os.environ)
         return list(kubeconfig.read(paths).contexts)
 
     async def _find(self, kind: str, found: list[str]) -> None:
-        """Add names to `found` as they come."""
         config = kubeconfigs.load(
             kubeconfig=self._kubeconfig, context=self._given.get("context"), env=os.environ
         )
@@ -78,8 +91,6 @@ class LiveNames:
     async def _read(
         self, client: Client, kind: str, namespace: str | None, found: list[str]
     ) -> None:
-        from regcred.kube.podtargets import resource_of
-
         if kind == "secret":
             await asyncio.gather(
                 *(_add(client, resources.SECRETS, namespace, f"type={t}", found) for t in _TYPES)
