@@ -36,6 +36,12 @@ class Cluster:
     extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: What to do where a plugin gives no credential: a hint.
+RUN_PLUGIN_BY_HAND = (
+    "run it by hand to see: kubectl config view shows how it is called (users[].exec)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ExecPlugin:
     """``user.exec``: a program that prints a credential."""

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from regcred.core.credential import Password
 from regcred.core.errors import CredentialHelperFailed
 from regcred.kube import yamltext
+from regcred.kube.entries import RUN_PLUGIN_BY_HAND
 from regcred.kube.fields import Fields
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _MAX_STDOUT = 1024 * 1024
 _TAIL_LINES = 5
 _TAIL_CHARACTERS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BY_HAND = "run it by hand to see: kubectl config view shows how it is called (users[].exec)"
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0e-\x1f\x7f]")
 #: Process groups of the plugins that somebody waits for.
 _groups: set[int] = set()
@@ -109,7 +109,7 @@ async def run(config: ClusterConfig) -> ExecCredential:
         reason = getattr(error, "strerror", None) or "a value holds a NUL character"
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}",
-            hint=_BY_HAND,
+            hint=RUN_PLUGIN_BY_HAND,
         ) from None
     if talk.own_session:
         _groups.add(transport.get_pid())
@@ -121,7 +121,7 @@ async def run(config: ClusterConfig) -> ExecCredential:
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} printed more than 1 MiB and"
             " was ended",
-            hint=_BY_HAND,
+            hint=RUN_PLUGIN_BY_HAND,
         )
     code, said = transport.get_returncode() or 0, talk.last_words()
     if code:
@@ -129,12 +129,12 @@ async def run(config: ClusterConfig) -> ExecCredential:
         raise CredentialHelperFailed(
             f"the credential plugin {plugin.command} of {auth.whose} failed with {how}"
             + (f": {said}" if said else ""),
-            hint=_BY_HAND,
+            hint=RUN_PLUGIN_BY_HAND,
         )
     try:
         return parse(bytes(talk.stdout), plugin)
     except CredentialHelperFailed as error:
-        error.hint = _BY_HAND
+        error.hint = RUN_PLUGIN_BY_HAND
         raise
 
 
@@ -194,32 +194,38 @@ def parse(stdout: bytes, plugin: ExecPlugin) -> ExecCredential:
         text = stdout.strip()
         document = json.loads(text) if text.startswith(b"{") else yamltext.loads(text)
     except (ValueError, RecursionError):
-        raise CredentialHelperFailed(f"{what} is not JSON", hint=_BY_HAND) from None
+        raise CredentialHelperFailed(f"{what} is not JSON", hint=RUN_PLUGIN_BY_HAND) from None
     if not isinstance(document, dict):
-        raise CredentialHelperFailed(f"{what} is not an ExecCredential object", hint=_BY_HAND)
+        raise CredentialHelperFailed(
+            f"{what} is not an ExecCredential object", hint=RUN_PLUGIN_BY_HAND
+        )
     answer = Fields(document, f"{what}:", CredentialHelperFailed)
     if answer.string("kind") != "ExecCredential":
-        raise CredentialHelperFailed(f"{what} is not of kind ExecCredential", hint=_BY_HAND)
+        raise CredentialHelperFailed(
+            f"{what} is not of kind ExecCredential", hint=RUN_PLUGIN_BY_HAND
+        )
     if answer.string("apiVersion") != plugin.api_version:
         raise CredentialHelperFailed(
             f"{what} is not of apiVersion {plugin.api_version}, which the kubeconfig asks for",
-            hint=_BY_HAND,
+            hint=RUN_PLUGIN_BY_HAND,
         )
     status = answer.mapping("status")
     if status is None:
-        raise CredentialHelperFailed(f"{what} has no status", hint=_BY_HAND)
+        raise CredentialHelperFailed(f"{what} has no status", hint=RUN_PLUGIN_BY_HAND)
     token = status.string("token")
     certificate, key = status.string("clientCertificateData"), status.string("clientKeyData")
     if bool(certificate) != bool(key):
         raise CredentialHelperFailed(
-            f"{what} has only one of client certificate and key", hint=_BY_HAND
+            f"{what} has only one of client certificate and key", hint=RUN_PLUGIN_BY_HAND
         )
     if not token and not certificate:
         raise CredentialHelperFailed(
-            f"{what} has neither a token nor a client certificate", hint=_BY_HAND
+            f"{what} has neither a token nor a client certificate", hint=RUN_PLUGIN_BY_HAND
         )
     if _CONTROL.search(token):
-        raise CredentialHelperFailed(f"{what} has a token with a line break in it", hint=_BY_HAND)
+        raise CredentialHelperFailed(
+            f"{what} has a token with a line break in it", hint=RUN_PLUGIN_BY_HAND
+        )
     return ExecCredential(
         token=Password(token),
         certificate=certificate.encode(),
@@ -237,7 +243,7 @@ def _expiry(text: str, what: str) -> float | None:
         when = None
     if when is None or when.tzinfo is None:
         raise CredentialHelperFailed(
-            f"{what}: status.expirationTimestamp is not RFC 3339", hint=_BY_HAND
+            f"{what}: status.expirationTimestamp is not RFC 3339", hint=RUN_PLUGIN_BY_HAND
         )
     return when.timestamp()
 

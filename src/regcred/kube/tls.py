@@ -19,6 +19,7 @@ from regcred.core.errors import (
     InvalidKubeconfig,
     RegcredError,
 )
+from regcred.kube.entries import RUN_PLUGIN_BY_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def _load_client_certificate(
             if config.auth.exec:
                 raise CredentialHelperFailed(
                     f"{what} that {config.auth.exec.command} gave cannot be used: {reason}",
-                    hint="kubectl config view shows its command: run that by hand",
+                    hint=RUN_PLUGIN_BY_HAND,
                 ) from None
             raise InvalidKubeconfig(
                 f"{what} of {config.auth.whose} cannot be used: {reason}",
