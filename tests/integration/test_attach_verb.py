@@ -124,6 +124,25 @@ def test_chosen_by_glob_and_labels(regcred, world, kubectl):
     assert world.attached() == ["three"]
 
 
+def test_a_namespace_that_is_not_there(regcred):
+    """Who takes something away does not want it made."""
+    there = regcred("attach", "pull", "-n", "nowhere-4711", check=1)
+    assert b"hint: kubectl create namespace nowhere-4711\n" in there.stderr
+    for verb in (("detach", "pull"), ("logout", "--all")):
+        gone = regcred(*verb, "-n", "nowhere-4711", check=1)
+        assert b"namespace nowhere-4711 does not exist\n" in gone.stdout + gone.stderr
+        assert gone.stderr.endswith(b"hint: kubectl get namespaces\n")
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+def test_labels_that_no_namespace_has(regcred, verb):
+    done = regcred(verb, "pull", "--namespace-selector", "no-such=label", check=1)
+    assert done.stderr == (
+        b"error: no namespace has the labels no-such=label\n"
+        b"hint: kubectl get namespaces --show-labels\n"
+    )
+
+
 def test_all_namespaces_where_some_fail(regcred, world, new_world):
     other = new_world()
     label = {"labels": {"in": world.namespace}}

@@ -122,7 +122,7 @@ async def _undo(
     # What would be done; one that the operator keeps ends it here, with nothing done.
     change = await logins.write_secret(client, name, namespace, take_out, dry_run="client")
     if change.reason == "NotLoggedIn":
-        await serviceaccounts.check_namespace(client, namespace)
+        await serviceaccounts.check_namespace(client, namespace, takes_away=True)
     detached, foreign = [], []
     if change.last:
         # Detached first: a ServiceAccount never names a Secret that is gone, and a logout

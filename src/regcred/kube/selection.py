@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regcred.core import names
-from regcred.core.errors import BadRequest, Forbidden, UsageError
+from regcred.core.errors import BadRequest, Forbidden, NotFound, UsageError
 from regcred.kube.resources import NAMESPACES, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ async def _find_everywhere(
         active = {
             n["metadata"]["name"] for n in listed if not n["metadata"].get("deletionTimestamp")
         }
+        if selection.namespace_selector and not active:
+            raise NotFound(
+                f"no namespace has the labels {selection.namespace_selector}",
+                hint="kubectl get namespaces --show-labels",
+            )
     except Forbidden:
         # Without the list nobody can be waited for, but -A still means all there are.
         if selection.namespace_selector:

@@ -69,6 +69,7 @@ async def wait_for(
     *,
     patience: float,
     tell: Callable[[str], None] = lambda message: None,
+    takes_away: bool = False,
 ) -> dict[str, Any]:
     """The ServiceAccount, waited for where it can be on its way.
 
@@ -81,6 +82,7 @@ async def wait_for(
         namespace: its namespace.
         patience: seconds to wait.
         tell: called once, with a sentence, when it takes over a second.
+        takes_away: as for `check_namespace`.
 
     Raises:
         TimedOut: it did not come.
@@ -95,7 +97,7 @@ async def wait_for(
             return await client.get(SERVICEACCOUNTS, name, namespace)
         except NotFound:
             if not checked:
-                young = await check_namespace(client, namespace)
+                young = await check_namespace(client, namespace, takes_away=takes_away)
                 if name != "default" and not young:
                     patience = 0
                 checked = True
@@ -115,8 +117,13 @@ async def wait_for(
     )
 
 
-async def check_namespace(client: Client, namespace: str) -> bool:
+async def check_namespace(client: Client, namespace: str, *, takes_away: bool = False) -> bool:
     """Make sure, as far as we may look, that the namespace takes new objects.
+
+    Args:
+        client: the API server.
+        namespace: its name.
+        takes_away: whether something is to be undone there, for which nobody makes a namespace.
 
     Returns:
         Whether it is young, or of an age that we may not see.
@@ -132,7 +139,9 @@ async def check_namespace(client: Client, namespace: str) -> bool:
     except NotFound as error:
         raise NotFound(
             f"namespace {namespace} does not exist",
-            hint=f"kubectl create namespace {namespace}",
+            hint="kubectl get namespaces"
+            if takes_away
+            else f"kubectl create namespace {namespace}",
             status=error.status,
             reason=error.reason,
         ) from None
