@@ -241,7 +241,7 @@ def _hint(error: MintFailed, kind: str) -> str:
     ):
         return f"{kind} takes {FILE_FLAG} {' or '.join(f'{key}=FILE' for key in SECRET_KEYS[kind])}"
     if error.hint:
-        return error.hint
+        return sourceflags.as_flags(error.hint, kind)
     if error.reason == SourceReason.UNREACHABLE:
         if "not trusted" in said and not any(each in said for each in _NOT_FOR_A_CA):
             variable = "AWS_CA_BUNDLE" if kind == "ecr" else "SSL_CERT_FILE"

@@ -135,7 +135,7 @@ class _GitHub:
             which = ", ".join(f"{name} ({number})" for name, number in sorted(found.items())[:10])
             raise lacking(
                 f"App {self.app} has {len(found)} installations: {one_line(which)}",
-                "set installationId, or registries to HOST/OWNER of one of them",
+                "set installationId, or name HOST/OWNER of one of them in registries",
             )
         return wanted.popitem()[1]
 

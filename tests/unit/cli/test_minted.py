@@ -281,3 +281,8 @@ def test_settings_are_those_of_the_crd(kind):
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     fields = spec["properties"]["source"]["properties"][kind]["properties"]
     assert {*SETTINGS[kind]} == fields.keys() - {"secretRef", "identity"}
+
+
+def test_settings_that_are_missing_are_named_as_flags():
+    said = refused(*SECRET, "--from=ecr", code=None)
+    assert "hint: give --set region=…, or write the registry as " in said
