@@ -60,7 +60,6 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default="",
                 help="The ServiceAccounts with these labels.",
             ),
-            timeout_option(),
             dry_run_option,
             output_option("table", "json", "yaml", default="table"),
             cluster_options,
@@ -76,6 +75,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     ("regcred attach regcred -A --dry-run=server", "what would be done in all namespaces"),
     exit_codes={1: "at least one failed: a missing right, or it is not there"},
 )
+@timeout_option("How long to wait for a ServiceAccount that is being made.")
 @_options
 def attach(secret: str, **given: Any) -> None:
     """Put the pull Secret SECRET on ServiceAccounts, so that new Pods get it.
@@ -119,7 +119,7 @@ def _run(
     import asyncio
 
     names.check_name(secret, "Secret")
-    selection = _selection(given, patience=given["timeout"] if doing == "attaching" else 0)
+    selection = _selection(given, patience=given.get("timeout", 0.0))
     report = Report.of(given["form"], given["dry_run"])
     with report:
         asyncio.run(_work(doing, secret, decide, selection, given, report))
@@ -187,7 +187,12 @@ async def _work(
             namespace, name = item
             try:
                 obj = found.get(item) or await serviceaccounts.wait_for(
-                    client, name, namespace, patience=selection.patience, tell=output.note
+                    client,
+                    name,
+                    namespace,
+                    patience=selection.patience,
+                    tell=output.note,
+                    takes_away=doing == "detaching",
                 )
             except Forbidden as error:
                 raise await rights.with_others(client, error, wanted) from None

@@ -110,7 +110,7 @@ _AT_ONCE = 100
     is_flag=True,
     help="Only say which logins match; ask nobody.",
 )
-@probe_options
+@probe_options("; likewise each request to the cluster, each run of a credential helper")
 @output_option("table", "json", "junit", "github", default="table")
 @option(
     "--no-cluster",

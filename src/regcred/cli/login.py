@@ -106,7 +106,10 @@ class Plan:
 @source_options
 @option("--skip-verify", group="Registry", is_flag=True, help="Do not ask the registry.")
 @trust_options
-@timeout_option()
+@timeout_option(
+    "How long to wait for the registry, for a credential helper, or for a ServiceAccount that is "
+    "being made."
+)
 @option(
     "--restart",
     group="How",

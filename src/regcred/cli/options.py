@@ -200,10 +200,11 @@ def trust_options(command: F) -> F:
     )
 
 
-def timeout_option(least: float = 0.0) -> Callable[[F], F]:
+def timeout_option(bounds: str, least: float = 0.0) -> Callable[[F], F]:
     """Add ``--timeout``.
 
     Args:
+        bounds: what it is for, of this verb.
         least: the shortest; zero is not to wait.
     """
     return option(
@@ -213,33 +214,41 @@ def timeout_option(least: float = 0.0) -> Callable[[F], F]:
         default=30.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for a registry, or for a ServiceAccount that is being made.",
+        help=bounds,
     )
 
 
-def probe_options(command: F) -> F:
-    """Add what says how registries are asked."""
-    return _each(
-        command,
-        trust_options,
-        timeout_option(0.1),
-        option(
-            "--certs-dir",
-            group="Registry",
-            metavar="DIR",
-            completes="dir",
-            help="CA certificates by host, laid out as containerd's.",
-        ),
-        option(
-            "--concurrency",
-            group="Registry",
-            type=click.IntRange(1, 256),
-            default=8,
-            show_default=True,
-            metavar="N",
-            help="Probes of one registry at a time.",
-        ),
-    )
+def probe_options(more: str = "") -> Callable[[F], F]:
+    """Add what says how registries are asked.
+
+    Args:
+        more: what ``--timeout`` is for besides probes.
+    """
+
+    def decorate(command: F) -> F:
+        return _each(
+            command,
+            trust_options,
+            timeout_option(f"How long one probe, with its retries, may take{more}.", 0.1),
+            option(
+                "--certs-dir",
+                group="Registry",
+                metavar="DIR",
+                completes="dir",
+                help="CA certificates by host, laid out as containerd's.",
+            ),
+            option(
+                "--concurrency",
+                group="Registry",
+                type=click.IntRange(1, 256),
+                default=8,
+                show_default=True,
+                metavar="N",
+                help="Probes of one registry at a time.",
+            ),
+        )
+
+    return decorate
 
 
 def source_options(command: F) -> F:

@@ -104,6 +104,13 @@ class Option(click.Option):
         """What somebody may have called the variable, for a hint."""
         return re.sub("[^A-Z]", "", self.metavar or "") or "VALUE"
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Where a value that cannot be used was given: the flag, or the variable."""
+        source = ctx.get_parameter_source(self.name or "") if ctx else None
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            return str(self.envvar)
+        return super().get_error_hint(ctx)
+
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The flags and their help: whether they repeat, and the default, said everywhere alike."""
         from regcred.cli import helptext

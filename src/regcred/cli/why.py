@@ -50,7 +50,7 @@ _COULD_NOT_LOOK = 3
 @namespaces_option
 @all_namespaces_option
 @option("--no-probe", group="Registry", is_flag=True, help="Ask no registry, only the API server.")
-@probe_options
+@probe_options()
 @option(
     "--fix",
     group="How",

@@ -42,6 +42,7 @@ DIFFERENT = {
     ("--filename", "show_default"): "inject reads standard input where none is named",
     ("--all", "logout"): "all registries, where attach and detach have all ServiceAccounts",
     ("--concurrency", "operator"): "namespaces, where others have probes",
+    ("--timeout", "help"): "verbs wait for different things",
 }
 
 
@@ -351,3 +352,15 @@ def test_without_a_verb_it_is_the_help():
     done = run_regcred(check=2)
     assert done.stdout == b""
     assert done.stderr.decode().splitlines() == run_regcred("--help").stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("variable", "verb"),
+    [("REGCRED_TIMEOUT", "login"), ("REGCRED_DRY_RUN", "why"), ("REGCRED_CONCURRENCY", "check")],
+)
+def test_a_value_that_cannot_be_used_is_said_to_come_from_its_variable(variable, verb):
+    done = CliRunner().invoke(COMMANDS[verb], ["x"], env={variable: "abc"})
+    assert f"Invalid value for {variable}: 'abc'" in done.output
+    flag = f"--{variable.removeprefix('REGCRED_').lower().replace('_', '-')}"
+    done = CliRunner().invoke(COMMANDS[verb], ["x", f"{flag}=abc"], env={variable: "abc"})
+    assert f"Invalid value for '{flag}'" in done.output
