@@ -57,6 +57,25 @@ def test_detach_takes_only_ours(regcred, world):
     assert world.attached("b") == []
 
 
+def test_where_nothing_was_to_be_done_is_counted(regcred, world):
+    """But said of what somebody has called by name, and in what programs read."""
+    for name in ("a", "b", "c"):
+        world.create("serviceaccounts", name)
+    regcred("attach", "pull", "-n", world.namespace, "--serviceaccount", "a")
+    everyone = ("pull", "-n", world.namespace, "--all")
+    done = regcred("detach", *everyone, "--dry-run=client", "-o", "json")
+    assert len(json.loads(done.stdout)["results"]) == 4
+    done = regcred("detach", *everyone)
+    assert done.stdout.decode() == f"Detached  serviceaccount/a in {world.namespace}\n"
+    assert done.stderr == b"4 ServiceAccounts: 1 detached, 3 unchanged\n"
+    done = regcred("detach", *everyone)
+    assert (done.stdout, done.stderr) == (b"", b"4 ServiceAccounts: 4 unchanged\n")
+    done = regcred("detach", "pull", "-n", world.namespace, "--serviceaccount", "?")
+    assert done.stderr == b"3 ServiceAccounts: 3 unchanged\n"
+    by_name = regcred("detach", "pull", "-n", world.namespace)
+    assert by_name.stdout.startswith(b"Unchanged serviceaccount/default")
+
+
 def test_a_secret_that_gives_no_login_is_told_of(regcred, world):
     """It is attached all the same: what makes the Secret may come after."""
     where = ("-n", world.namespace)

@@ -121,13 +121,15 @@ def _run(
     names.check_name(secret, "Secret")
     selection = _selection(given, patience=given.get("timeout", 0.0))
     report = Report.of(given["form"], given["dry_run"])
+    if selection.looked_up:
+        report.counted = ("Unchanged",)  # Nobody asked about each of them.
     with report:
         asyncio.run(_work(doing, secret, decide, selection, given, report))
     failed = report.count("Failed")
-    if len(report.results) > 1:
+    if (found := len(report.results)) > 1 or selection.looked_up:
         words = sorted({r.result for r in report.results})
-        counts = ", ".join(f"{report.count(w)} {w.lower()}" for w in words)
-        output.note(f"{len(report.results)} ServiceAccounts: {counts}")
+        counts = ", ".join(f"{report.count(w):,} {w.lower()}" for w in words)
+        output.note(f"{found:,} ServiceAccount{'' if found == 1 else 's'}: {counts}")
     if failed:
         raise click.exceptions.Exit(1)
 

@@ -57,10 +57,12 @@ class Report:
     Args:
         form: ``table``, ``json`` or ``yaml``; ``silent`` for a trial that nobody is to see.
         suffix: said behind every line, e.g. ``(dry run)``.
+        counted: words of results that get no line in the table: who reports counts them.
     """
 
     form: str = "table"
     suffix: str = ""
+    counted: tuple[str, ...] = ()
     results: list[Result] = field(default_factory=list)
 
     @classmethod
@@ -72,7 +74,7 @@ class Report:
     def add(self, result: Result) -> None:
         """Note `result`; in the table form print its line."""
         self.results.append(result)
-        if self.form != "table":
+        if self.form != "table" or result.result in self.counted:
             return
         head = f"{result.result:<9}"
         word = output.paint(head, _COLOURS.get(result.result, "green"), sys.stdout)

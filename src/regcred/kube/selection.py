@@ -53,6 +53,11 @@ class Selection:
         """Whether namespaces are looked up rather than named."""
         return self.all_namespaces or bool(self.namespace_selector)
 
+    @property
+    def looked_up(self) -> bool:
+        """Whether ServiceAccounts are found rather than called by name and namespace."""
+        return self.everywhere or not self.exact
+
     def scope(self, own_namespace: str) -> str:
         """The namespaces as flags of kubectl."""
         if self.everywhere:
