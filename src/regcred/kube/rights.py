@@ -255,7 +255,8 @@ def _roles(missing: Sequence[Need]) -> dict[tuple[str, tuple[str, ...]], tuple[s
 
 def _hint(refused: Denied, grants: str, what: str) -> str:
     within = f" -n {shlex.quote(refused.namespace)}" if refused.namespace else ""
-    return f"check with: kubectl auth can-i --list{within}; whoever may grant {what}: {grants}"
+    check = f"kubectl auth can-i --list{within}"
+    return f"check with: {check}; whoever may grant {what}: {grants}"
 
 
 def _grant(
