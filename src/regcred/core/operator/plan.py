@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regcred.core import fields, glob, marks
+from regcred.core.formats.redact import one_line
 from regcred.core.logins import serviceaccount
 from regcred.core.logins.secret import DOCKERCONFIGJSON
 from regcred.core.operator.actions import (
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 SECRET_NOT_OURS = "SecretNotOurs"  # noqa: S105
 _MARK = marks.ATTACHED_BY_OPERATOR
 _DETACHED = "Detached"
+#: Registries of somebody else's Secret that a message names.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
         gone = tuple(_delete(there))
         return Plan((*accounts, *gone), takes_away=bool(gone) or detaches)
     if there is not None and theirs:
-        return Plan(accounts, _not_ours(there, observed.namespace, secret), takes_away=detaches)
+        obstacle = _not_ours(there, observed.namespace, secret, _only_there(there, entries))
+        return Plan(accounts, obstacle, takes_away=detaches)
     one = "registry" if len(entries) == 1 else "registries"
     said = f"{len(entries)} {one} from {', '.join(sorted(names)) or 'what was there'}"
     lost = there is not None and there.is_ours and there.content.entries.keys() - entries.keys()
@@ -159,6 +163,13 @@ def _kept(desired: Desired, there: SeenSecret) -> dict[str, str]:
     return kept
 
 
+def _only_there(there: SeenSecret, entries: Mapping[str, bytes]) -> str:
+    """The registries of which somebody else's Secret has a login and the operator's would not."""
+    lost = sorted(there.content.entries.keys() - entries.keys())
+    more = f" and {len(lost) - _MOST_NAMED:,} more" if len(lost) > _MOST_NAMED else ""
+    return one_line(", ".join(lost[:_MOST_NAMED])) + more
+
+
 def _write(
     there: SeenSecret | None, wanted: Written, entries: Mapping[str, bytes], said: str
 ) -> Iterator[Action]:
@@ -172,7 +183,8 @@ def _write(
     frozen = there.immutable and not right
     if there.type != DOCKERCONFIGJSON or frozen:
         why = "its data were immutable" if frozen else f"it was of type {there.type}"
-        yield CreateSecret("SecretReplaced", f"{said}; {why}", wanted, there)
+        said = f"{said}; {why}{_gone(there, entries)}"
+        yield CreateSecret("SecretReplaced", said, wanted, there)
         return
     marked = (
         there.is_ours
@@ -181,7 +193,13 @@ def _write(
     )
     if not right or not marked:
         reason = "SecretUpdated" if there.is_ours else "SecretTakenOver"
-        yield UpdateSecret(reason, said, there, wanted, not right)
+        yield UpdateSecret(reason, said + _gone(there, entries), there, wanted, not right)
+
+
+def _gone(there: SeenSecret, entries: Mapping[str, bytes]) -> str:
+    """What goes as a Secret that was handed over becomes the operator's; empty for nothing."""
+    lost = "" if there.is_ours else _only_there(there, entries)
+    return f"; what it held for {lost} is gone" if lost else ""
 
 
 def _delete(there: SeenSecret | None) -> Iterator[Action]:
@@ -209,11 +227,12 @@ def _accounts(
         yield PatchAccount(reason, why, account.name, change.patch)
 
 
-def _not_ours(there: SeenSecret, namespace: str, secret: str) -> Obstacle:
+def _not_ours(there: SeenSecret, namespace: str, secret: str, lost: str) -> Obstacle:
     keeper = "regcred login keeps it" if there.kept_by else "the operator did not make it"
     return Obstacle(
         SECRET_NOT_OURS,
         f"Secret {namespace}/{secret} is there already, and {keeper}",
-        f"hand it over, and what it holds is replaced: "
-        f"kubectl label secret {secret} -n {namespace} {marks.HAND_OVER}=true",
+        "hand it over, and what it holds is replaced"
+        + (f" (that for {lost} is lost: no PullCredential gives it here)" if lost else "")
+        + f": kubectl label secret {secret} -n {namespace} {marks.HAND_OVER}=true",
     )

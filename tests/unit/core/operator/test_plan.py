@@ -173,6 +173,32 @@ def test_a_persons_login_is_somebody_elses(world):
     assert world.secret is None
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (["ghcr.io"], ""),
+        (["ghcr.io", "https://me:hunter3@quay.io/v2/"], "quay.io"),
+        ([f"r{n}.io" for n in range(7)], "r0.io, r1.io, r2.io, r3.io, r4.io and 2 more"),
+    ],
+)
+def test_what_a_hand_over_takes_is_said_before_and_after(world, theirs, said):
+    """Of what only that Secret has a login for."""
+    auths_of = {key: {"username": "a", "password": "hunter3"} for key in theirs}
+    data = base64.b64encode(json.dumps({"auths": auths_of}).encode()).decode()
+    world.put_secret(foreign() | {"data": {".dockerconfigjson": data}})
+    before = planned(world, (GHCR, given("ghcr.io"))).obstacle.hint
+    assert ("is lost" in before) == bool(said)
+    assert f"(that for {said} is lost: no PullCredential gives it here)" in before or not said
+    world.secret["metadata"]["labels"] = {marks.HAND_OVER: "true"}
+    taken = planned(world, (GHCR, given("ghcr.io"))).actions[0]
+    gone = f"; what it held for {said} is gone" if said else ""
+    assert (taken.reason, taken.message) == ("SecretTakenOver", f"1 registry from ghcr{gone}")
+    world.secret["immutable"] = True
+    replaced = planned(world, (GHCR, given("ghcr.io"))).actions[0]
+    assert replaced.message == f"1 registry from ghcr; its data were immutable{gone}"
+    assert "hunter3" not in before + taken.message + replaced.message
+
+
 @pytest.mark.parametrize("change", [{"type": "Opaque"}, {"immutable": True}])
 def test_what_cannot_be_put_right_is_replaced(world, change):
     world.put_secret(foreign(labels={marks.HAND_OVER: "true"}) | change)
