@@ -164,7 +164,9 @@ def test_watches_break(fault, reason, installation, operator_world, calm, proxy,
         metrics = operator.get("/metrics")[1]
         operator.stop()
     struck = [line for line in metrics.splitlines() if f'reason="{reason}"' in line]
-    assert sum(float(line.split()[-1]) for line in struck) >= 4, metrics
+    # What strikes at a line needs lines: the list that comes before a watch may have told it all.
+    least = 4 if isinstance(fault, Answer) else 1
+    assert sum(float(line.split()[-1]) for line in struck) >= least, metrics
 
 
 #: What becomes of requests of all kinds, watches included, and of how many of a hundred.
