@@ -20,12 +20,10 @@ from tests.benchmarks import (
     webhook,
 )
 from tests.benchmarks.installation import Installation
-from tests.benchmarks.rounds import Amount
+from tests.benchmarks.rounds import Amount, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.benchmarks.rounds import Figure
 
 BENCHMARKS: dict[str, tuple[Callable[[Installation, int], Figure | Amount], int]] = {
     "secret": (startup.secret, startup.ROUNDS),
@@ -55,6 +53,11 @@ def main() -> int:
         default=sys.executable,
         help="the interpreter that runs regcred, in a venv of its own; default: this one",
     )
+    parser.add_argument(
+        "--markdown",
+        action="store_true",
+        help="print the table as README.md has it: what has a goal or a rival",
+    )
     given = parser.parse_args()
     names = given.names or _NAMES
     if unknown := set(names) - set(_NAMES):
@@ -75,7 +78,11 @@ def main() -> int:
             figures += webhook.webhook(given.rounds or webhook.ROUNDS)
         of_operator = operating.NAMES.keys() & names
         figures += operating.operate(installation, Path(folder), of_operator, given.rounds)
-        _show([_row(figure) for figure in figures])
+        if given.markdown:
+            told = (each for each in figures if each.verdict or isinstance(each, Figure))
+            _show_markdown([_row(figure) for figure in told])
+        else:
+            _show([_row(figure) for figure in figures])
         print("Medians over rounds in turns; a ratio is that of times of the same round.")
         print(f"Measured: {installation.description}.")
     return 1 if any(figure.verdict == "missed" for figure in figures) else 0
@@ -109,6 +116,21 @@ def _amount(value: float, unit: str) -> str:
     if unit != "s":
         return f"{value:.3g} {unit}".rstrip()
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
+
+
+def _show_markdown(rows: list[tuple[str, ...]]) -> None:
+    """The rows as a table of Markdown: a goal that is missed stands out, one that is met does not.
+
+    Args:
+        rows: of `_row`.
+    """
+    print("| | regcred | against | ratio | goal |")
+    print("| --- | --- | --- | --- | --- |")
+    for what, ours, against, theirs, ratio, spread, goal, verdict in rows:
+        rival = f"{against}, {theirs}" if against else ""
+        measured = f"{ratio} ({spread})" if ratio else ""
+        missed = " **missed**" if verdict == "missed" else ""
+        print(f"| {what} | {ours} | {rival} | {measured} | {goal}{missed} |")
 
 
 def _show(rows: list[tuple[str, ...]]) -> None:
