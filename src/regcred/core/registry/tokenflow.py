@@ -342,7 +342,8 @@ class Login:
     def _peer(self, name: str) -> str:
         """Another host for a message: whoever has the password may make a name of it."""
         for secret in self.secrets():
-            if len(secret) <= _SHORTEST:
+            # No name has room for a token, whose pattern would take longer than the request.
+            if not _SHORTEST < len(secret) <= len(name):
                 continue
             parts = [name]
             if secret.lower() in self.hostname:
