@@ -44,14 +44,14 @@ class _Found:
         debian: name -> fields of a package.
         python: normalized name -> metadata of a distribution.
         bundled: normalized name -> what is compiled into it.
-        distro: what Debian it is, e.g. ``debian-12``.
+        release: ID and version of the operating system, e.g. ``debian`` and ``12``.
         minor: Python's version, ``3.N``.
     """
 
     debian: dict[str, Message] = field(default_factory=dict)
     python: dict[str, Message] = field(default_factory=dict)
     bundled: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    distro: str = "debian"
+    release: tuple[str, str] = ("debian", "")
     minor: str = ""
 
 
@@ -66,9 +66,15 @@ def bom(layout: Mapping[str, bytes], name: str, version: str) -> dict[str, Any]:
     digest, architecture, layers = _opened(layout)
     found = _read(layers)
     debian, python = _debian(found), _python(found)
-    refs = [*debian, *python]
+    components = {**debian, **python}
     needed = _debian_needs(found, debian) | _python_needs(found, python, name)
-    below = {ref for refs_ in needed.values() for ref in refs_}
+    below = {ref for refs in needed.values() for ref in refs}
+    if debian:
+        # Scanners choose by it whose advisories they look through.
+        system = _system(found)
+        needed[system["bom-ref"]] = [ref for ref in debian if ref not in below]
+        below.update(debian)
+        components[system["bom-ref"]] = system
     purl = f"pkg:oci/{name}@{quote(digest, safe='')}?arch={architecture}&tag={version}"
     image = {
         "type": "container",
@@ -79,7 +85,7 @@ def bom(layout: Mapping[str, bytes], name: str, version: str) -> dict[str, Any]:
         "licenses": [{"expression": "Apache-2.0"}],
         "hashes": [{"alg": "SHA-256", "content": digest.partition(":")[2]}],
     }
-    needed[purl] = [ref for ref in refs if ref not in below]
+    needed[purl] = [ref for ref in components if ref not in below]
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -87,7 +93,7 @@ def bom(layout: Mapping[str, bytes], name: str, version: str) -> dict[str, Any]:
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, purl)}",
         "version": 1,
         "metadata": {"component": image},
-        "components": [{**debian, **python}[ref] for ref in sorted(refs)],
+        "components": [components[ref] for ref in sorted(components)],
         "dependencies": [
             {"ref": ref, "dependsOn": sorted(set(needed[ref]))} for ref in sorted(needed)
         ],
@@ -128,7 +134,7 @@ def _note(found: _Found, path: str, file: Any) -> None:
         found.bundled.setdefault(_distribution(match[1]), []).extend(components)
     elif path == _RELEASE:
         fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', file.read().decode(), re.M))
-        found.distro = f"{fields['ID']}-{fields['VERSION_ID']}"
+        found.release = fields["ID"], fields["VERSION_ID"]
 
 
 def _distribution(folder: str) -> str:
@@ -136,12 +142,24 @@ def _distribution(folder: str) -> str:
     return canonicalize_name(folder.rpartition("/")[2].partition("-")[0])
 
 
+def _system(found: _Found) -> dict[str, Any]:
+    """The operating system whose packages they are."""
+    name, version = found.release
+    described = {"type": "operating-system", "bom-ref": f"os:{_distro(found)}", "name": name}
+    return described | ({"version": version} if version else {})
+
+
+def _distro(found: _Found) -> str:
+    """As the qualifier of a package URL has it, e.g. ``debian-12``."""
+    return "-".join(filter(None, found.release))
+
+
 def _debian(found: _Found) -> dict[str, dict[str, Any]]:
     components = {}
     for name, fields in found.debian.items():
         version, architecture = fields["Version"], fields["Architecture"]
         source, source_version = _source(fields, name)
-        where = f"arch={architecture}&distro={found.distro}"
+        where = f"arch={architecture}&distro={_distro(found)}"
         if source != name or source_version != version:
             at = f"@{source_version}" if source_version != version else ""
             where += f"&upstream={quote(source + at, safe='')}"

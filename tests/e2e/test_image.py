@@ -51,12 +51,15 @@ packages = {
     path.name: re.search("^Version: (.*)$", path.read_text(), re.M)[1]
     for path in pathlib.Path("/var/lib/dpkg/status.d").iterdir()
 }
+release = pathlib.Path("/usr/lib/os-release").read_text()
+named = dict(re.findall('^(ID|VERSION_ID)="?([^"\\n]*)', release, re.M))
 notes = [each.metadata for each in importlib.metadata.distributions()]
 folders = [path for path in pathlib.Path("/").glob("**/*.dist-info") if path.is_dir()]
 print(json.dumps({
     "debian": packages,
     "python": {each["Name"]: each["Version"] for each in notes},
     "folders": len(folders),
+    "system": "{ID} {VERSION_ID}".format(**named),
 }))
 """
 
@@ -138,12 +141,16 @@ def test_sbom_is_what_a_pod_finds_and_the_lock_file_names(in_a_pod, operator_lay
     refused = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(described))
     assert refused is None, refused
     listed = {"deb": {}, "pypi": {}}
+    (system,) = [one for one in described["components"] if one["type"] == "operating-system"]
     for component in described["components"]:
+        if component is system:
+            continue
         kind = component["purl"].removeprefix("pkg:").partition("/")[0]
         listed[kind][component["name"]] = component["version"]
 
     there = json.loads(in_a_pod("there", "-c", WHAT_IS_THERE, command=("python",)))
     assert listed["deb"] == there["debian"]
+    assert f"{system['name']} {system['version']}" == there["system"]
     python = {re.sub("[-_.]+", "-", name).lower(): is_ for name, is_ in there["python"].items()}
     assert listed["pypi"] == python
     assert len(python) == there["folders"]

@@ -101,7 +101,12 @@ def gitops_program():
     return ensure_programs(("gitops",), SILENT)["gitops"]
 
 
-@pytest.fixture(scope="module", params=["Off", "Policy"])
+POLICY = pytest.param(
+    "Policy", marks=pytest.mark.since_kubernetes("1.36", "MutatingAdmissionPolicy")
+)
+
+
+@pytest.fixture(scope="module", params=["Off", POLICY])
 def mode(request):
     """The chart's ``admission.mode``: the operator alone, or with its admission policies."""
     return request.param

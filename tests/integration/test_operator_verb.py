@@ -173,8 +173,7 @@ def test_every_selected_namespace_is_given_it(operator, installed):
 def test_new_namespaces_and_serviceaccounts_are_given_it(operator, installed):
     world = installed
     world.add_namespaces(["late"], {"app": ["theirs"], "other": ["theirs"]})
-    world.await_state("all four are ready", lambda: world.ready() == "4/4")
-    assert everywhere(world)
+    world.await_state("all four are ready", lambda: world.ready() == "4/4" and everywhere(world))
     world.change(
         f"/api/v1/namespaces/{world.full('late')}",
         lambda obj: obj["metadata"]["labels"].update({"regcred-test": "no"}),
@@ -237,8 +236,7 @@ def test_a_source_that_fails_takes_nothing_away(harm, reason, operator, installe
     world.put_pullcredential("second", registries=[OTHER], attach="None", source="no-such")
     world.await_state("another is seen", lambda: condition(world, name="second") == "SourceMissing")
     world.add_namespaces(["late"], {"app": ["theirs"], "other": ["theirs"]})
-    world.await_state("so has the new one", lambda: world.ready() == "4/4")
-    assert everywhere(world)
+    world.await_state("so has the new one", lambda: world.ready() == "4/4" and everywhere(world))
 
     # The next operator does not know any more what that was, and takes nothing away either.
     operator.stop()

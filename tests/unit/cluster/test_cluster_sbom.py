@@ -125,6 +125,20 @@ def test_packages_of_debian(bom):
     assert purl == "pkg:deb/debian/two@1%3A2%2B3?arch=amd64&distro=debian-12"
 
 
+def test_the_operating_system_is_named_and_has_its_packages(bom):
+    """By it Trivy and Grype choose the advisories of a release."""
+    described = bom(python() | RELEASE | package("one", Depends="two") | package("two"))
+    system = component(described, "debian")
+    assert (system["type"], system["version"]) == ("operating-system", "12")
+    assert needed(described)["debian"] == ["one"]
+    assert needed(described)["(image)"] == ["debian", "x"]
+
+
+def test_without_packages_of_debian_no_operating_system_is_named(bom):
+    types = {each["type"] for each in bom(python() | RELEASE)["components"]}
+    assert types == {"library"}
+
+
 @pytest.mark.parametrize(
     ("fields", "upstream", "properties"),
     [
