@@ -98,7 +98,9 @@ def await_end(processes: Iterable[ProcessId], timeout: float) -> list[ProcessId]
         try:
             # Checked after opening: a descriptor never comes to mean another process.
             if process.runs():
-                select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+                ended = select.poll()  # select knows no descriptor over 1023
+                ended.register(descriptor, select.POLLIN)
+                ended.poll(max(0.0, deadline - time.monotonic()) * 1000)
         finally:
             os.close(descriptor)
         if process.runs():

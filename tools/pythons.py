@@ -2,8 +2,7 @@
 
 Which those are pyproject.toml says, in its classifiers. Each has an environment of its own below
 ``build/``. A Python that is not here is named, and with ``CI=true`` a failure. ``oldest`` is the
-oldest one with the oldest dependencies that pyproject.toml allows; it is run only where it is asked
-for, since its bounds are lower than what passes.
+oldest one, with the oldest dependencies that pyproject.toml allows.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def main(asked: list[str]) -> int:
     """Test on all of them, or on those that are asked for; the exit code."""
     known = supported()
     lines, failed = [], False
-    for minor in asked or known:
+    for minor in asked or [*known, "oldest"]:
         oldest = minor == "oldest"
         python = interpreter(known[0] if oldest else minor)
         what = f"Python {minor}" if not oldest else f"Python {known[0]}, the oldest dependencies"
