@@ -72,6 +72,9 @@ def _test(python: Path, name: str, *, oldest: bool = False) -> bool:
         _run([_uv(), "pip", "install", "--quiet", f"--python={folder}", f"-r{lowest}"], env)
     workers = f"-n{os.cpu_count() or 1}"
     command = [str(folder / "bin" / "python"), "-m", "pytest", "tests/unit", "-q", workers]
+    if oldest:
+        # It checks pages by check-jsonschema, which wants a newer click than regcred does.
+        command.append("--ignore=tests/unit/test_pipeline_pages.py")
     return subprocess.run(command, cwd=CHECKOUT, env=env, check=False).returncode == 0
 
 
