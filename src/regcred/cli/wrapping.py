@@ -25,8 +25,9 @@ HANG = 2
 _COMMAND = re.compile(
     r"""[("']?(?:
         regcred\ (?:login|logout|secret|attach|detach|inject|check|why|status|operator|completion)
-        | regcred\ […-] | kubectl\ [a-z-]+\ \S | docker\ login | helm\ template
-        | kustomize\ build | az\ [a-z]+\ [a-z] | (?:curl|iconv|ls)\ [-./] | printf\ % | echo\ '
+        | regcred\ (?:credential-provider|[…-]) | kubectl\ [a-z-]+\ \S | docker\ login
+        | helm\ template | kustomize\ build | az\ [a-z]+\ [a-z]
+        | (?:curl|iconv|ls)\ [-./] | printf\ % | echo\ '
     )""",
     re.VERBOSE,
 )
@@ -37,7 +38,8 @@ _PROSE = re.compile(
 )
 #: A mark behind which another clause, or another command, begins.
 _MARKS = (",", ";", ":", ")")
-_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""")
+#: One behind a backslash is none.
+_QUOTES = re.compile(r"""(?<!\\)["']""")
 
 
 def columns(stream: TextIO) -> int:
@@ -92,15 +94,20 @@ def _words(text: str) -> Iterator[str]:
     while at < len(words):
         end = at + 1
         if _COMMAND.match(" ".join(words[at : at + 3])):
-            while end < len(words) and not _ends(words[at:end], words[end]):
-                end += 1
+            end = _end(words, at)
         yield " ".join(words[at:end])
         at = end
 
 
-def _ends(command: list[str], following: str) -> bool:
-    """Whether a sentence goes on behind `command`."""
-    left = _QUOTED.sub("", " ".join(command))
-    if "'" in left or '"' in left:
-        return False
-    return left.endswith(_MARKS) or _PROSE.fullmatch(following) is not None
+def _end(words: list[str], at: int) -> int:
+    """Where the sentence goes on behind the command that begins with the word `at`."""
+    quote = ""
+    for number in range(at, len(words)):
+        word = words[number]
+        if number > at and not quote and _PROSE.fullmatch(word):
+            return number
+        for mark in _QUOTES.findall(word):
+            quote = mark if not quote else "" if mark == quote else quote
+        if not quote and word.endswith(_MARKS):
+            return number + 1
+    return len(words)
