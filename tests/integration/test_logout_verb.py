@@ -104,6 +104,24 @@ def test_an_adopted_one_is_handed_back_and_a_second_run_says_so(
     assert state() == before
 
 
+def test_a_label_that_somebody_overwrote_is_no_logout(regcred, login, world, htpasswd_registry):
+    """The password is still there, so it is not said that all is well."""
+    login(htpasswd_registry)
+    secret = world.secret()
+    secret["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm"
+    world.put("secrets", secret)
+    before = world.snapshot()
+    said = regcred("logout", htpasswd_registry.address, "-n", world.namespace, check=1).stderr
+    assert world.snapshot() == before
+    label = f"kubectl label secret regcred -n {world.namespace} --overwrite "
+    assert f"{label}app.kubernetes.io/managed-by=regcred" in said.decode()
+    secret = world.secret()
+    secret["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "regcred"
+    world.put("secrets", secret)
+    regcred("logout", htpasswd_registry.address, "-n", world.namespace)
+    assert (world.secret(), world.attached()) == (None, [])
+
+
 def test_an_entry_of_somebody_else_is_left_and_named(regcred, login, world, htpasswd_registry):
     account = world.get("serviceaccounts", "default")
     world.put("serviceaccounts", account | {"imagePullSecrets": [{"name": "regcred"}]})

@@ -145,10 +145,12 @@ def take_out(
             write is left alone.
 
     Raises:
-        NotOurs: the Secret is the operator's, or it can no longer be changed.
+        NotOurs: the Secret is the operator's, it can no longer be changed, or somebody else has
+            put his label on it.
         UnusableSecret: what it holds is broken, so no entry can be taken out of it.
     """
     if existing is not None and not marks.kept_by(existing):
+        _check_no_marks_are_left(existing, name, namespace)
         # As an adopted one is after logout, which may be run again.
         return SecretChange("NotOurs", ", ".join(sorted(registries or ())))
     if existing is not None:
@@ -233,6 +235,27 @@ def check_keeper(
             f"{where} exists and was not made by regcred login",
             hint="--adopt merges into it (its entries stay); --name chooses another name",
         )
+
+
+def _check_no_marks_are_left(existing: dict[str, Any], name: str, namespace: str) -> None:
+    """Make sure that a Secret without our label has no login of ours in it.
+
+    The label is one that many write: Helm, kustomize and what deploys by them.
+
+    Raises:
+        NotOurs: it has our annotations.
+    """
+    keeper = marks.annotation(existing, marks.KEPT_BY)
+    if not keeper and not marks.read_names(existing, marks.REGISTRIES):
+        return
+    said = (existing["metadata"].get("labels") or {}).get(marks.MANAGED_BY)
+    now = f"says {said}" if said else "is gone"
+    raise NotOurs(
+        f"Secret {namespace}/{name} was kept by regcred {keeper or marks.LOGIN}, whose annotations "
+        f"are on it, and its label {marks.MANAGED_BY} {now}",
+        hint=f"if it is regcred's: kubectl label secret {name} -n {namespace} --overwrite "
+        f"{marks.MANAGED_BY}={marks.MANAGER}, and regcred logout once more",
+    )
 
 
 def _let_go(existing: dict[str, Any], namespace: str) -> str:

@@ -173,6 +173,19 @@ def test_logout_finds_nothing_of_logins_in_what_is_not_ours(fields):
     assert (change.last, change.delete, list(change.patch)) == (False, False, [])
 
 
+@pytest.mark.parametrize(("label", "says"), [("Helm", "says Helm"), (None, "is gone")])
+@pytest.mark.parametrize("lost", [(), (marks.KEPT_BY,), (marks.REGISTRIES,)])
+def test_logout_does_not_take_a_lost_label_for_nothing_to_do(label, says, lost):
+    """Helm, kustomize and others write that label on what they deploy."""
+    existing = logged_in(credential())
+    existing["metadata"]["labels"] = {marks.MANAGED_BY: label} if label else None
+    for mark in lost:
+        del existing["metadata"]["annotations"][mark]
+    with pytest.raises(NotOurs, match=f"kept by regcred login.* {says}$") as caught:
+        loginsecret.take_out(existing, "regcred", "a", None)
+    assert f"{marks.MANAGED_BY}=regcred" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("givers", "says"),
     [
