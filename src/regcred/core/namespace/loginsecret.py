@@ -154,7 +154,9 @@ def take_out(
         # As an adopted one is after logout, which may be run again.
         return SecretChange("NotOurs", ", ".join(sorted(registries or ())))
     if existing is not None:
-        check_keeper(existing, name, namespace, of_operator=_let_go(existing, namespace))
+        check_keeper(
+            existing, name, namespace, of_operator=_let_go(existing, namespace, registries)
+        )
     written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
     wanted = written if registries is None else frozenset(registries)
     said = ", ".join(sorted(wanted))
@@ -258,11 +260,22 @@ def _check_no_marks_are_left(existing: dict[str, Any], name: str, namespace: str
     )
 
 
-def _let_go(existing: dict[str, Any], namespace: str) -> str:
-    """How the operator is brought to take its logins out of a Secret, as a hint."""
-    givers = sorted(set(marks.read_owners(existing).values()))
+def _let_go(existing: dict[str, Any], namespace: str, registries: Iterable[str] | None) -> str:
+    """How the operator is brought to take its logins out of a Secret, as a hint.
+
+    Args:
+        existing: the Secret.
+        namespace: its namespace.
+        registries: whose logins are meant; None for all.
+    """
+    owners = marks.read_owners(existing)
+    meant = owners if registries is None else owners.keys() & frozenset(registries)
+    givers = sorted({owners[registry] for registry in meant or owners})
     which = givers[0] if len(givers) == 1 else "NAME"
-    among = f"NAME is of {', '.join(givers[:_MOST_NAMED])}: " if len(givers) > 1 else ""
+    among = ", ".join(givers[:_MOST_NAMED])
+    if (more := len(givers) - _MOST_NAMED) > 0:
+        among += f" and {more:,} more"
+    among = f"NAME is one of {among}: " if len(givers) > 1 else ""
     return (
         f"kubectl edit pullcredential {which}: {among}exclude {namespace} in spec.namespaces, and "
         "the operator takes its logins out; one of regcred login is in the Secret of its --name"

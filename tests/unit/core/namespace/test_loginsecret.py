@@ -187,21 +187,28 @@ def test_logout_does_not_take_a_lost_label_for_nothing_to_do(label, says, lost):
 
 
 @pytest.mark.parametrize(
-    ("givers", "says"),
+    ("givers", "registries", "says"),
     [
-        ("", "pullcredential NAME: exclude a in"),
-        ("harbor=a.io", "pullcredential harbor: exclude a in"),
-        ("harbor=a.io,harbor=b.io,hub=c.io", "pullcredential NAME: NAME is of harbor, hub: excl"),
+        ("", None, "pullcredential NAME: exclude a in"),
+        ("harbor=a.io", None, "pullcredential harbor: exclude a in"),
+        (
+            "harbor=a.io,harbor=b.io,hub=c.io",
+            None,
+            "pullcredential NAME: NAME is one of harbor, hub: excl",
+        ),
+        ("harbor=a.io,harbor=b.io,hub=c.io", ["c.io"], "pullcredential hub: exclude a in"),
+        ("harbor=a.io,hub=c.io", ["d.io"], "NAME is one of harbor, hub: exclude"),
+        ("a=a.io,b=b.io,c=c.io,d=d.io,e=e.io", None, "NAME is one of a, b, c and 2 more: excl"),
     ],
 )
-def test_logout_of_the_operators_names_what_has_to_let_go(givers, says):
+def test_logout_of_the_operators_names_what_has_to_let_go(givers, registries, says):
     existing = foreign({})
     existing["metadata"] |= {
         "labels": {marks.MANAGED_BY: marks.MANAGER},
         "annotations": {marks.KEPT_BY: marks.OPERATOR, marks.PULLCREDENTIALS: givers},
     }
     with pytest.raises(NotOurs, match="kept by the regcred operator") as caught:
-        loginsecret.take_out(existing, "regcred", "a", None)
+        loginsecret.take_out(existing, "regcred", "a", registries)
     assert says in caught.value.hint
 
 
