@@ -63,6 +63,17 @@ def test_login_without_any(run, grant, world):
     run(who, "login", "-n", world.namespace, check=0)
     said = run(who, "login", "--name=another", "-n", world.namespace)
     assert 'secrets "another" is forbidden' in said, "no more is granted than was asked for"
+    grant(said, who, "get", "secrets/another", world.namespace)
+    run(who, "login", "--name=another", "-n", world.namespace, check=0)
+
+
+def test_two_people_in_one_namespace(run, grant, world):
+    """Each types the hint that the other one's has gone before."""
+    for _ in range(2):
+        who = world.user({"pods": ("list",)})
+        said = run(who, "login", "-n", world.namespace)
+        grant(said, who, "patch", "serviceaccounts/default", world.namespace)
+        run(who, "login", "-n", world.namespace, check=0)
 
 
 def test_login_says_what_it_would_come_to(run, world):
@@ -139,12 +150,13 @@ def test_status_of_all_namespaces(run, grant, world, cluster):
     assert said.count("warning: not read, so unknown: ") == 4
     assert said.count("whoever may grant") == 1
     assert "--verb=list --resource=namespaces,pods,secrets,serviceaccounts" in said
+    (name,) = re.findall("create clusterrole (\\S+)", said)
     try:
         grant(said, who, "list", "namespaces", world.namespace)
         assert "not read" not in run(who, "status", "-A", check=0)
     finally:
         for kind in ("clusterrole", "clusterrolebinding"):
-            cluster.kubectl("delete", kind, "regcred-list-status", "--ignore-not-found")
+            cluster.kubectl("delete", kind, name, "--ignore-not-found")
 
 
 def test_what_is_no_want_of_a_right_stays_as_it_is(run, world, cluster):

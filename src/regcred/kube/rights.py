@@ -8,6 +8,7 @@ once something is refused, since all that is fine takes no request more.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ _DENIED = re.compile(
 _NAMED_VERBS = ("get", "update", "patch", "delete")
 #: Objects that one message names.
 _NAMED = 10
+#: In each hint that has the commands that grant what is missing.
+_GRANTS = "kubectl create"
+#: Digits that tell roles apart.
+_MARK = 8
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -113,6 +118,10 @@ def denied(said: str) -> Denied | None:
 
 def of_one(refused: Denied) -> str:
     """How to check a right, and how somebody who may can grant it: a hint."""
+    return _of_names(refused, (refused.name,) if refused.name else ())
+
+
+def _of_names(refused: Denied, names: Sequence[str]) -> str:
     resource = refused.resource.partition("/")[0]
     plain, _, subresource = refused.plain.partition("/")
     if refused.verb == "impersonate":
@@ -122,15 +131,12 @@ def of_one(refused: Denied) -> str:
     # No more than was asked for: a right to read one Secret is not one to read them all.
     which = f"/{shlex.quote(refused.name)}" if refused.name else ""
     check = f"kubectl auth can-i {refused.verb} {resource}{which}{sub}{within or ' -A'}"
-    names = (refused.name,) if refused.name else ()
     what = (refused.verb,), (refused.resource,), names
     return f"check with: {check}; whoever may grant it: {_grant(refused, *what, plain)}"
 
 
 def together(errors: Mapping[str, Forbidden]) -> Forbidden:
     """One error for several objects of one kind and namespace that may not be had.
-
-    Their hints would each make a role of the same name.
 
     Args:
         errors: by the objects' names.
@@ -141,11 +147,11 @@ def together(errors: Mapping[str, Forbidden]) -> Forbidden:
     names = ", ".join(sorted(errors)[:_NAMED])
     more = f" and {len(errors) - _NAMED:,} more" if len(errors) > _NAMED else ""
     message = error.message.replace(f'"{first}" is forbidden: ', "is forbidden: ", 1)
-    only = f" --resource-name={shlex.quote(first)}"
-    every = "".join(f" --resource-name={shlex.quote(name)}" for name in sorted(errors))
-    return _instead(
-        error, message.replace(f"/{first} ", f"/{names}{more} ", 1), error.hint.replace(only, every)
-    )
+    message = message.replace(f"/{first} ", f"/{names}{more} ", 1)
+    refused, hint = denied(error.message), error.hint
+    if refused and _GRANTS in hint:
+        hint = _of_names(refused, sorted(errors))
+    return _instead(error, message, hint)
 
 
 def of_kinds(errors: Sequence[Forbidden], what: str = "workloads") -> Forbidden | None:
@@ -164,7 +170,7 @@ def of_kinds(errors: Sequence[Forbidden], what: str = "workloads") -> Forbidden 
     if len(refused) != len(errors) or len(common) != 1:
         return None
     first, hint = refused[0], errors[0].hint
-    if "kubectl create" in hint:
+    if _GRANTS in hint:
         kinds = tuple(dict.fromkeys(each.resource for each in refused))
         hint = _hint(first, _grant(first, (first.verb,), kinds, (), what), "it")
     return _instead(errors[0], f"user {first.user!r} has no right to {first.verb} them", hint)
@@ -179,7 +185,7 @@ async def with_others(client: Client, error: Forbidden, needs: Sequence[Need]) -
         needs: all that is taken where it was refused, in the order in which it would be met.
     """
     refused = denied(error.message)
-    if type(error) is not Forbidden or refused is None or "kubectl create" not in error.hint:
+    if type(error) is not Forbidden or refused is None or _GRANTS not in error.hint:
         return error
     at = next((n for n, need in enumerate(needs) if need.is_what(refused)), len(needs))
     also = [
@@ -273,7 +279,7 @@ def _grant(
         verbs: to do what.
         resources: to which kinds of objects.
         names: of which ones; empty for all.
-        what: all of them in one word.
+        what: all of them in one word, as a part of names.
     """
     user, namespace = refused.user, refused.namespace
     if user.startswith(_SERVICE_ACCOUNT):
@@ -281,11 +287,15 @@ def _grant(
     else:
         subject = f"--user={shlex.quote(user)}"
     within = f" -n {shlex.quote(namespace)}" if namespace else ""
-    role, name = ("role" if namespace else "clusterrole"), f"regcred-{'-'.join(verbs)}-{what}"
-    which = "".join(f" --resource-name={shlex.quote(each)}" for each in names)
+    role = "role" if namespace else "clusterrole"
+    rule = f"--verb={','.join(verbs)} --resource={','.join(resources)}" + "".join(
+        f" --resource-name={shlex.quote(each)}" for each in names
+    )
+    # Of another rule, or for somebody else, it is another role, which kubectl does not refuse.
+    marked = hashlib.sha256(f"{rule} {subject}".encode()).hexdigest()[:_MARK]
+    name = f"regcred-{'-'.join(verbs)}-{what}-{marked}"
     return (
-        f"kubectl create {role} {name} --verb={','.join(verbs)} --resource={','.join(resources)}"
-        f"{which}{within} && "
+        f"kubectl create {role} {name} {rule}{within} && "
         f"kubectl create {role}binding {name} --{role}={name} {subject}{within}"
     )
 

@@ -1,11 +1,46 @@
 """Rights that are missing, as the API server's refusals name them, told together."""
 
+import re
+
 from regcred.core.errors import Forbidden
+from regcred.core.names import is_name
 from regcred.kube import rights
 
 
 def hint(said):
     return rights.of_one(rights.denied(said))
+
+
+def role(hint):
+    """The name of the one role that a hint makes and binds."""
+    (name,) = set(re.findall(r"kubectl create (?:cluster)?role(?:binding)? (\S+)", hint))
+    return name
+
+
+def refusal(user="ann", name="regcred", resource="secrets"):
+    return (
+        f'{resource} "{name}" is forbidden: User "{user}" cannot get resource "{resource}" in API '
+        'group "" in the namespace "team-a"'
+    )
+
+
+def test_a_role_has_the_name_of_another_only_where_it_is_the_same():
+    users = "ann", "bob", "system:serviceaccount:ci:ann", "Zoë; rm -rf /"
+    others = (
+        *(refusal(user) for user in users),
+        refusal(name="another"),
+        refusal(resource="pods/log"),
+        refusal(resource="pods"),
+    )
+    named = [role(hint(said)) for said in others]
+    assert len(set(named)) == len(others)
+    assert all(map(is_name, named))
+    assert role(hint(refusal())) == named[0]
+    errors = {
+        name: Forbidden(refusal(name=name), hint=hint(refusal(name=name))) for name in ("a", "b")
+    }
+    both = role(rights.together(errors).hint)
+    assert both not in [role(error.hint) for error in errors.values()]
 
 
 def test_several_rights_on_objects_of_one_kind_are_one():
@@ -43,12 +78,13 @@ def test_kinds_that_one_person_may_not_list_take_one_role():
     error = rights.of_kinds([cannot_list(kind) for kind in kinds])
     assert error.message == "user 'ann' has no right to list them"
     assert error.status == 403
+    name = role(error.hint)
+    assert name.startswith("regcred-list-workloads-")
     assert error.hint == (
         "check with: kubectl auth can-i --list -n team-a; whoever may grant it: "
-        "kubectl create role regcred-list-workloads --verb=list "
+        f"kubectl create role {name} --verb=list "
         "--resource=deployments.apps,cronjobs.batch,pods -n team-a && "
-        "kubectl create rolebinding regcred-list-workloads --role=regcred-list-workloads "
-        "--user=ann -n team-a"
+        f"kubectl create rolebinding {name} --role={name} --user=ann -n team-a"
     )
     error = rights.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
     assert "kubectl auth can-i --list; " in error.hint
