@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.marks import REGISTRIES, annotation
@@ -78,6 +79,7 @@ class LiveNames:
         config = kubeconfigs.load(
             kubeconfig=self._kubeconfig, context=self._given.get("context"), env=os.environ
         )
+        config = replace(config, auth=replace(config.auth, exec_alone=True))
         async with asyncio.timeout(self._patience), Client(config) as client:
             if kind in _CLUSTER_WIDE:
                 await _add(client, _CLUSTER_WIDE[kind], None, "", found)

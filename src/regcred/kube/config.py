@@ -61,6 +61,8 @@ class Auth:
         exec: the program to ask, when nothing else is set.
         exec_config: the cluster's configuration for that program, JSON.
         exec_environ: the environment that it starts from.
+        exec_alone: whether it gets a session of its own, unless it may ask questions: for who ends
+            it with all that it started, and is not the one who waits at the terminal.
     """
 
     whose: str = ""
@@ -73,6 +75,7 @@ class Auth:
     exec: ExecPlugin | None = None
     exec_config: Any = None
     exec_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exec_alone: bool = False
 
     @property
     def is_anonymous(self) -> bool:

@@ -6,9 +6,10 @@ ExecCredential with its task in ``KUBERNETES_EXEC_INFO`` and prints one with a s
 standard error belongs to the person at the terminal and may be quoted; its standard output holds
 the secret and never is.
 
-A plugin may be a wrapper: what it started and nobody waits for any more is ended with it. So one
-that asks no questions gets a session of its own, which is a process group. One that does has to
-stay in ours, since only that may read from the terminal; there Ctrl-C reaches them all.
+A plugin stays in our process group, as kubectl's does: it may read from the terminal, and what ends
+the group (Ctrl-C, ``timeout``, a terminal that closes) ends it, too. Only where we end by ourselves
+before it does (`regcred.cli.livenames`) it gets a session of its own, by which what it started is
+ended with it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _TAIL_LINES = 5
 _TAIL_CHARACTERS = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0e-\x1f\x7f]")
-#: Process groups of the plugins that somebody waits for.
+#: Process groups of the plugins with sessions of their own that somebody waits for.
 _groups: set[int] = set()
 
 
@@ -67,7 +68,7 @@ class ExecCredential:
 async def run(config: ClusterConfig) -> ExecCredential:
     """Run the plugin of a configuration.
 
-    Cancelling ends the plugin too, and what it started, unless it may ask questions.
+    Cancelling ends the plugin too; with a session of its own, also what it started.
 
     Raises:
         CredentialHelperFailed: it is not there, fails, or prints something else than it should.
@@ -85,25 +86,29 @@ async def run(config: ClusterConfig) -> ExecCredential:
         )
     environ = dict(auth.exec_environ) | dict(plugin.env)
     environ[_ENV] = exec_info(config, plugin, interactive=interactive)
+    own_session = auth.exec_alone and not interactive
     loop = asyncio.get_running_loop()
     # The transport, since only it can be closed while a child of the plugin has its output.
     starting = asyncio.ensure_future(
         loop.subprocess_exec(
-            lambda: _Talk(own_session=not interactive),
+            lambda: _Talk(own_session=own_session),
             executable,
             *plugin.args,
             env=environ,
             stdin=None if interactive else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=not interactive,
+            start_new_session=own_session,
         )
     )
     try:
         transport, talk = await asyncio.shield(starting)
     except asyncio.CancelledError:  # half-way asyncio would end the plugin alone
+        while not starting.done():
+            with suppress(asyncio.CancelledError):  # once more, and it still starts
+                await asyncio.wait([starting])
         with suppress(OSError, ValueError):
-            await _stop(*await starting)
+            await _stop(*starting.result())
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "a value holds a NUL character"
@@ -111,8 +116,6 @@ async def run(config: ClusterConfig) -> ExecCredential:
             f"the credential plugin {plugin.command} of {auth.whose} does not start: {reason}",
             hint=RUN_PLUGIN_BY_HAND,
         ) from None
-    if talk.own_session:
-        _groups.add(transport.get_pid())
     try:
         await talk.over.wait()
     finally:
@@ -139,10 +142,7 @@ async def run(config: ClusterConfig) -> ExecCredential:
 
 
 def end_all() -> None:
-    """End all plugins that `run` waits for, from any thread: for who is about to end at once.
-
-    Those that may ask questions are not among them.
-    """
+    """End the plugins with sessions of their own that `run` waits for; from any thread."""
     for group in _groups.copy():
         _end(group)
 
@@ -280,6 +280,10 @@ class _Talk(asyncio.SubprocessProtocol):
         self.over = asyncio.Event()
         #: The process is gone, and so are its pipes.
         self.reaped = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self.own_session:
+            _groups.add(transport.get_extra_info("subprocess").pid)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 1:

@@ -40,11 +40,17 @@ def script(tmp_path):
     return write
 
 
-def config(command: str, **fields) -> ClusterConfig:
+def config(command: str, *, alone: bool = False, **fields) -> ClusterConfig:
     plugin = ExecPlugin(
         **{"command": command, "api_version": V1, "interactive_mode": "Never"} | fields
     )
-    auth = Auth(whose="user 'u'", exec=plugin, exec_config={"audience": "x"}, exec_environ=ENV)
+    auth = Auth(
+        whose="user 'u'",
+        exec=plugin,
+        exec_config={"audience": "x"},
+        exec_environ=ENV,
+        exec_alone=alone,
+    )
     return ClusterConfig(server="https://api:6443", tls=TLS(ca=b"CA", server_name="api"), auth=auth)
 
 
@@ -214,7 +220,7 @@ def wrapper(tmp_path):
     class Wrapper:
         def config(self, then: str, **fields) -> ClusterConfig:
             body = f"exec 3> {pipe}; sleep 611 & echo $! >&3; {then}"
-            return config("sh", args=("-c", body), **fields)
+            return config("sh", args=("-c", body), **{"alone": True} | fields)
 
         async def started(self) -> int:
             """The process id of the other program."""
@@ -244,12 +250,15 @@ async def test_cancelling_ends_what_the_plugin_started(wrapper, then):
     assert not execplugin._groups
 
 
-async def test_cancelling_while_it_starts_does_so_too(wrapper):
+@pytest.mark.parametrize("times", [1, 3])
+async def test_cancelling_while_it_starts_does_so_too(wrapper, times):
     task = asyncio.create_task(execplugin.run(wrapper.config("wait")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     wrapper.read()  # and nothing of ours goes on meanwhile: it runs, and is not known to
-    task.cancel()
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await wrapper.ended()
@@ -276,11 +285,37 @@ async def test_what_a_plugin_leaves_behind_on_purpose_goes_on(wrapper):
     assert await wrapper.ended()
 
 
-async def test_a_session_of_its_own_for_who_asks_nothing(script):
-    said = answer({"token": "PID"})
-    body = f"print({said!r}.replace('PID', f'{{os.getsid(0)}} {{os.getpid()}}'))"
-    session, pid = (await execplugin.run(config(script(body)))).token.reveal().split()
-    assert session == pid
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_session_of_its_own_only_for_who_is_ended_by_it(script, alone):
+    """The others can ask for a PIN on /dev/tty, whatever standard input is."""
+    said = answer({"token": "IDS"})
+    ids = "{os.getpid()} {os.getpgid(0)} {os.getsid(0)}"
+    body = f"print({said!r}.replace('IDS', f'{ids}'))"
+    token = (await execplugin.run(config(script(body), alone=alone))).token.reveal()
+    pid, group, session = map(int, token.split())
+    own = (os.getpgid(0), os.getsid(0))
+    assert (group, session) == ((pid, pid) if alone else own)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_what_ends_our_process_group_ends_the_plugin(wrapper, number):
+    """As ``timeout`` does, a cancelled CI job, and a terminal that closes."""
+    plugin = wrapper.config("wait").auth.exec
+    program = f"""
+import asyncio
+from regcred.kube import execplugin
+from tests.unit.kube.test_execplugin import config
+asyncio.run(execplugin.run(config("sh", args={plugin.args!r})))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[3],
+        start_new_session=True,
+    ) as process:
+        assert wrapper.read()
+        os.killpg(process.pid, number)
+    assert process.returncode == -number
+    assert wrapper.read() == b""
 
 
 async def test_endless_output_ends_the_plugin(wrapper):
