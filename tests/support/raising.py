@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import regcred
 from regcred.core.errors import MintFailed, RegcredError
+from regcred.core.setting import setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,8 @@ def texts(node: ast.AST | None) -> list[str]:
             return found
         case ast.IfExp(body=body, orelse=other):
             return texts(body) + texts(other)
+        case ast.Call(func=ast.Name(id="setting"), args=[ast.Constant(value=str(name))]):
+            return [setting(name)]
         case ast.BoolOp(values=values):
             return [text for value in values for text in texts(value)]
         case ast.BinOp(op=ast.Add(), left=left, right=right):
@@ -148,8 +151,8 @@ def texts(node: ast.AST | None) -> list[str]:
 def hints() -> Iterator[tuple[str, ast.expr]]:
     """All expressions that become hints, of errors or other things, each with its place.
 
-    That is what is given as ``hint=``, to ``tell_hint``, as the second of ``output.error``, and
-    what is called a hint or returned by what is.
+    That is what is given as ``hint=``, to ``tell_hint``, as the second of ``output.error`` and of
+    a minter's ``refuse`` and ``lacking``, and what is called a hint or returned by what is.
     """
     for path in sorted(SOURCE.rglob("*.py")):
         where = str(path.relative_to(SOURCE))
@@ -163,6 +166,8 @@ def _hints_of(node: ast.AST) -> Iterator[ast.expr]:
         case ast.Call(func=called, args=args, keywords=named):
             yield from (each.value for each in named if each.arg == "hint")
             name = called.attr if isinstance(called, ast.Attribute) else ""
+            if isinstance(called, ast.Name) and called.id in ("lacking", "refuse"):
+                yield from args[1:2]
             if name == "tell_hint":
                 yield from args[:1]
             if name == "error" and len(args) == 2:

@@ -20,6 +20,7 @@ from regcred.cli.sourceflags import FILE_FLAG, SETTINGS
 from regcred.core.errors import MintFailed, Unreachable, UsageError
 from regcred.core.operator.source import SourceFailure, SourceReason, fragment
 from regcred.core.operator.sourcekinds import SECRET_KEYS
+from regcred.core.setting import as_flags
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -241,7 +242,7 @@ def _hint(error: MintFailed, kind: str) -> str:
     ):
         return f"{kind} takes {FILE_FLAG} {' or '.join(f'{key}=FILE' for key in SECRET_KEYS[kind])}"
     if error.hint:
-        return sourceflags.as_flags(error.hint, kind)
+        return as_flags(error.marked_hint)
     if error.reason == SourceReason.UNREACHABLE:
         if "not trusted" in said and not any(each in said for each in _NOT_FOR_A_CA):
             variable = "AWS_CA_BUNDLE" if kind == "ecr" else "SSL_CERT_FILE"

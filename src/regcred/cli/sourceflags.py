@@ -7,7 +7,6 @@ there comes from files here (``--secret-file private-key.pem=app.pem``).
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from regcred.cli import inputs
@@ -143,13 +142,3 @@ def _value(key: str, value: str) -> Any:
             )
         return [{"name": name, "value": content} for name, _, content in pairs]
     return value
-
-
-def as_flags(hint: str, kind: str) -> str:
-    """A hint of a minter, which names settings, as it is typed here: ``set region`` and the like.
-
-    A setting's word that has one of the language before it, as in ``several projects``, is none.
-    """
-    named = "|".join(SETTINGS[kind])
-    hint = re.sub(rf"\bset (?=(?:{named})\b)", "give ", hint)
-    return re.sub(rf"(?<!the )(?<!several )(?<![\w./-])({named})(?![\w./=-])", r"--set \1=…", hint)

@@ -158,16 +158,28 @@ class MintFailed(RegcredError):
     Args:
         reason: the word for it (`regcred.core.operator.source.SourceReason`).
         message: as for `RegcredError`; what the provider says about it, without any secret.
-        hint: as for `RegcredError`.
+        hint: as for `RegcredError`; it may name settings by `regcred.core.setting.setting`.
         retry_after: seconds that the provider asks to be left alone for; None where it does not.
     """
 
     def __init__(
         self, reason: str, message: str, *, hint: str = "", retry_after: float | None = None
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message)
+        self.marked_hint = hint
         self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def hint(self) -> str:
+        """As it is to somebody who writes a PullCredential."""
+        from regcred.core.setting import as_fields  # which --help has no use for
+
+        return as_fields(self.marked_hint)
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self.marked_hint = hint
 
 
 class Misconfigured(MintFailed):

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from regcred.core.errors import MintFailed
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.web import Answer
 
 if TYPE_CHECKING:
@@ -58,15 +59,15 @@ _PUBLIC = (
 )
 _ASSUME = (
     "allow sts:AssumeRole on it, and name who asks as Principal in the role's trust policy; "
-    "externalId is what that may want besides"
+    f"{setting('externalId')} is what that may want besides"
 )
 _FEDERATE = (
     "let the role's trust policy allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC "
     "provider for system:serviceaccount:NAMESPACE:NAME"
 )
 _NOBODY = (
-    "give secretRef, or identity and roleArn, or give the operator's ServiceAccount a role "
-    "(IRSA: annotate it with eks.amazonaws.com/role-arn; EKS Pod Identity: aws eks "
+    f"give secretRef, or identity and {setting('roleArn')}, or give the operator's ServiceAccount "
+    "a role (IRSA: annotate it with eks.amazonaws.com/role-arn; EKS Pod Identity: aws eks "
     "create-pod-identity-association)"
 )
 _AGENT = "see what it says: kubectl logs -n kube-system daemonset/eks-pod-identity-agent"

@@ -21,6 +21,7 @@ from regcred.core.formats.redact import one_line
 from regcred.core.logins.registrykey import display, is_docker_hub, parse_registry
 from regcred.core.operator.minting import Minted
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import mapping, refuse, secret_text, text
 from regcred.minters.web import basic, bearer, clock_warning, refused
@@ -70,7 +71,7 @@ async def mint(settings: Mapping[str, Any], desk: Desk) -> Minted:
             SourceReason.BAD_CREDENTIALS,
             f"the access token of {one_line(username)} has ended, by what expiresAt says, at "
             f"{expires:%Y-%m-%dT%H:%M:%SZ}",
-            hint=f"{anew}, and its end into expiresAt",
+            hint=f"{anew}, and its end into {setting('expiresAt')}",
         )
     known, warnings = await _asked(username, token, desk, anew)
     if expires is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from regcred.core.errors import InvalidRegistry
 from regcred.core.logins.registrykey import display, parse_registry
 from regcred.core.logins.urlmatch import split_port
+from regcred.core.setting import setting
 from regcred.minters.settings import refuse
 
 #: What follows the region is not looked at: it is another one in each partition of AWS.
@@ -22,7 +23,7 @@ _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+")
 _PUBLIC = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 #: https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html
 _PUBLIC_REGION = "us-east-1"
-_HINT = "set region, or write the registry as ACCOUNT.dkr.ecr.REGION.amazonaws.com"
+_HINT = f"set {setting('region')}, or write the registry as ACCOUNT.dkr.ecr.REGION.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from regcred.core.credential import Password
+from regcred.core.setting import setting
 from regcred.minters.entrafailures import METADATA, Asked, failure
 from regcred.minters.jsonwebtoken import claims, is_token
 from regcred.minters.settings import lacking, mapping, refuse, secret_text, text
@@ -173,7 +174,10 @@ def _by_azure(
     tenant = tenant or desk.env.get("AZURE_TENANT_ID", "")
     client = client or desk.env.get("AZURE_CLIENT_ID", "")
     if not tenant or not client:
-        raise refuse("workload identity lacks a tenant or a client", "set tenantId and clientId")
+        raise refuse(
+            "workload identity lacks a tenant or a client",
+            f"set {setting('tenantId')} and {setting('clientId')}",
+        )
     asked = Asked(login, f"application {client}", tenant, client, desk.now)
     credential = WorkloadIdentityCredential(
         tenant_id=tenant, client_id=client, token_file_path=file, authority=login, **asked.options

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import MintFailed
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.web import Answer, refused
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ _HINTS = {
     "7000222": "az ad app credential reset --id {client} --append, and put it into the Secret",
     "700027": "az ad app credential reset --id {client} --append --cert @CERTIFICATE.pem",
     "700024": "set the clock right",
-    "700016": "correct clientId or tenantId",
+    "700016": f"correct {setting('clientId')} or {setting('tenantId')}",
     "7000229": "az ad sp create --id {client}",
-    "90002": "correct tenantId or cloud",
-    "900023": "correct tenantId or cloud",
+    "90002": f"correct {setting('tenantId')} or {setting('cloud')}",
+    "900023": f"correct {setting('tenantId')} or {setting('cloud')}",
 }
 
 
@@ -107,7 +108,7 @@ def failure(asked: Asked, message: str) -> MintFailed:
         return MintFailed(SourceReason.UNREACHABLE, f"{asked.host} cannot be reached", hint=hint)
     what = f"token to {asked.who}"
     if asked.host == METADATA:
-        hint = "assign the identity to the nodes, and correct clientId"
+        hint = f"assign the identity to the nodes, and correct {setting('clientId')}"
         return refused(answer, what, hint=hint if answer.status == 400 else "")
     if answer.status == 200:
         return MintFailed(

@@ -27,6 +27,7 @@ from regcred.core.logins.credentialprovider import API_VERSIONS, BadResponse
 from regcred.core.logins.image import DOCKER_HUB, parse_image
 from regcred.core.logins.registrykey import display, is_docker_hub, parse_registry
 from regcred.core.operator.minting import Minted
+from regcred.core.setting import setting
 from regcred.minters import program
 from regcred.minters.settings import lacking, refuse, text
 
@@ -163,7 +164,7 @@ def _image_of(registry: str) -> str:
     if "*" in key.host:
         raise refuse(
             f"{display(registry)} is a pattern, and a credential provider is asked for an image",
-            "image names one",
+            f"{setting('image')} names one",
         )
     host, path = (DOCKER_HUB, key.path) if is_docker_hub(key) else (key.host, key.path)
     if host == DOCKER_HUB and path in ("", "/", "/v1/", "/v2/"):
@@ -176,7 +177,9 @@ def _normal(image: str) -> str:
     try:
         return parse_image(image).name
     except InvalidImage as error:
-        raise refuse(f"no image can be asked for: {error.message}", "image names one") from None
+        raise refuse(
+            f"no image can be asked for: {error.message}", f"{setting('image')} names one"
+        ) from None
 
 
 def _default(settings: Mapping[str, Any]) -> float | None:

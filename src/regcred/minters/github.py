@@ -25,6 +25,7 @@ from regcred.core.errors import MintFailed
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.minting import Minted
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import base_url, lacking, refuse, secret_text, texts
@@ -45,7 +46,7 @@ _LIFETIME, _BACK = 540, 60
 _PAGE, _PAGES = 100, 10
 #: Seconds to leave GitHub alone for where it does not say how long.
 _PAUSE = 60.0
-_URL_HINT = "url is that of the API: https://HOST/api/v3 for GitHub Enterprise Server"
+_URL_HINT = f"{setting('url')} is that of the API: https://HOST/api/v3 for GitHub Enterprise Server"
 _UNSUPPORTED = (
     "GitHub supports its registries for personal access tokens (classic) and GITHUB_TOKEN: whether "
     "the token of an App may pull a private image, regcred check tells"
@@ -135,7 +136,7 @@ class _GitHub:
             which = ", ".join(f"{name} ({number})" for name, number in sorted(found.items())[:10])
             raise lacking(
                 f"App {self.app} has {len(found)} installations: {one_line(which)}",
-                "set installationId, or name HOST/OWNER of one of them in registries",
+                f"set {setting('installationId')}, or name HOST/OWNER of one of them in registries",
             )
         return wanted.popitem()[1]
 
@@ -191,7 +192,7 @@ class _GitHub:
             return lacking(
                 f"App {self.app} has no installation {installation} at {answer.host}",
                 "the number stands at the end of the installation's address; without "
-                "installationId the only one is taken",
+                f"{setting('installationId')} the only one is taken",
             )
         if answer.status == 422 and "permissions" in said:
             return self._may_not_read(answer)
@@ -217,7 +218,8 @@ class _GitHub:
             )
         if answer.status == 404 and "Integration" in said:
             return lacking(
-                f"{answer.host} has no App {self.app}", "correct clientId or appId, or url"
+                f"{answer.host} has no App {self.app}",
+                f"correct {setting('clientId')} or {setting('appId')}, or {setting('url')}",
             )
         if answer.status == 404:
             return lacking(f"{answer.host} has no API of GitHub at {self.url}", _URL_HINT)

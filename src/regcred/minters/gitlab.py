@@ -21,6 +21,7 @@ from regcred.core.errors import MintFailed
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.minting import Minted, made_before
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.settings import base_url, mapping, number, refuse, secret_text, text
 from regcred.minters.web import bearer, clock_warning, refused
 
@@ -161,7 +162,10 @@ def _refused(answer: Answer, holder: _Holder) -> MintFailed:
     elif answer.status == 403:
         hint = f"whose access token it is needs the role {holder.role} in {holder.what}"
     elif answer.status == 404:
-        hint = "check its name and url; GitLab also hides what an access token may not see"
+        hint = (
+            f"check its name and {setting('url')}; "
+            "GitLab also hides what an access token may not see"
+        )
     said = one_line(_said(answer), hide=[holder.token.reveal()]).removesuffix(".")
     return refused(answer, f"deploy token of {holder.what}", said=said, hint=hint)
 
@@ -178,7 +182,7 @@ def _no_gitlab(answer: Answer) -> MintFailed:
     return MintFailed(
         SourceReason.MINT_FAILED,
         f"{answer.host} answers ({answer.status}) with something that is no deploy token",
-        hint="does url lead to GitLab?",
+        hint=f"does {setting('url')} lead to GitLab?",
     )
 
 

@@ -24,6 +24,7 @@ from regcred.core.errors import MintFailed
 from regcred.core.formats.redact import one_line
 from regcred.core.operator.minting import Minted, made_before
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.settings import base_url, mapping, number, refuse, secret_text, text, texts
 from regcred.minters.web import basic, clock_warning, refused
 
@@ -202,7 +203,7 @@ def _refused(answer: Answer, harbor: _Harbor) -> MintFailed:
             f"{one_line(harbor.username)} is none; or write a PullCredential for each project"
         )
     elif answer.status == 404:
-        hint = "check projects and url"
+        hint = f"check {setting('projects')} and {setting('url')}"
     said = "; ".join(each for each in _errors(answer) if each)
     hidden = harbor.password.reveal(), harbor.authorization.reveal().removeprefix("Basic ")
     said = one_line(said, hide=hidden).removesuffix(".")
@@ -222,7 +223,7 @@ def _no_harbor(answer: Answer) -> MintFailed:
     return MintFailed(
         SourceReason.MINT_FAILED,
         f"{answer.host} answers ({answer.status}) with something that is no robot account",
-        hint="does url lead to Harbor?",
+        hint=f"does {setting('url')} lead to Harbor?",
     )
 
 

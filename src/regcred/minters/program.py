@@ -23,6 +23,7 @@ from regcred.core.errors import MintFailed
 from regcred.core.formats.redact import one_line
 from regcred.core.glob import any_matches
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters.settings import number, refuse, text, texts
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Program:
             raise MintFailed(
                 SourceReason.UNREACHABLE,
                 f"{self.name} did not answer within {self.seconds} s, and was ended",
-                hint="timeoutSeconds gives it longer",
+                hint=f"{setting('timeoutSeconds')} gives it longer",
             ) from None
         except child.TooMuchOutput:
             raise self.failed("printed more than 1 MiB, and was ended") from None

@@ -21,6 +21,7 @@ from regcred.core.formats.redact import one_line
 from regcred.core.logins import expiry
 from regcred.core.operator.minting import Minted
 from regcred.core.operator.source import SourceReason
+from regcred.core.setting import setting
 from regcred.minters import jsonwebtoken
 from regcred.minters.jsonwebtoken import is_token
 from regcred.minters.settings import base_url, lacking, mapping, refuse, secret_text, text
@@ -109,7 +110,7 @@ def _not_federated(answer: Answer, robot: str, shown: Password) -> MintFailed:
         f"{claims.get('sub')}; Quay has to reach the issuer"
     )
     if "Could not find robot" in said or "Invalid robot" in said:
-        return lacking(f"{answer.host} has no robot account {robot}", "correct robot")
+        return lacking(f"{answer.host} has no robot account {robot}", f"correct {setting('robot')}")
     if answer.status == 401 or whole.startswith(_INVALID):
         return MintFailed(
             SourceReason.BAD_CREDENTIALS,
@@ -130,7 +131,7 @@ def _not_read(answer: Answer, robot: str, oauth: Password) -> MintFailed:
     if answer.status == 404 or "Could not find robot" in said:
         return lacking(
             f"{answer.host} has no robot account {robot}",
-            "correct robot; it has to be one of an organization",
+            f"correct {setting('robot')}; it has to be one of an organization",
         )
     hint = {
         401: f"make a token in the organization's applications, with {_SCOPE}",
@@ -143,5 +144,5 @@ def _not_quay(answer: Answer) -> MintFailed:
     return MintFailed(
         SourceReason.MINT_FAILED,
         f"{answer.host} answers what Quay's API does not ({answer.status})",
-        hint="correct url",
+        hint=f"correct {setting('url')}",
     )

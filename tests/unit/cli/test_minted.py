@@ -202,6 +202,12 @@ def test_who_is_not_let_in_is_told_why(provider, source):
     assert "hint: put an access token with the scope api into the file of --secret-file\n" in said
 
 
+def test_a_name_with_the_word_of_a_setting_is_left_alone(provider, source):
+    provider.access[ACCESS] = AccessToken(role="Developer")
+    said = refused(*SECRET, *source, code=1)
+    assert "hint: whose access token it is needs the role Maintainer in project team/app\n" in said
+
+
 def test_a_provider_that_is_away(source):
     with nobody() as host:
         flags = [f"url=http://{host}" if each.startswith("url=") else each for each in source]

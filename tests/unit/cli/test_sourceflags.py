@@ -1,30 +1,44 @@
-"""Settings that a minter's hint names, as flags."""
+"""Settings that a minter's hint names: fields to the operator, flags to who types them."""
+
+import re
 
 import pytest
 
-from regcred.cli.sourceflags import SETTINGS, as_flags
+from regcred.cli.sourceflags import SETTINGS
+from regcred.core.errors import MintFailed
+from regcred.core.setting import as_fields, as_flags, setting
 from tests.support.raising import hints, texts
 
 
 @pytest.mark.parametrize(
-    ("kind", "hint", "said"),
+    ("hint", "field", "flag"),
     [
-        ("ecr", "set region, or write it", "give --set region=…, or write it"),
+        (f"correct {setting('url')}", "correct url", "correct --set url=…"),
         (
-            "acr",
+            f"set {setting('tenantId')} and {setting('clientId')}",
             "set tenantId and clientId",
             "give --set tenantId=… and --set clientId=…",
         ),
-        ("harbor", "check projects and url", "check --set projects=… and --set url=…"),
-        ("exec", "timeoutSeconds gives it longer", "--set timeoutSeconds=… gives it longer"),
-        ("harbor", "accounts for several projects take more", None),
-        ("quay", "set the robot federation of a+b to issuer x", None),
-        ("gitlab", "does example.com/project lead to a url.path?", None),
-        ("ecr", "set the clock right", None),
+        (
+            f"does {setting('url')} lead to it?",
+            "does url lead to it?",
+            "does --set url=… lead to it?",
+        ),
+        ("needs the role Maintainer in project acme/app", None, None),
+        ("set the robot federation of acme+robot to issuer x", None, None),
+        ("", None, None),
     ],
 )
-def test_what_is_a_setting_becomes_a_flag(kind, hint, said):
-    assert as_flags(hint, kind) == (said or hint)
+def test_only_what_is_marked_becomes_a_flag(hint, field, flag):
+    assert as_fields(hint) == (field if field is not None else hint)
+    assert as_flags(hint) == (flag if flag is not None else hint)
+
+
+def test_an_error_is_read_as_an_object_unless_its_mark_is_asked_for():
+    error = MintFailed("MintFailed", "x", hint=f"correct {setting('url')}")
+    assert (error.hint, as_flags(error.marked_hint)) == ("correct url", "correct --set url=…")
+    error.hint = error.hint or "y"
+    assert as_flags(error.marked_hint) == "correct url"
 
 
 #: Modules of the minters that serve one kind.
@@ -41,18 +55,35 @@ KINDS = {
     "minters/github.py": "githubApp",
     "minters/gitlab.py": "gitlab",
     "minters/google.py": "googleArtifactRegistry",
+    "minters/googlefailures.py": "googleArtifactRegistry",
     "minters/googlekey.py": "googleArtifactRegistry",
     "minters/harbor.py": "harbor",
     "minters/quay.py": "quay",
 }
+#: Where the word is one of the language.
+NO_SETTING = (
+    "the operator's image or a volume brings it",
+    "robot accounts for several projects take",
+    "set the robot federation of X to",
+)
+HINTS = sorted(
+    {
+        (KINDS[where.partition(":")[0]], text)
+        for where, node in hints()
+        if where.partition(":")[0] in KINDS
+        for text in texts(node)
+    }
+)
 
 
-def test_no_hint_of_a_minter_keeps_a_setting_to_be_set():
-    found = 0
-    for where, node in hints():
-        kind = KINDS.get(where.partition(":")[0])
-        for text in texts(node) if kind else ():
-            said = as_flags(text, kind)
-            found += said != text
-            assert not any(f"set {key}" in said.replace("--set ", "") for key in SETTINGS[kind])
-    assert found > 5
+@pytest.mark.parametrize(("kind", "text"), HINTS)
+def test_what_a_hint_marks_is_a_setting_and_no_other_word_is(kind, text):
+    marked = re.findall(r"--set (\w+)=…", as_flags(text))
+    assert set(marked) <= {*SETTINGS[kind]}
+    left = re.sub(r"--set \w+=…", "", as_flags(text))
+    words = re.findall(rf"(?<![\w./-])(?:{'|'.join(SETTINGS[kind])})(?![\w./=-])", left)
+    assert not words or any(known in left for known in NO_SETTING)
+
+
+def test_hints_with_settings_are_found():
+    assert len({text for _, text in HINTS if as_fields(text) != text}) > 10
