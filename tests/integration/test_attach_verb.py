@@ -82,12 +82,16 @@ def test_a_secret_that_gives_no_login_is_told_of(regcred, world):
     done = regcred("attach", "pull", *where)
     missing = f"warning: Secret {world.namespace}/pull does not exist"
     assert missing in done.stderr.decode()
-    assert f"hint: regcred secret NAME -n {world.namespace}".encode() in done.stderr
+    mend = f"hint: regcred login REGISTRY -n {world.namespace} --name pull\n"
+    assert done.stderr.decode().endswith(mend)
     assert world.attached() == ["pull"]
+    assert regcred("attach", "pull", *where).stderr == b""  # nothing is new
     world.create("secrets", "opaque", type="Opaque", stringData={"a": "b"})
     done = regcred("attach", "opaque", *where, "--dry-run=client")
     assert f"Secret {world.namespace}/opaque" in done.stderr.decode()
     assert b"type Opaque" in done.stderr
+    another = f"regcred login REGISTRY -n {world.namespace} --name OTHER makes one"
+    assert another in done.stderr.decode()
     world.pull_secret("good")
     assert regcred("attach", "good", *where).stderr == b""
     assert b"does not exist" not in regcred("detach", "pull", *where).stderr
@@ -108,6 +112,7 @@ def test_of_many_namespaces_some_are_named(regcred, world, new_world, kubectl):
         kubectl("label", "namespace", place.namespace, f"only={label}")
     places[0].create("secrets", "pull", type="Opaque", stringData={"a": "b"})
     places[1].pull_secret("pull")
+    places[5].create("secrets", "pull", type="Opaque", stringData={"a": "b"})
     done = regcred("attach", "pull", "--namespace-selector", f"only={label}")
     warned = [line for line in done.stderr.decode().splitlines() if line.startswith("warning: ")]
     assert warned == [
@@ -117,8 +122,10 @@ def test_of_many_namespaces_some_are_named(regcred, world, new_world, kubectl):
             "until it does"
             for place in places[2:4]
         ),
-        "warning: so it is with pull in 2 more of the namespaces",
+        "warning: in 1 more namespace, Secret pull does not exist",
+        "warning: in 1 more namespace, Secret pull is of a type that kubelet passes over",
     ]
+    assert done.stderr.count(b"hint: ") == 2
     assert all(place.attached() == ["pull"] for place in places)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regcred.core.logins.serviceaccount import Change
+    from regcred.kube.attachable import Unfit
     from regcred.kube.selection import Selection
 
 
@@ -216,21 +218,51 @@ async def _work(
                     report.add(_result(namespace, name, secret, change))
                     progress.step()
         if doing == "attaching":
-            on = {r.namespace for r in report.results if r.result != "Failed"}
-            without = await attachable.problems(
-                client, secret, sorted(on), everywhere=selection.everywhere
-            )
-            _warn(secret, without)
+            on = {r.namespace for r in report.results if r.result == "Attached"}
+            if on:
+                unfit = await attachable.problems(
+                    client, secret, sorted(on), everywhere=selection.everywhere
+                )
+                _warn(secret, unfit)
 
 
-def _warn(secret: str, without: dict[str, str]) -> None:
+def _warn(secret: str, unfit: dict[str, Unfit]) -> None:
     """Say where there is no such pull Secret; it may come yet, so that is no failure."""
-    for said in [*without.values()][:_MOST_WARNED]:
-        output.warning(said)
-    if (more := len(without) - _MOST_WARNED) > 0:
-        output.warning(f"so it is with {secret} in {more:,} more of the namespaces")
-    for namespace in [*without][:1]:
-        output.tell_hint(f"regcred secret NAME -n {namespace} makes a pull Secret")
+    from regcred.core.problem import Reason
+
+    if not unfit:
+        return
+    for each in [*unfit.values()][:_MOST_WARNED]:
+        output.warning(each.message)
+    rest = Counter(each.reason for each in [*unfit.values()][_MOST_WARNED:])
+    missing, wrong = rest[Reason.SECRET_MISSING], rest[Reason.WRONG_SECRET_TYPE]
+    for number, what in (
+        (missing, "does not exist"),
+        (wrong, "is of a type that kubelet passes over"),
+        (rest.total() - missing - wrong, "holds no login that kubelet can use"),
+    ):
+        if number:
+            more = f"{number:,} more namespace{'' if number == 1 else 's'}"
+            output.warning(f"in {more}, Secret {secret} {what}")
+    told: set[Reason] = set()
+    for namespace, each in unfit.items():
+        if each.reason not in told:  # The first of a kind shows how it is mended.
+            told.add(each.reason)
+            output.tell_hint(_mend(secret, namespace, each))
+
+
+def _mend(secret: str, namespace: str, unfit: Unfit) -> str:
+    from regcred.core.diagnosis import remedies
+    from regcred.core.problem import Reason
+
+    if unfit.reason is Reason.WRONG_SECRET_TYPE:
+        return (
+            "a Secret of that type holds no logins, and its type never changes: "
+            f"regcred login REGISTRY -n {namespace} --name OTHER makes one of another name"
+        )
+    return remedies.in_one(
+        *remedies.other_login("REGISTRY", namespace, "", unfit.reason, secret, unfit.kept_by)
+    )
 
 
 def _result(namespace: str, name: str, secret: str, change: Change | RegcredError) -> Result:
