@@ -502,6 +502,8 @@ def test_tls(regcred, tls_registry, tmp_path):
     done = regcred(*gate, check=3)
     assert done.stdout.startswith(b"Unreachable  ")
     regcred(*gate, "--ca-file", str(tls_registry.ca_file))
+    # What can be read only once, as <(kubectl get configmap …) is.
+    regcred(*gate, "--ca-file", "/dev/stdin", stdin=tls_registry.ca_file.read_bytes())
     done = regcred(*gate, "--ca-file", str(path), check=2)
     assert b"holds no certificate" in done.stderr
 

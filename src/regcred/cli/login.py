@@ -33,6 +33,7 @@ from regcred.core.logins import registrykey
 from regcred.kube import config as kubeconfigs
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
@@ -159,10 +160,11 @@ def login(
     chosen = split_namespaces(namespaces)
     accounts = split_serviceaccounts(serviceaccounts) or ["default"]
     plain = frozenset(split_names(plain_http, '--plain-http "$REGISTRY"'))
+    trusted = None
     if ca_file is not None:
         from regcred.registry import trust
 
-        trust.context(ca_file)
+        trusted = trust.context(ca_file)
     report = Report.of(form, dry_run)
 
     import asyncio
@@ -192,7 +194,7 @@ def login(
 
         async def run() -> None:
             if not skip_verify:
-                await _verify(credentials, keys, plain, ca_file, timeout, report)
+                await _verify(credentials, keys, plain, trusted, timeout, report)
             await _log_in(plan, keys, config, report, keep)
 
         with report:
@@ -246,7 +248,7 @@ async def _verify(
     credentials: list[Credential],
     keys: list[RegistryKey],
     plain: frozenset[str],
-    ca_file: str | None,
+    trusted: ssl.SSLContext | None,
     timeout: float,  # noqa: ASYNC109 - handed on
     report: Report,
 ) -> None:
@@ -256,7 +258,7 @@ async def _verify(
         verified = await registry.verify(
             credential,
             plain_http=key.host in plain or registrykey.endpoint_host(key) in plain,
-            ca_file=ca_file,
+            trusted=trusted,
             timeout=timeout,
         )
         if verified.asked:

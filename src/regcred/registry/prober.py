@@ -31,6 +31,7 @@ from regcred.registry.exchange import PlainHTTP, exchange, open_session
 from regcred.registry.site import Door, Site
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Container, Mapping
     from types import TracebackType
 
@@ -54,6 +55,7 @@ class Prober:
 
     Args:
         ca_file: PEM file of certificates to trust besides the system's.
+        trusted: what `trust.as_a_node` has made of it already.
         certs_dir: a folder in the layout of containerd's ``certs.d``.
         plain_http: hosts (with port) to speak plain HTTP with.
         timeout: seconds for one probe, retries included; waiting for its turn does not count.
@@ -68,6 +70,7 @@ class Prober:
         self,
         *,
         ca_file: str | None = None,
+        trusted: ssl.SSLContext | None = None,
         certs_dir: str | None = None,
         plain_http: Container[str] = (),
         timeout: float = 30.0,
@@ -75,7 +78,7 @@ class Prober:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._ca_file = ca_file
-        self._trust = trust.as_a_node(ca_file) if ca_file else trust.system_store()
+        self._trust = trusted or (trust.as_a_node(ca_file) if ca_file else trust.system_store())
         self._hosts = trust.Hosts(certs_dir) if certs_dir else None
         self._plain_http = plain_http
         self._timeout = timeout

@@ -41,6 +41,7 @@ async def verify(
     *,
     plain_http: bool = False,
     ca_file: str | None = None,
+    trusted: ssl.SSLContext | None = None,
     timeout: float = 30.0,  # noqa: ASYNC109 - for all requests together, and named in the error
     env: Mapping[str, str] | None = None,
 ) -> Verified:
@@ -52,6 +53,7 @@ async def verify(
         credential: whom to log in where.
         plain_http: speak plain HTTP with it.
         ca_file: PEM file of certificates to trust besides the system's.
+        trusted: what `trust.context` has made of it already.
         timeout: seconds for all of it.
         env: the environment, for the proxy variables; None for this process's.
 
@@ -63,7 +65,7 @@ async def verify(
         RegistryRefused: any other answer that is no yes.
     """
     host = endpoint_host(parse_registry(credential.registry))
-    context = trust.context(ca_file)
+    context = trusted or trust.context(ca_file)
     env = os.environ if env is None else env
     try:
         async with asyncio.timeout(timeout):
