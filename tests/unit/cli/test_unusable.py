@@ -71,8 +71,8 @@ BESIDE = {
 FILES = {"missing": None, "folder": None, "loop": None, "": None, "empty": b""}
 FILES |= {"bytes": b"\xff\xfe\0{: [" + SECRET.encode(), "json": b'{"a": "' + SECRET.encode()}
 TAKEN = {
-    # Nothing is in an empty manifest, and that is fine: `helm template` may print none.
-    "--filename": {"empty"},
+    # Nothing is to be injected into, and that is fine: `helm template` may print none.
+    "inject --filename": {"empty"},
     "--certs-dir": {"folder"},
     # Without PATH it is docker's own.
     "--from-docker-config": {""},
@@ -136,7 +136,8 @@ def cases():
             continue
         if takes_files(each, flag):
             key = "token=" if each.metavar == "KEY=FILE" else ""
-            for name in FILES.keys() - TAKEN.get(flag, set()):
+            taken = TAKEN.get(flag, set()) | TAKEN.get(f"{verb} {flag}", set())
+            for name in FILES.keys() - taken:
                 yield verb, flag, key + ("{" + name + "}" if name else "")
             continue
         words = WORDS.get(flag, [])
