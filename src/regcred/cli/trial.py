@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regcred.cli import output
-from regcred.core.errors import Forbidden
+from regcred.core.errors import RegcredError, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,16 +18,19 @@ async def in_each(namespaces: Sequence[str], attempt: Callable[[str], Awaitable[
     """Try it in each namespace.
 
     Raises:
-        Forbidden: something is not allowed; of several namespaces the others' errors are said.
+        RegcredError: it failed; of several namespaces the others' errors are said.
+        Unreachable, Unauthorized: these are no namespace's own failure, and end the whole.
     """
-    refused: list[Forbidden] = []
+    failed: list[RegcredError] = []
     for namespace in namespaces:
         try:
             await attempt(namespace)
-        except Forbidden as error:
-            refused.append(error)
-    if refused:
-        *others, last = refused
+        except RegcredError as error:
+            failed.append(error)
+            if isinstance(error, Unreachable | Unauthorized):
+                break
+    if failed:
+        *others, last = failed
         for each in others:
             output.error(each.message, each.hint)
         raise last
