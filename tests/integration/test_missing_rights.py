@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.conftest import RIGHTS
 from tests.support.cli import run_regcred
+from tests.support.faults import Answer
 from tests.support.faultyproxy import FaultyProxy
 from tests.support.rights import await_right
 
@@ -24,7 +25,8 @@ def run(htpasswd_registry):
         if args[0] == "login":
             args = ("login", registry.address, "-u", registry.username, *args[1:])
         done = run_regcred(*args, env=env, check=check)
-        return done.stderr.decode()
+        # The line of a thing that failed is on stdout, and its hint is not.
+        return done.stdout.decode() + done.stderr.decode()
 
     return run
 
@@ -92,6 +94,18 @@ def test_login_says_what_it_would_come_to(run, world):
     assert "either" not in said, "what changes nothing takes no right to"
 
 
+def test_what_cannot_be_read_hides_no_refusal(run, world, tmp_path):
+    """What would be done is read only to word the refusal."""
+    who = world.user({"secrets": ("get",)})
+    with FaultyProxy(who) as proxy:
+        reads = f"/api/v1/namespaces/{world.namespace}/secrets/regcred"
+        proxy.on(lambda seen: seen.path == reads, Answer(500), times=None)
+        said = run(proxy.kubeconfig(tmp_path), "login", "-n", world.namespace)
+        assert proxy.count(lambda seen: seen.path == reads)
+    assert 'cannot get resource "serviceaccounts"' in said
+    assert "; it may not create secrets, patch secrets/regcred or patch" in said
+
+
 def test_login_in_several_namespaces(run, world, new_world):
     other, who = new_world(), world.user({"secrets": ("get",)})
     said = run(who, "login", "-n", world.namespace, "-n", other.namespace)
@@ -100,16 +114,48 @@ def test_login_in_several_namespaces(run, world, new_world):
     assert other.secret() is world.secret() is None
 
 
+def test_what_else_fails_hides_no_refusal(run, world):
+    who = world.user({"secrets": ("get",)})
+    missing = f"{world.namespace}-not-there"
+    for places in ((world.namespace, missing), (missing, world.namespace)):
+        said = run(who, "login", *(flag for place in places for flag in ("-n", place)))
+        assert f"can-i --list -n {world.namespace}; " in said
+        assert missing in said
+
+
 def test_logout(run, grant, world, regcred):
     run(world.cluster.kubeconfig, "login", "-n", world.namespace, check=0)
     who = world.user({"pods": ("list",)})
     said = run(who, "logout", "--all", "-n", world.namespace)
-    also = "list serviceaccounts, patch serviceaccounts or delete secrets/regcred"
-    assert f"; it may not {also} either\n" in said
+    also = "list serviceaccounts, patch serviceaccounts, patch secrets/regcred or delete"
+    assert f"; it may not {also} secrets/regcred either\n" in said
     grant(said, who, "list", "serviceaccounts", world.namespace)
     run(who, "logout", "--all", "-n", world.namespace, check=0)
     assert world.secret() is None
     assert world.attached() == []
+
+
+def test_logout_that_may_read(run, world):
+    run(world.cluster.kubeconfig, "login", "-n", world.namespace, check=0)
+    reads = {"secrets": ("get", "patch"), "serviceaccounts": ("list",)}
+    said = run(world.user(reads), "logout", "--all", "-n", world.namespace)
+    assert 'serviceaccounts "default" is forbidden' in said
+    assert "; it may not delete secrets/regcred either\n" in said
+    assert "--verb=patch --resource=serviceaccounts -n" in said, "of whichever it is attached to"
+    assert "--verb=delete --resource=secrets --resource-name=regcred -n" in said
+
+
+def test_logout_of_one_of_two(run, grant, world, htpasswd_registry):
+    """No ServiceAccount is asked for, and the Secret stays."""
+    admin = world.cluster.kubeconfig
+    run(admin, "login", "a.example", "--skip-verify", "-n", world.namespace, check=0)
+    who = world.user({"secrets": ("get",)})
+    said = run(who, "logout", htpasswd_registry.address, "-n", world.namespace)
+    assert 'cannot patch resource "secrets"' in said
+    assert "either" not in said
+    grant(said, who, "patch", "secrets/regcred", world.namespace)
+    run(who, "logout", htpasswd_registry.address, "-n", world.namespace, check=0)
+    assert list(world.logins()) == ["a.example"]
 
 
 def test_secret(run, grant, world):
@@ -122,26 +168,57 @@ def test_secret(run, grant, world):
 
 
 @pytest.mark.parametrize(
-    ("how", "verb", "also"),
-    [
-        ((), "get", "patch serviceaccounts/default"),
-        (("--all",), "list", "patch serviceaccounts"),
-    ],
+    ("how", "verb", "missing"),
+    [((), "get", "serviceaccounts/default"), (("--all",), "list", "serviceaccounts")],
 )
-def test_attach(run, grant, world, how, verb, also):
+def test_attach(run, grant, world, how, verb, missing):
     who = world.user({"pods": ("list",)})
     said = run(who, "attach", "pull", *how, "-n", world.namespace)
-    if how:
-        assert f"; it may not {also} either\n" in said
-    grant(
-        said,
-        who,
-        verb,
-        "serviceaccounts/default" if not how else "serviceaccounts",
-        world.namespace,
-    )
+    assert f"cannot {verb} {missing} in" in said
+    assert f"; it may not patch {missing} either\n" in said
+    grant(said, who, "patch", missing, world.namespace)
     run(who, "attach", "pull", *how, "-n", world.namespace, check=0)
     assert world.attached() == ["pull"]
+
+
+@pytest.mark.parametrize(
+    ("how", "has", "also", "granted"),
+    [
+        (
+            "--serviceaccount=x,y",
+            {"pods": ("list",)},
+            "; it may not patch serviceaccounts/x or patch serviceaccounts/y either\n",
+            "--verb=get,patch --resource=serviceaccounts --resource-name=x --resource-name=y -n",
+        ),
+        (
+            "--serviceaccount=x,y",
+            {"serviceaccounts": ("get",)},
+            "",
+            "--verb=patch --resource=serviceaccounts --resource-name=x --resource-name=y -n",
+        ),
+        (
+            "--all",
+            {"serviceaccounts": ("list",)},
+            "",
+            "--verb=patch --resource=serviceaccounts -n",
+        ),
+    ],
+)
+def test_attach_to_two(run, grant, world, how, has, also, granted):
+    """One command grants what is missing for both, and both are told."""
+    for name in ("x", "y"):
+        world.create("serviceaccounts", name)
+    who = world.user(has)
+    said = run(who, "attach", "pull", how, "-n", world.namespace)
+    for name in ("x", "y"):
+        assert f"Failed    serviceaccount/{name} in {world.namespace}: cannot " in said
+    assert also in said
+    assert said.count(" either") == bool(also)
+    assert said.count("hint: ") == 1
+    assert granted in said
+    grant(said, who, "patch", "serviceaccounts/y", world.namespace)
+    run(who, "attach", "pull", how, "-n", world.namespace, check=0)
+    assert world.attached("x") == world.attached("y") == ["pull"]
 
 
 def test_status_of_all_namespaces(run, grant, world, cluster):

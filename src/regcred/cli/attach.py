@@ -189,17 +189,14 @@ async def _work(
 
         async def one(item: tuple[str, str]) -> Change:
             namespace, name = item
-            try:
-                obj = found.get(item) or await serviceaccounts.wait_for(
-                    client,
-                    name,
-                    namespace,
-                    patience=selection.patience,
-                    tell=output.note,
-                    takes_away=doing == "detaching",
-                )
-            except Forbidden as error:
-                raise await rights.with_others(client, error, wanted) from None
+            obj = found.get(item) or await serviceaccounts.wait_for(
+                client,
+                name,
+                namespace,
+                patience=selection.patience,
+                tell=output.note,
+                takes_away=doing == "detaching",
+            )
             if dry_run == "client":
                 return decide(obj)
             return await serviceaccounts.change(client, obj, decide, dry_run=dry_run == "server")
@@ -211,12 +208,22 @@ async def _work(
                 + (f" with the labels {selection.selector}" if selection.selector else ""),
                 hint=f"kubectl get serviceaccounts {selection.scope(config.namespace)}",
             )
+        # Told at the end, since one command grants all that is missing in a namespace.
+        refused: dict[str, dict[str, Forbidden]] = {}
         with Progress(doing, len(targets)) as progress:
             # Closed at once when a line cannot be written: nothing is changed unseen.
             async with aclosing(each(targets, one)) as results:
                 async for (namespace, name), change in results:
-                    report.add(_result(namespace, name, secret, change))
+                    if isinstance(change, Forbidden) and rights.of_error(change):
+                        refused.setdefault(namespace, {})[name] = change
+                    else:
+                        report.add(_result(namespace, name, secret, change))
                     progress.step()
+        for namespace, errors in sorted(refused.items()):
+            accounts = sorted(errors)
+            told = await rights.all_with_others(client, [errors[n] for n in accounts], wanted)
+            for name, failure in zip(accounts, told, strict=True):
+                report.add(_result(namespace, name, secret, failure))
         if doing == "attaching":
             on = {r.namespace for r in report.results if r.result == "Attached"}
             if on:

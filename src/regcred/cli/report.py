@@ -64,6 +64,7 @@ class Report:
     suffix: str = ""
     counted: tuple[str, ...] = ()
     results: list[Result] = field(default_factory=list)
+    _hinted: str = ""
 
     @classmethod
     def of(cls, form: str, dry_run: str) -> Self:
@@ -84,9 +85,11 @@ class Report:
         line = output.printable(f"{result.object}{where}{said}{suffix}")
         taken = len(head) + 1
         sys.stdout.write(f"{word} {output.fitted(line, sys.stdout, before=taken, hang=taken)}\n")
-        if result.hint:
+        # What mends several things that follow each other is said with the first.
+        if result.hint and result.hint != self._hinted:
             sys.stdout.flush()
             output.tell_hint(result.hint)
+        self._hinted = result.hint
 
     def count(self, *words: str) -> int:
         """How many results say one of `words`."""

@@ -30,11 +30,12 @@ def log_in(secret: str, selection: Selection) -> list[Need]:
 
 
 def log_out(secret: str) -> list[Need]:
-    """For ``logout`` of all that is in the Secret of this name."""
+    """For ``logout`` from the Secret of this name, which is changed or goes."""
     return [
         Need("get", SECRETS, secret),
         Need("list", SERVICEACCOUNTS),
         Need("patch", SERVICEACCOUNTS),
+        Need("patch", SECRETS, secret),
         Need("delete", SECRETS, secret),
     ]
 

@@ -31,6 +31,8 @@ _DENIED = re.compile(
 )
 #: What RBAC can limit to an object of some name.
 _NAMED_VERBS = ("get", "update", "patch", "delete")
+#: Writes of which one object takes one.
+_ALTERNATIVES = ({"create", "patch"}, {"patch", "delete"})
 #: Objects that one message names.
 _NAMED = 10
 #: In each hint that has the commands that grant what is missing.
@@ -96,13 +98,13 @@ class Need:
     def is_what(self, denied: Denied) -> bool:
         """Whether that was refused."""
         same = (denied.verb, denied.resource) == (self.verb, self.resource)
-        return same and denied.name in ("", self.name)
+        # The API server names the object, whoever asked for all of them.
+        return same and ("" in (denied.name, self.name) or denied.name == self.name)
 
     def excludes(self, other: Need) -> bool:
-        """Whether who takes this has no use for `other`: an object is made, or changed."""
-        verbs = {self.verb, other.verb}
-        is_write = "create" in verbs and len(verbs) == 2 and "get" not in verbs
-        return is_write and (self.kind, self.name) == (other.kind, other.name)
+        """Whether who takes this has no use for `other`: one is made or changed, or goes."""
+        same = (self.kind, self.name) == (other.kind, other.name)
+        return same and {self.verb, other.verb} in _ALTERNATIVES
 
 
 def denied(said: str) -> Denied | None:
@@ -184,36 +186,69 @@ async def with_others(client: Client, error: Forbidden, needs: Sequence[Need]) -
         error: the refusal.
         needs: all that is taken where it was refused, in the order in which it would be met.
     """
-    refused = denied(error.message)
-    if type(error) is not Forbidden or refused is None or _GRANTS not in error.hint:
-        return error
-    at = next((n for n, need in enumerate(needs) if need.is_what(refused)), len(needs))
+    (told,) = await all_with_others(client, [error], needs)
+    return told
+
+
+async def all_with_others(
+    client: Client, errors: Sequence[Forbidden], needs: Sequence[Need]
+) -> list[Forbidden]:
+    """Refusals of one namespace, each with one hint for all that is missing there.
+
+    Args:
+        client: the API server.
+        errors: the refusals; the first also says what was not tried yet.
+        needs: as for `with_others`.
+    """
+    refused = [found for error in errors if (found := of_error(error))]
+    common = {(each.user, each.namespace) for each in refused}
+    known = [need for need in needs if any(map(need.is_what, refused))]
+    if len(refused) != len(errors) or len(common) != 1 or not known:
+        return [*errors]
+    place = refused[0].namespace
     also = [
         need
-        for need in needs[at + 1 :]
-        if not needs[at].excludes(need) and not await _may(client, need, refused.namespace)
+        for need in needs[needs.index(known[0]) + 1 :]
+        if need not in known
+        and not any(each.excludes(need) for each in known)
+        and not await _may(client, need, place)
     ]
-    missing = [*needs[at : at + 1], *also]
-    place = refused.namespace
+    missing = [*known, *also]
     also = [need for need in also if await _applies(client, need, needs, missing, place)]
-    if not also:
-        return error
-    *others, last = map(str, also)
-    said = f"{', '.join(others)} or {last}" if others else last
+    missing = [*known, *also]
+    if len(missing) == 1 and known[0].only == refused[0].name:
+        return [*errors]
     grants = " && ".join(
-        _grant(refused, verbs, (kind,), names, kind.partition(".")[0])
-        for (kind, verbs), names in _roles([needs[at], *also]).items()
+        _grant(refused[0], verbs, (kind,), names, kind.partition(".")[0])
+        for (kind, verbs), names in _roles(missing).items()
     )
-    return _instead(
-        error, f"{error.message}; it may not {said} either", _hint(refused, grants, "them")
-    )
+    hint = _hint(refused[0], grants, "them" if len(missing) > 1 else "it")
+    first, *rest = errors
+    message = f"{first.message}; it may not {_either(also)} either" if also else first.message
+    return [_instead(first, message, hint), *(_instead(each, each.message, hint) for each in rest)]
+
+
+def of_error(error: RegcredError) -> Denied | None:
+    """What was refused for want of a right that somebody can grant; None for other errors."""
+    if type(error) is not Forbidden or _GRANTS not in error.hint:
+        return None
+    return denied(error.message)
+
+
+def _either(needs: Sequence[Need]) -> str:
+    said = [str(need) for need in needs]
+    if (more := len(said) - _NAMED) > 0:
+        said[_NAMED:] = [f"do {more:,} things more"]
+    *others, last = said
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 async def _applies(
     client: Client, need: Need, needs: Sequence[Need], missing: Sequence[Need], namespace: str
 ) -> bool:
     """Whether it would come to that: an object is made that is not there, or changed that is."""
-    if not any(need.excludes(other) for other in needs):
+    # Whether one that is there is changed or deleted, nobody knows.
+    if not any(need.excludes(other) and "create" in (need.verb, other.verb) for other in needs):
         return True
     if Need("get", need.kind, need.name) in missing:
         return True  # Nobody knows.
@@ -221,6 +256,8 @@ async def _applies(
         await client.get(need.kind, need.name, namespace)
     except NotFound:
         return need.verb == "create"
+    except RegcredError:
+        return True  # Nobody knows; the refusal is what is told.
     return need.verb != "create"
 
 
@@ -260,8 +297,12 @@ def _roles(missing: Sequence[Need]) -> dict[tuple[str, tuple[str, ...]], tuple[s
 
 
 def _hint(refused: Denied, grants: str, what: str) -> str:
-    within = f" -n {shlex.quote(refused.namespace)}" if refused.namespace else ""
-    check = f"kubectl auth can-i --list{within}"
+    check = (
+        f"kubectl auth can-i --list -n {shlex.quote(refused.namespace)}"
+        if refused.namespace
+        # The list is always one namespace's, so of all one right stands for the others.
+        else f"kubectl auth can-i {refused.verb} {refused.resource} -A"
+    )
     return f"check with: {check}; whoever may grant {what}: {grants}"
 
 

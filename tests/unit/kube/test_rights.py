@@ -87,7 +87,7 @@ def test_kinds_that_one_person_may_not_list_take_one_role():
         f"kubectl create rolebinding {name} --role={name} --user=ann -n team-a"
     )
     error = rights.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
-    assert "kubectl auth can-i --list; " in error.hint
+    assert "kubectl auth can-i list deployments.apps -A; " in error.hint
     assert "kubectl create clusterrolebinding regcred-list-workloads" in error.hint
 
 
