@@ -248,7 +248,7 @@ def _without_effect(
     if no_cluster and not images and not files:
         raise UsageError(
             "--no-cluster leaves nothing to look at: what runs in a namespace is in the cluster",
-            hint="regcred check -f FILE checks manifests, regcred check IMAGE images",
+            hint="for manifests: regcred check -f FILE; for images: regcred check IMAGE",
         )
     if not images and on_command_line("serviceaccount"):
         raise UsageError(

@@ -113,7 +113,7 @@ def update(existing: dict[str, Any], wanted: dict[str, Any], namespace: str) -> 
     if keeper := marks.kept_by(existing):
         raise NotOurs(
             f"Secret {namespace}/{name} is kept by regcred {keeper}",
-            hint="regcred login adds a registry to it"
+            hint=f"add the registry to it: regcred login REGISTRY -n {namespace} --name {name}"
             if keeper == marks.LOGIN
             else "add the registry to a PullCredential, or choose another name",
         )

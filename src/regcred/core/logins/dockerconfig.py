@@ -198,7 +198,8 @@ def decode_auth(auth: str) -> tuple[str, Password]:
     if not _BASE64.fullmatch(compact):
         raise UndecodableDockerConfig(
             "auth is not standard base64",
-            hint="it is base64 of USER:PASSWORD; docker login and regcred secret NAME write it so",
+            hint="it is base64 of USER:PASSWORD; docker login REGISTRY writes it so, "
+            "and so does: regcred secret NAME",
         )
     padding = "=" * (-len(compact) % 4)
     text = binascii.a2b_base64(compact + padding).decode("utf-8", "surrogateescape")
@@ -206,7 +207,8 @@ def decode_auth(auth: str) -> tuple[str, Password]:
     if not colon:
         raise UndecodableDockerConfig(
             "auth has no colon between username and password",
-            hint="it is base64 of USER:PASSWORD; docker login and regcred secret NAME write it so",
+            hint="it is base64 of USER:PASSWORD; docker login REGISTRY writes it so, "
+            "and so does: regcred secret NAME",
         )
     return username, Password(password)
 
@@ -219,7 +221,7 @@ def _read(data: bytes | str, source: str) -> Member:
     except NotJSON as error:
         raise UndecodableDockerConfig(
             f"{source} is not a docker config: {error}",
-            hint="docker login REGISTRY writes one, and regcred secret NAME a Secret of one",
+            hint="docker login REGISTRY writes one, and a Secret of one: regcred secret NAME",
         ) from None
 
 
@@ -294,7 +296,7 @@ def _string(member: Member, source: str, what: str) -> str:
     if member.kind != "a string":
         raise UndecodableDockerConfig(
             f"{source}: {what}: {member.name} is {member.kind} and not a string; {_FATAL}",
-            hint="docker login and regcred secret NAME write such entries",
+            hint="docker login REGISTRY writes such entries; so does: regcred secret NAME",
         )
     return member.string
 

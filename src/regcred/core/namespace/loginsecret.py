@@ -155,7 +155,7 @@ def take_out(
         return SecretChange("NotOurs", ", ".join(sorted(registries or ())))
     if existing is not None:
         check_keeper(
-            existing, name, namespace, of_operator=_let_go(existing, namespace, registries)
+            existing, name, namespace, of_operator=_hint_to_let_go(existing, namespace, registries)
         )
     written = marks.read_names(existing, marks.REGISTRIES) if existing else frozenset()
     wanted = written if registries is None else frozenset(registries)
@@ -260,7 +260,9 @@ def _check_no_marks_are_left(existing: dict[str, Any], name: str, namespace: str
     )
 
 
-def _let_go(existing: dict[str, Any], namespace: str, registries: Iterable[str] | None) -> str:
+def _hint_to_let_go(
+    existing: dict[str, Any], namespace: str, registries: Iterable[str] | None
+) -> str:
     """How the operator is brought to take its logins out of a Secret, as a hint.
 
     Args:
@@ -278,7 +280,7 @@ def _let_go(existing: dict[str, Any], namespace: str, registries: Iterable[str] 
     among = f"NAME is one of {among}: " if len(givers) > 1 else ""
     return (
         f"kubectl edit pullcredential {which}: {among}exclude {namespace} in spec.namespaces, and "
-        "the operator takes its logins out; one of regcred login is in the Secret of its --name"
+        "the operator takes its logins out; --name names the Secret of a login by hand"
     )
 
 
