@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regcred.cli import output, wrapping
+from regcred.core import commandline
 from regcred.core.pods.failing import NotMade
 from regcred.core.problem import Reason
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from regcred.core.diagnosis.facts import Unread
 
 _INDENT = "  "
-#: What a hint begins with that is a command itself.
-_COMMANDS = ("kubectl ", "regcred ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ class _Lines:
             for mend in cause.mends:
                 command = output.printable(output.typed(mend.command))
                 yield f"{_INDENT * 2}{output.paint(command, 'green', sys.stdout)}"
-        if cause.hint.startswith(_COMMANDS):
+        if commandline.is_one(cause.hint):
             yield self._head("hint:")
             yield f"{_INDENT * 2}{output.printable(output.typed(cause.hint))}"
         elif cause.hint:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, TextIO
+
+from regcred.core import commandline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,26 +21,6 @@ _NARROWEST = 40
 _USUAL = 80
 #: Further in than a line are those that it goes on in.
 HANG = 2
-
-#: How a command in a sentence begins: not every ``regcred`` or ``docker`` is one.
-_COMMAND = re.compile(
-    r"""[("']?(?:
-        regcred\ (?:login|logout|secret|attach|detach|inject|check|why|status|operator|completion)
-        | regcred\ (?:credential-provider|[…-]) | kubectl\ [a-z-]+\ \S | docker\ login
-        | helm\ template | kustomize\ build | az\ [a-z]+\ [a-z]
-        | (?:curl|iconv|ls)\ [-./] | printf\ % | echo\ '
-    )""",
-    re.VERBOSE,
-)
-#: Words that go on with the sentence behind a command.
-_PROSE = re.compile(
-    "adds|allows|and|as|asks|checks|gives|has|in|keeps|lists|makes|mends|names|needs|of|or|prints|"
-    "puts|says|shows|so|takes|tells|that|tries|with|write|writes"
-)
-#: A mark behind which another clause, or another command, begins.
-_MARKS = (",", ";", ":", ")")
-#: One behind a backslash is none.
-_QUOTES = re.compile(r"""(?<!\\)["']""")
 
 
 def columns(stream: TextIO) -> int:
@@ -89,25 +70,13 @@ def cells(text: str) -> int:
 
 def _words(text: str) -> Iterator[str]:
     """The parts of `text` between which a line may be broken."""
-    words = text.split(" ")
-    at = 0
-    while at < len(words):
-        end = at + 1
-        if _COMMAND.match(" ".join(words[at : at + 3])):
-            end = _end(words, at)
-        yield " ".join(words[at:end])
+    word, at = "", 0
+    for begin, end in (*commandline.lines(text), (len(text), len(text))):
+        first, *others = text[at:begin].split(" ")
+        word += first
+        for other in others:
+            yield word
+            word = other
+        word += text[begin:end]
         at = end
-
-
-def _end(words: list[str], at: int) -> int:
-    """Where the sentence goes on behind the command that begins with the word `at`."""
-    quote = ""
-    for number in range(at, len(words)):
-        word = words[number]
-        if number > at and not quote and _PROSE.fullmatch(word):
-            return number
-        for mark in _QUOTES.findall(word):
-            quote = mark if not quote else "" if mark == quote else quote
-        if not quote and word.endswith(_MARKS):
-            return number + 1
-    return len(words)
+    yield word

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regcred.cli.main import VERBS, cli
+from regcred.core import commandline
+from regcred.core.commandline import KUBECTL
 from regcred.core.pods import mend
 from regcred.core.pods.stuck import StuckPod
-from regcred.core.reach import KUBECTL, OURS, Reach
+from regcred.core.reach import OURS, Reach
 from tests.support.raising import commands, hints, texts
 
 PROD = Reach(context="prod")
@@ -115,6 +117,33 @@ def test_our_verbs_are_those_that_take_a_cluster():
         if {"context", "kubeconfig"} <= {param.name for param in cli.get_command(None, verb).params}
     }
     assert set(OURS) == takes
+
+
+HINTS = sorted({text for _, node in hints() for text in texts(node)})
+#: Words of a sentence that `raising.commands` takes for a kind or a name.
+SENTENCE = ("lists", "names", "shows", "tries", "the")
+
+
+@pytest.mark.parametrize("text", HINTS)
+def test_commands_of_a_hint_are_those_that_it_names(text):
+    """So each is one that click or kubectl takes: `test_every_error` and `test_hints_kubectl`."""
+    named = []
+    for program, words in commands(text):
+        while program == "kubectl" and words[-1] in SENTENCE:
+            words.pop()
+        if program == "kubectl" or words[0] in VERBS:
+            named.append((program, *words))
+    found = [(each.program, each.verb, *each.words) for each in commandline.commands(text)]
+    assert found == named
+
+
+def test_a_command_is_missed_neither_behind_quotes_nor_in_them():
+    text = 'regcred secret a --docker-email "a, b" --dry-run=client'
+    assert PROD.in_text(text) == text
+    text = "kubectl annotate ns a 'b=c; d' && kubectl get ns"
+    assert PROD.in_text(text) == (
+        "kubectl --context prod annotate ns a 'b=c; d' && kubectl --context prod get ns"
+    )
 
 
 NAMED = sorted(
