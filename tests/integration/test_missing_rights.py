@@ -227,6 +227,9 @@ def test_status_of_all_namespaces(run, grant, world, cluster):
     assert said.count("warning: not read, so unknown: ") == 4
     assert said.count("whoever may grant") == 1
     assert "--verb=list --resource=namespaces,pods,secrets,serviceaccounts" in said
+    document = json.loads(run(who, "status", "-A", "-o", "json", check=3).partition("\nerror")[0])
+    hints = {each["hint"] for each in document["unread"]}
+    assert [f"hint: {hint}\n" in said for hint in hints] == [True]
     (name,) = re.findall("create clusterrole (\\S+)", said)
     try:
         grant(said, who, "list", "namespaces", world.namespace)

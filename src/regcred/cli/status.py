@@ -152,7 +152,7 @@ def _show(reading: Reading, form: str, givers: frozenset[str], *, everywhere: bo
         for what, right, why, _ in unread:
             said = f"may not {right}" if right else why
             output.warning(f"not read, so unknown: {what}: {said}")
-        for hint in _hints(reading):
+        for hint in dict.fromkeys(filter(None, _hints(reading))):
             output.tell_hint(hint)
         if reading.answered and (everywhere or len(reading.namespaces) > 1):
             output.note(str(summary))
@@ -187,22 +187,23 @@ def _document(
 
 
 def _hints(reading: Reading) -> list[str]:
-    """What would have it read: of rights that are missing, all of a namespace's in one."""
+    """What would have each of `reading.unread` read: all that is missing in a namespace in one."""
     from regcred.core.errors import Forbidden
     from regcred.kube import rights
 
     denied: dict[str | None, dict[str, Forbidden]] = {}
-    hints = []
     for listing, error in reading.unread:
         if isinstance(error, Forbidden):
             denied.setdefault(listing.namespace, {})[listing.resource.plural] = error
-        else:
-            hints.append(error.hint)
-    for found in denied.values():
+    common: dict[str | None, str] = {}
+    for namespace, found in denied.items():
         errors = [error for _, error in sorted(found.items())]
-        together = rights.of_kinds(errors, "status") if len(errors) > 1 else None
-        hints += [error.hint for error in ([together] if together else errors)]
-    return list(dict.fromkeys(filter(None, hints)))
+        if len(errors) > 1 and (together := rights.of_kinds(errors, "status")):
+            common[namespace] = together.hint
+    return [
+        common.get(listing.namespace, error.hint) if isinstance(error, Forbidden) else error.hint
+        for listing, error in reading.unread
+    ]
 
 
 def _unread(reading: Reading) -> list[tuple[str, str, str, str]]:
@@ -210,19 +211,19 @@ def _unread(reading: Reading) -> list[tuple[str, str, str, str]]:
     from regcred.core.errors import Forbidden
     from regcred.core.problem import listed
 
-    kinds: dict[tuple[str, bool], list[tuple[Listing, Any]]] = {}
-    for listing, error in reading.unread:
+    kinds: dict[tuple[str, bool], list[tuple[Listing, Any, str]]] = {}
+    for (listing, error), hint in zip(reading.unread, _hints(reading), strict=True):
         kinds.setdefault((listing.resource.plural, isinstance(error, Forbidden)), []).append(
-            (listing, error)
+            (listing, error, hint)
         )
     said = []
     for (plural, forbidden), each in kinds.items():
-        places = sorted({listing.namespace for listing, _ in each if listing.namespace})
+        places = sorted({listing.namespace for listing, *_ in each if listing.namespace})
         where = f" in {listed(places)}" if places else ""
         if not where and each[0][0].resource.namespaced:
             where = " in all namespaces"
-        error = each[0][1]
+        _, error, hint = each[0]
         right = f"list {plural}{where}" if forbidden else ""
         why = "" if forbidden else error.message
-        said.append((f"{plural}{where}", right, why, output.typed(error.hint)))
+        said.append((f"{plural}{where}", right, why, output.typed(hint)))
     return sorted(said)
