@@ -170,7 +170,7 @@ async def _work(
     report: Report,
 ) -> None:
     from regcred.cli.progress import Progress
-    from regcred.kube import attachable, needs, rights, serviceaccounts
+    from regcred.kube import attachable, grants, needs, rights, serviceaccounts
     from regcred.kube import config as kubeconfig
     from regcred.kube.client import Client
     from regcred.kube.fanout import each
@@ -214,7 +214,7 @@ async def _work(
             # Closed at once when a line cannot be written: nothing is changed unseen.
             async with aclosing(each(targets, one)) as results:
                 async for (namespace, name), change in results:
-                    if isinstance(change, Forbidden) and rights.of_error(change):
+                    if isinstance(change, Forbidden) and grants.of_error(change):
                         refused.setdefault(namespace, {})[name] = change
                     else:
                         report.add(_result(namespace, name, secret, change))

@@ -30,7 +30,7 @@ def lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
     import asyncio
 
     from regcred.core.logins.serviceaccount import attached_names
-    from regcred.kube import rights
+    from regcred.kube import grants
     from regcred.kube.client import Client
     from regcred.kube.fanout import each
     from regcred.kube.resources import SERVICEACCOUNTS
@@ -57,7 +57,7 @@ def lookup(config: ClusterConfig, accounts: Sequence[Account]) -> Attached:
 
     found = asyncio.run(run()) if accounts else {}
     if forbidden:
-        *others, last = (rights.together(forbidden[namespace]) for namespace in sorted(forbidden))
+        *others, last = (grants.together(forbidden[namespace]) for namespace in sorted(forbidden))
         for error in others:
             output.error(error.message, error.hint)
         raise last

@@ -189,7 +189,7 @@ def _document(
 def _hints(reading: Reading) -> list[str]:
     """What would have each of `reading.unread` read: all that is missing in a namespace in one."""
     from regcred.core.errors import Forbidden
-    from regcred.kube import rights
+    from regcred.kube import grants
 
     denied: dict[str | None, dict[str, Forbidden]] = {}
     for listing, error in reading.unread:
@@ -198,7 +198,7 @@ def _hints(reading: Reading) -> list[str]:
     common: dict[str | None, str] = {}
     for namespace, found in denied.items():
         errors = [error for _, error in sorted(found.items())]
-        if len(errors) > 1 and (together := rights.of_kinds(errors, "status")):
+        if len(errors) > 1 and (together := grants.of_kinds(errors, "status")):
             common[namespace] = together.hint
     return [
         common.get(listing.namespace, error.hint) if isinstance(error, Forbidden) else error.hint

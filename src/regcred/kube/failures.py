@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import ClusterUnreachable
-from regcred.kube import rights, tls
+from regcred.kube import grants, tls
 
 if TYPE_CHECKING:
     from regcred.kube.auth import Proof
@@ -75,10 +75,10 @@ def hint(
     said = str(answer.get("message") or "")
     if status == 401:
         return _why_unauthorized(config, proof, datetime.fromtimestamp(now, UTC))
-    if status == 403 and (denied := rights.denied(said)):
+    if status == 403 and (denied := grants.denied(said)):
         if denied.user == "system:anonymous" and config.auth.is_anonymous:
             return f"{config.source} holds no credential"
-        return rights.of_one(denied)
+        return grants.of_one(denied)
     if status == 403 and any(
         cause.get("reason") == "NamespaceTerminating"
         for cause in (answer.get("details") or {}).get("causes") or ()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from regcred.kube.grants import Need
 from regcred.kube.resources import NAMESPACES, SECRETS, SERVICEACCOUNTS
-from regcred.kube.rights import Need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

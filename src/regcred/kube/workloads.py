@@ -16,7 +16,7 @@ from regcred.core.logins.serviceaccount import attached_names
 from regcred.core.pods.effective import list_of, needed_account
 from regcred.core.pods.podreading import templates
 from regcred.core.pods.stuck import StuckPod, Waiting, refused
-from regcred.kube import rights
+from regcred.kube import grants
 from regcred.kube.fanout import each
 from regcred.kube.resources import (
     CRONJOBS,
@@ -163,7 +163,7 @@ def _unread(
 ) -> list[tuple[str, RegcredError]]:
     """What could not be listed: those kinds as one that take the same Role to be listed."""
     denied = {kind: error for kind, error in errors.items() if type(error) is Forbidden}
-    together = rights.of_kinds(tuple(denied.values())) if len(denied) > 1 else None
+    together = grants.of_kinds(tuple(denied.values())) if len(denied) > 1 else None
     found: list[tuple[str, RegcredError]] = []
     if together:
         *others, last = denied

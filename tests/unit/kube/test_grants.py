@@ -4,11 +4,11 @@ import re
 
 from regcred.core.errors import Forbidden
 from regcred.core.names import is_name
-from regcred.kube import rights
+from regcred.kube import grants
 
 
 def hint(said):
-    return rights.of_one(rights.denied(said))
+    return grants.of_one(grants.denied(said))
 
 
 def role(hint):
@@ -39,7 +39,7 @@ def test_a_role_has_the_name_of_another_only_where_it_is_the_same():
     errors = {
         name: Forbidden(refusal(name=name), hint=hint(refusal(name=name))) for name in ("a", "b")
     }
-    both = role(rights.together(errors).hint)
+    both = role(grants.together(errors).hint)
     assert both not in [role(error.hint) for error in errors.values()]
 
 
@@ -52,8 +52,8 @@ def test_several_rights_on_objects_of_one_kind_are_one():
             '"serviceaccounts" in API group "" in the namespace "team-a"'
         ]
     }
-    assert rights.together({"sa01": denied["sa01"]}) is denied["sa01"]
-    error = rights.together(denied)
+    assert grants.together({"sa01": denied["sa01"]}) is denied["sa01"]
+    error = grants.together(denied)
     named = ", ".join(f"sa{n:02}" for n in range(10))
     assert error.message == (
         f"cannot get serviceaccounts/{named} and 2 more in 'team-a': serviceaccounts is forbidden: "
@@ -75,7 +75,7 @@ def cannot_list(resource, user="ann", where=' in the namespace "team-a"'):
 
 def test_kinds_that_one_person_may_not_list_take_one_role():
     kinds = ("deployments.apps", "cronjobs.batch", "pods")
-    error = rights.of_kinds([cannot_list(kind) for kind in kinds])
+    error = grants.of_kinds([cannot_list(kind) for kind in kinds])
     assert error.message == "user 'ann' has no right to list them"
     assert error.status == 403
     name = role(error.hint)
@@ -86,15 +86,15 @@ def test_kinds_that_one_person_may_not_list_take_one_role():
         "--resource=deployments.apps,cronjobs.batch,pods -n team-a && "
         f"kubectl create rolebinding {name} --role={name} --user=ann -n team-a"
     )
-    error = rights.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
+    error = grants.of_kinds([cannot_list(kind, where=" at the cluster scope") for kind in kinds])
     assert "kubectl auth can-i list deployments.apps -A; " in error.hint
     assert "kubectl create clusterrolebinding regcred-list-workloads" in error.hint
 
 
 def test_kinds_that_are_refused_in_other_ways_stay_apart():
-    assert rights.of_kinds([cannot_list("pods"), cannot_list("jobs", user="bob")]) is None
-    assert rights.of_kinds([cannot_list("pods"), Forbidden("by a webhook")]) is None
+    assert grants.of_kinds([cannot_list("pods"), cannot_list("jobs", user="bob")]) is None
+    assert grants.of_kinds([cannot_list("pods"), Forbidden("by a webhook")]) is None
     unheard = [cannot_list("pods"), cannot_list("jobs")]
     for error in unheard:
         error.hint = "holds no credential"
-    assert rights.of_kinds(unheard).hint == "holds no credential"
+    assert grants.of_kinds(unheard).hint == "holds no credential"
