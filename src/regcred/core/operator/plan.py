@@ -98,9 +98,11 @@ def plan(desired: Desired, observed: Observed, secret: str) -> Plan:
     kept = _kept(desired, there) if there is not None and there.is_ours else {}
     wanted, entries, names = _wanted(desired, there, kept)
     theirs = there is not None and not (there.is_ours or there.handed_over)
-    # Nobody knows which ServiceAccounts an entry is for whose PullCredential makes no sense.
-    blind = {name for name, hold in desired.holding.items() if hold.blind}
-    may_detach = not blind or {*blind, ""}.isdisjoint(kept.values())
+    # Nobody knows which ServiceAccounts are selected by a PullCredential that makes no sense; also
+    # where it has no entry, since others may have come before it with all of them.
+    blind = any(hold.blind for hold in desired.holding.values())
+    stays = there is not None and there.is_ours and bool(entries)
+    may_detach = not (blind and stays)
     accounts = tuple(
         _accounts(desired, observed, secret, may_attach=not theirs, may_detach=may_detach)
     )

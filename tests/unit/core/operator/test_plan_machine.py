@@ -269,12 +269,8 @@ class Operating(RuleBasedStateMachine):
 
     def check_accounts(self, before, accounts, foreign):
         specs = [each.spec for each in self.objects.values() if self.selects(each)]
-        blind = {name for name, each in self.objects.items() if not each.spec and not each.deleting}
-        held = set()
-        if blind and ours(before) and self.world.secret:
-            owners = marks.read_owners(self.world.secret)
-            held = {owners.get(claim.identity(key), "") for key in read(self.world.secret)}
-            held &= {*blind, ""}
+        blind = any(not each.spec and not each.deleting for each in self.objects.values())
+        held = blind and ours(before) and self.world.secret
         for name, (there, marked) in self.attached().items():
             wanted = any(select.service_account(spec, name) for spec in specs)
             was_there, was_marked = accounts[name]
