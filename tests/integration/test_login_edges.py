@@ -83,6 +83,37 @@ def test_a_pod_that_was_made_a_moment_too_early_is_named(regcred, kubectl, names
     assert template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"]
 
 
+def test_what_is_restarted_already_is_not_again(regcred, kubectl, namespace):
+    """Until a new Pod runs the old one is there, and waits."""
+    waiting_deployment(kubectl, namespace, "asia.gcr.io/p/app:1")
+    regcred(*login("asia.gcr.io", namespace), "--restart")
+    before = get(kubectl, namespace, "deployment/web")["spec"]
+    done = regcred(*login("asia.gcr.io", namespace), "--restart")
+    assert b"Restarted" not in done.stdout
+    assert b"Waiting   deployment/web" in done.stdout
+    assert f"kubectl rollout status deployment/web -n {namespace}".encode() in done.stderr
+    assert get(kubectl, namespace, "deployment/web")["spec"] == before
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "none restarted, cannot see which Pods still wait"),
+        ({"pods": ("list",)}, 'cannot get resource "replicasets"'),
+    ],
+    ids=["the Pods", "what makes them"],
+)
+def test_a_restart_without_the_right_to_see_has_failed(more, said, kubectl, namespace, world):
+    waiting_deployment(kubectl, namespace, "asia.gcr.io/p/app:1")
+    rights = {"secrets": ("get", "create"), "serviceaccounts": ("get", "patch")} | more
+    env = {"KUBECONFIG": str(world.user(rights))}
+    done = run_regcred(*login("asia.gcr.io", namespace), "--restart", env=env, check=1)
+    assert b"Created   secret/regcred" in done.stdout
+    (failed,) = [line for line in done.stdout.decode().splitlines() if line.startswith("Failed ")]
+    assert said in failed
+    assert b"whoever may grant it: kubectl create role" in done.stderr
+
+
 def test_a_dry_run_restarts_nothing(regcred, kubectl, namespace):
     waiting_deployment(kubectl, namespace, "asia.gcr.io/p/app:1")
     before = get(kubectl, namespace, "deployment/web")["spec"]

@@ -39,14 +39,19 @@ async def report_waiting(
         registries: what was logged in to.
         secret: the name of the login's Secret.
         attached: the ServiceAccounts that carry it.
-        restart: restart owners where that helps; one that fails is reported as ``Failed``.
+        restart: restart owners where that helps; one that fails is reported as ``Failed``, as is
+            what may not be seen.
         dry_run: ``none``, ``client`` or ``server``.
         report: where results go.
     """
     try:
         pods = await client.list(PODS, namespace)
     except Forbidden as error:
-        output.warning(f"cannot see which Pods still wait: {error.message}")
+        said = f"cannot see which Pods still wait: {error.message}"
+        if restart:
+            report.add(Result("Failed", "pods", namespace, f"none restarted, {said}", error.hint))
+        else:
+            output.warning(said)
         return
     stuck = find_stuck(pods, registries)
     for pod in stuck:
@@ -57,8 +62,13 @@ async def report_waiting(
     for waiting in await logins.find_waiting(client, namespace, frozen):
         target = f"{waiting.kind.lower()}/{waiting.name}"
         advice = advise(waiting, secret=secret, attached=attached)
-        if restart and advice.restart:
+        if waiting.newer:
+            report.add(Result("Waiting", target, namespace, advice.message, advice.hint))
+        elif restart and advice.restart:
             report.add(await _restart(client, namespace, waiting, target, dry_run))
+        elif restart and waiting.unread:
+            unread = waiting.unread
+            report.add(Result("Failed", target, namespace, unread.message, unread.hint))
         else:
             report.add(Result("Stuck", target, namespace, advice.message, advice.hint))
 

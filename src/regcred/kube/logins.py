@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regcred.core.errors import AlreadyExists, Conflict, Forbidden, NotFound, TimedOut
 from regcred.core.fields import controller
 from regcred.core.pods.stuck import Waiting
 from regcred.kube import guarded, pullsecrets
+from regcred.kube.podowners import made_from
 from regcred.kube.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -95,47 +96,65 @@ async def write_secret(
 async def find_waiting(client: Client, namespace: str, pods: list[StuckPod]) -> list[Waiting]:
     """Group stuck Pods by what makes them, up to the Deployment.
 
-    An owner that cannot be read (no right, gone) is taken as the Pod names it.
+    An owner that cannot be read (no right, gone) is taken as the Pod names it. Pods of a Deployment
+    that makes others already are a group of their own.
     """
-    owners: dict[tuple[str, str], Waiting] = {}
+    owners: dict[tuple[str, str, bool], Waiting] = {}
     for pod in pods:
-        kind, name, found = await _owner(client, namespace, pod)
-        known = owners.get((kind, name))
+        owner = await _owner(client, namespace, pod)
+        key = owner.kind, owner.name, owner.newer
+        known = owners.get(key)
         if known:
-            owners[kind, name] = replace(known, pods=(*known.pods, pod))
+            owners[key] = replace(known, pods=(*known.pods, pod))
             continue
-        spec = (found or {}).get("spec") or {}
+        spec = (owner.found or {}).get("spec") or {}
         template = (spec.get("template") or {}).get("spec") or {}
-        owners[kind, name] = Waiting(
+        owners[key] = Waiting(
             (pod,),
-            kind,
-            name,
+            owner.kind,
+            owner.name,
             template_secrets=tuple(
                 str(e.get("name") or "") for e in template.get("imagePullSecrets") or []
             ),
             on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
             paused=bool(spec.get("paused")),
+            newer=owner.newer,
+            unread=owner.unread,
         )
     return list(owners.values())
 
 
-async def _owner(
-    client: Client, namespace: str, pod: StuckPod
-) -> tuple[str, str, dict[str, Any] | None]:
+class _Owner(NamedTuple):
+    """What makes a Pod, as far as it is known."""
+
+    kind: str
+    name: str
+    found: dict[str, Any] | None = None
+    newer: bool = False
+    unread: Forbidden | None = None
+
+
+async def _owner(client: Client, namespace: str, pod: StuckPod) -> _Owner:
     if pod.owner is None:
-        return "Pod", pod.name, None
+        return _Owner("Pod", pod.name)
     _, kind, name = pod.owner
+    made = None
     try:
         if kind == "ReplicaSet":
-            replicaset = await client.get(REPLICASETS, name, namespace)
-            above = controller(replicaset)
+            made = await client.get(REPLICASETS, name, namespace)
+            above = controller(made)
             if above is None or above[1] != "Deployment":
-                return kind, name, replicaset
+                return _Owner(kind, name, made)
             _, kind, name = above
         resource = _WORKLOADS.get(kind)
-        return kind, name, await client.get(resource, name, namespace) if resource else None
-    except (Forbidden, NotFound):
-        return kind, name, None
+        found = await client.get(resource, name, namespace) if resource else None
+    except NotFound:
+        return _Owner(kind, name)
+    except Forbidden as error:
+        return _Owner(kind, name, unread=error)
+    newer = bool(made and found) and made_from(made) != made_from(found)
+    paused = bool(((found or {}).get("spec") or {}).get("paused"))
+    return _Owner(kind, name, found, newer and not paused)
 
 
 async def restart(

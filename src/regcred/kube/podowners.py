@@ -80,7 +80,7 @@ class OwnerReader:
             _template(obj),
             mapping(spec.get("updateStrategy")).get("type") == "OnDelete",
             paused,
-            bool(made and obj) and not paused and _content(made) != _content(obj),
+            bool(made and obj) and not paused and made_from(made) != made_from(obj),
             lost,
         )
 
@@ -103,7 +103,7 @@ class OwnerReader:
         return self._objects.get(key), ()
 
 
-def _content(obj: dict[str, Any] | None) -> dict[str, Any]:
+def made_from(obj: dict[str, Any] | None) -> dict[str, Any]:
     """What the Pods of an object are made from, as the controller of Deployments compares it.
 
     Source: ``EqualIgnoreHash`` in ``pkg/controller/deployment/util`` of Kubernetes.

@@ -10,9 +10,10 @@ Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-servi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from regcred.core.errors import InvalidImage
+from regcred.core.errors import Forbidden, InvalidImage
 from regcred.core.fields import controller
 from regcred.core.logins.image import parse_image
 from regcred.core.logins.keyring import falls_back
@@ -63,6 +64,9 @@ class Waiting:
         template_secrets: the pull Secrets that the owner's template names itself.
         on_delete: whether new Pods come only when the old ones are deleted.
         paused: whether it is a Deployment that is paused.
+        newer: whether it is a Deployment that makes newer Pods already, and takes these away when
+            those run.
+        unread: why not all of it is known; None where it is.
     """
 
     pods: tuple[StuckPod, ...]
@@ -71,6 +75,8 @@ class Waiting:
     template_secrets: tuple[str, ...] = ()
     on_delete: bool = False
     paused: bool = False
+    newer: bool = False
+    unread: Forbidden | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,12 @@ def advise(waiting: Waiting, *, secret: str, attached: Collection[str]) -> Advic
     """
     pod = waiting.pods[0]
     waits = f"waits for {', '.join(pod.images)}"
+    if waiting.newer:
+        made = f"{waiting.kind.lower()}/{waiting.name}"
+        return Advice(
+            f"{waits}; it goes when the newer ones run that {made} makes already",
+            f"kubectl rollout status {quote(made)} -n {pod.namespace}",
+        )
     if waiting.template_secrets:
         return Advice(
             f"{waits}; its template has a list of pull Secrets of its own, "

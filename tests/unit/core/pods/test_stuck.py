@@ -138,6 +138,11 @@ def waiting(kind, name="web", *, serviceaccount="default", pull_secrets=(), **fa
             "kubectl rollout restart deployment/web -n a",
             False,
         ),
+        (
+            waiting("Deployment", newer=True),
+            "kubectl rollout status deployment/web -n a",
+            False,
+        ),
         (waiting("Job"), "kubectl delete pod web-1 -n a", False),
         (waiting("Pod", "web-1"), ANEW, False),
         (
