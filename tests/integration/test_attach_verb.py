@@ -153,7 +153,7 @@ def test_chosen_by_glob_and_labels(regcred, world, kubectl):
 def test_a_namespace_that_is_not_there(regcred):
     """Who takes something away does not want it made."""
     there = regcred("attach", "pull", "-n", "nowhere-4711", check=1)
-    assert b"hint: kubectl create namespace nowhere-4711\n" in there.stderr
+    assert b"kubectl create namespace nowhere-4711 makes it\n" in there.stderr
     for verb in (("detach", "pull"), ("logout", "--all")):
         gone = regcred(*verb, "-n", "nowhere-4711", check=1)
         assert b"namespace nowhere-4711 does not exist\n" in gone.stdout + gone.stderr

@@ -79,7 +79,7 @@ def test_several_namespaces_or_none(login, world, new_world, htpasswd_registry):
         htpasswd_registry, "-n", f"{world.namespace},{other.namespace},nowhere", check=1
     )
     assert b"namespace nowhere does not exist" in missing.stderr
-    assert b"hint: kubectl create namespace nowhere" in missing.stderr
+    assert b"kubectl create namespace nowhere makes it" in missing.stderr
     other.create("secrets", "regcred", stringData={"a": "b"})
     before = world.snapshot(), other.snapshot()
     login(htpasswd_registry, "-n", world.namespace, "-n", other.namespace, check=1)

@@ -109,7 +109,8 @@ class Plan:
 @trust_options
 @timeout_option(
     "How long to wait for the registry, for a credential helper, or for a ServiceAccount that is "
-    "being made."
+    "being made.",
+    0.1,
 )
 @option(
     "--restart",

@@ -200,6 +200,12 @@ def trust_options(command: F) -> F:
     )
 
 
+class _Seconds(click.FloatRange):
+    """A time, called so in errors."""
+
+    name = "number of seconds"
+
+
 def timeout_option(bounds: str, least: float = 0.0) -> Callable[[F], F]:
     """Add ``--timeout``.
 
@@ -210,7 +216,7 @@ def timeout_option(bounds: str, least: float = 0.0) -> Callable[[F], F]:
     return option(
         "--timeout",
         group="How",
-        type=click.FloatRange(least, 3600),
+        type=_Seconds(least, 3600),
         default=30.0,
         show_default=True,
         metavar="SECONDS",

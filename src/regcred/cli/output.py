@@ -35,17 +35,18 @@ def tell_hint(text: str) -> None:
 
 
 def typed(text: str) -> str:
-    """A hint or a command as it is to be typed after this run: for the cluster that it was given.
+    """A hint or a command as it is to be typed after this run: with the cluster that it was given.
 
     Whatever shows hints, on a terminal or in a document, takes them through this.
     """
     context = click.get_current_context(silent=True)
     given = context.params if context else {}
-    if not given.get("kubeconfig") and not given.get("context"):
+    flags = [given.get(each) or "" for each in ("kubeconfig", "context", "ca_file")]
+    if not any(flags):
         return text
     from regcred.core.reach import Reach
 
-    return Reach(given.get("kubeconfig") or "", given.get("context") or "").in_text(text)
+    return Reach(*flags).in_text(text)
 
 
 def note(message: str) -> None:

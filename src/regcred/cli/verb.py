@@ -174,6 +174,17 @@ class Verb(click.Command):
         flags, *arguments = super().collect_usage_pieces(ctx)
         return [*arguments, flags]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, whose parser does not say whose flag it is that lacks its value."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadOptionUsage as error:
+            message = error.message.removesuffix(".")
+            for each in self.get_params(ctx):
+                if error.option_name in each.opts and isinstance(each.type, click.Choice):
+                    message += f": one of {', '.join(map(str, each.type.choices))}"
+            raise click.BadOptionUsage(error.option_name, message, ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; the hint of an error takes its flags along, which nobody knows afterwards."""
         try:

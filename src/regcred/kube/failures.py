@@ -85,10 +85,15 @@ def hint(
     ):
         return "wait until it is gone: kubectl wait --for=delete namespace/NAME; then make it anew"
     if status == 404 and (match := _NO_NAMESPACE.search(said)):
-        return f"kubectl create namespace {shlex.quote(match[1])}"
+        return no_namespace(match[1])
     if status == 400 and not answer and config.server.startswith("http://"):
         return "the server may want https:// in the kubeconfig"
     return ""
+
+
+def no_namespace(name: str) -> str:
+    """What helps where something is to come into a namespace that is not there."""
+    return f"see kubectl get namespaces; kubectl create namespace {shlex.quote(name)} makes it"
 
 
 def _why_unauthorized(config: ClusterConfig, proof: Proof, now: datetime) -> str:

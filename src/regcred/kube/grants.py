@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from regcred.core.errors import Forbidden
+from regcred.core.reach import SOMEBODY_ELSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +132,7 @@ def _of_names(refused: Denied, names: Sequence[str]) -> str:
     which = f"/{shlex.quote(refused.name)}" if refused.name else ""
     check = f"kubectl auth can-i {refused.verb} {resource}{which}{sub}{within or ' -A'}"
     what = (refused.verb,), (refused.resource,), names
-    return f"check with: {check}; whoever may grant it: {_grant(refused, *what, plain)}"
+    return f"check with: {check}; {SOMEBODY_ELSE} it: {_grant(refused, *what, plain)}"
 
 
 def together(errors: Mapping[str, Forbidden]) -> Forbidden:
@@ -234,7 +235,7 @@ def _hint(refused: Denied, grants: str, what: str) -> str:
         # The list is always one namespace's, so of all one right stands for the others.
         else f"kubectl auth can-i {refused.verb} {refused.resource} -A"
     )
-    return f"check with: {check}; whoever may grant {what}: {grants}"
+    return f"check with: {check}; {SOMEBODY_ELSE} {what}: {grants}"
 
 
 def _grant(

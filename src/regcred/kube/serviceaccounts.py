@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from regcred.core.errors import Forbidden, NamespaceTerminating, NotFound, TimedOut
-from regcred.kube import guarded
+from regcred.kube import failures, guarded
 from regcred.kube.resources import NAMESPACES, SERVICEACCOUNTS
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ async def check_namespace(client: Client, namespace: str, *, takes_away: bool = 
     except NotFound as error:
         raise NotFound(
             f"namespace {namespace} does not exist",
-            hint="kubectl get namespaces"
-            if takes_away
-            else f"kubectl create namespace {namespace}",
+            hint="kubectl get namespaces" if takes_away else failures.no_namespace(namespace),
             status=error.status,
             reason=error.reason,
         ) from None

@@ -348,6 +348,14 @@ def test_the_nearest_is_named(args, message, hint):
     assert done.stderr.decode() == f"error: {message}\nhint: {hint}\n"
 
 
+def test_a_flag_without_its_value_is_told_with_what_it_takes():
+    told = run_regcred("login", "x", "--dry-run", check=2).stderr.decode()
+    assert told == (
+        "error: option '--dry-run' requires an argument: one of none, client, server\n"
+        "hint: regcred login --help\n"
+    )
+
+
 def test_without_a_verb_it_is_the_help():
     done = run_regcred(check=2)
     assert done.stdout == b""

@@ -31,9 +31,14 @@ BOTH = Reach("~/config", "admin@prod")
             "kubectl --context prod rollout restart deploy/a -n b",
         ),
         (
-            "whoever may grant it: kubectl create role x; see it (kubectl get roles), or not",
-            "whoever may grant it: kubectl --context prod create role x; "
+            "make it: kubectl create role x; see it (kubectl get roles), or not",
+            "make it: kubectl --context prod create role x; "
             "see it (kubectl --context prod get roles), or not",
+        ),
+        (  # The flags are those of who may not.
+            "check with: kubectl auth can-i get pods; whoever may grant it: kubectl create role x",
+            "check with: kubectl --context prod auth can-i get pods; "
+            "whoever may grant it: kubectl create role x",
         ),
         ("regcred why says how it is now", "regcred why --context prod says how it is now"),
         ("regcred login, or a PullCredential", "regcred login --context prod, or a PullCredential"),
@@ -48,6 +53,29 @@ def test_a_command_that_asks_a_cluster_names_it(text, said):
         said = text.replace(verb, f"{verb} --context prod")
     assert PROD.in_text(text) == said
     assert PROD.in_text(said) == said, "said twice it is the same"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("regcred login a.b -n c", "regcred login --ca-file 'my ca.pem' a.b -n c"),
+        ("regcred why -n c", "regcred why --ca-file 'my ca.pem' -n c"),
+        ("regcred check a.b/c", "regcred check --ca-file 'my ca.pem' a.b/c"),
+        ("regcred login a.b --skip-verify", "regcred login a.b --skip-verify"),
+        ("regcred login a.b --ca-file x", "regcred login a.b --ca-file x"),
+        ("regcred status -n c", "regcred status -n c"),
+        ("kubectl get pods", "kubectl get pods"),
+    ],
+)
+def test_a_command_that_asks_a_registry_trusts_whom_this_one_does(text, said):
+    reach = Reach(ca_file="my ca.pem")
+    assert reach.in_text(text) == said
+    assert reach.in_text(said) == said
+
+
+def test_of_both_the_cluster_comes_first():
+    both = Reach(context="prod", ca_file="ca.pem").in_text("regcred login a.b")
+    assert both == "regcred login --context prod --ca-file ca.pem a.b"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_nobody_has_no_rights():
 
 
 def test_a_namespace_that_is_not_there():
-    assert hint(404, 'namespaces "team-a" not found') == "kubectl create namespace team-a"
+    assert hint(404, 'namespaces "team-a" not found') == (
+        "see kubectl get namespaces; kubectl create namespace team-a makes it"
+    )
     assert hint(404, 'secrets "s" not found') == ""
 
 
