@@ -261,7 +261,14 @@ class World:
         return items
 
     def _get(self, path: str) -> dict[str, Any]:
-        status, content = self._cluster.api.request("GET", path)
+        told = [(0, b"")]
+
+        def answered() -> bool:
+            told[0] = self._cluster.api.request("GET", path)
+            return told[0][0] != 429  # That is so where a CRD has just come.
+
+        await_condition(f"the API server answers {path}", answered, timeout=60)
+        status, content = told[0]
         assert status == 200, content
         answer: dict[str, Any] = json.loads(content)
         return answer
