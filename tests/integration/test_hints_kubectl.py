@@ -44,11 +44,13 @@ def test_hints_of_kubectl_are_found():
 def test_kubectl_has_it(words, cluster, kinds, everywhere):
     verb, *rest = words
     path = [verb, rest[0]] if verb in _GROUPS and rest else [verb]
+    if path == ["create", "secret"]:
+        path = words[:3]
     done = cluster.kubectl(*path, "--help", check=False)
     said = done.stdout.decode()
     assert done.returncode == 0
     assert "Usage:" in said
-    if len(path) == 2:
+    if len(path) > 1:
         assert f"kubectl {' '.join(path)}" in said, "kubectl shows the help of what it knows"
     flags = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][a-zA-Z-]*)\b", said)) | everywhere
     for word in rest:

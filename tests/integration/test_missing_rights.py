@@ -224,7 +224,8 @@ def test_attach_to_two(run, grant, world, how, has, also, granted):
 def test_status_of_all_namespaces(run, grant, world, cluster):
     who = world.user({"pods": ("list",)})
     said = run(who, "status", "-A", check=3)
-    assert said.count("warning: not read, so unknown: ") == 4
+    unread = set(re.findall("warning: not read, so unknown: ([a-zA-Z]+)", said))
+    assert len(unread - {"pullcredentials"}) == 4
     assert said.count("whoever may grant") == 1
     assert "--verb=list --resource=namespaces,pods,secrets,serviceaccounts" in said
     document = json.loads(run(who, "status", "-A", "-o", "json", check=3).partition("\nerror")[0])
@@ -233,7 +234,9 @@ def test_status_of_all_namespaces(run, grant, world, cluster):
     (name,) = re.findall("create clusterrole (\\S+)", said)
     try:
         grant(said, who, "list", "namespaces", world.namespace)
-        assert "not read" not in run(who, "status", "-A", check=0)
+        # Where another test has brought the CRD, PullCredentials may not be read still.
+        left = run(who, "status", "-A", check=None)
+        assert {*re.findall("not read, so unknown: ([a-z]+)", left)} <= {"pullcredentials"}
     finally:
         for kind in ("clusterrole", "clusterrolebinding"):
             cluster.kubectl("delete", kind, name, "--ignore-not-found")
