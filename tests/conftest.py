@@ -73,6 +73,7 @@ _GROUPS = {
     "e2e/test_minting": "pullcredentials",
     "e2e/test_operator": "pullcredentials",
     "integration/test_real_manifests": "pullcredentials",
+    "integration/test_missing_rights": "pullcredentials",
     "integration/test_keyring_kubelet": "kubelet",
     "integration/test_kubelet_reads": "kubelet",
     "e2e/test_image": "image",
