@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,20 +104,23 @@ def push(
         ClusterError: the registry does not take it.
     """
     registry, _, _ = reference.partition("/")
-    layout = folder / reference.replace("/", "_").replace(":", "_")
-    ocilayout.write_folder(files, layout)
-    login = layout / "auth.json"
-    auth = b64encode(f"{username}:{password}".encode()).decode()
-    write_private(login, json.dumps({"auths": {registry: {"auth": auth}}}))
-    command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--authfile", str(login)]
-    if ca_file:
-        certificates = layout / "ca"
-        certificates.mkdir(exist_ok=True)
-        (certificates / "ca.crt").write_bytes(ca_file.read_bytes())
-        command.append(f"--dest-cert-dir={certificates}")
-    else:
-        command.append("--dest-tls-verify=false")
-    _run([*command, f"oci:{layout}", f"docker://{reference}"], f"cannot push {reference}")
+    folder.mkdir(parents=True, exist_ok=True)
+    # Of its own each time: another process may be pushing the same one.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="push-") as made:
+        layout = Path(made)
+        ocilayout.write_folder(files, layout)
+        login = layout / "auth.json"
+        auth = b64encode(f"{username}:{password}".encode()).decode()
+        write_private(login, json.dumps({"auths": {registry: {"auth": auth}}}))
+        command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--authfile", str(login)]
+        if ca_file:
+            certificates = layout / "ca"
+            certificates.mkdir()
+            (certificates / "ca.crt").write_bytes(ca_file.read_bytes())
+            command.append(f"--dest-cert-dir={certificates}")
+        else:
+            command.append("--dest-tls-verify=false")
+        _run([*command, f"oci:{layout}", f"docker://{reference}"], f"cannot push {reference}")
 
 
 def _run(command: list[str], failing: str) -> None:
