@@ -10,7 +10,7 @@ from regcred.core.errors import AlreadyExists, Conflict, Forbidden, NotFound, Ti
 from regcred.core.fields import controller
 from regcred.core.pods.stuck import Waiting
 from regcred.kube import guarded, pullsecrets
-from regcred.kube.podowners import made_from
+from regcred.kube.podowners import makes_newer
 from regcred.kube.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -152,9 +152,7 @@ async def _owner(client: Client, namespace: str, pod: StuckPod) -> _Owner:
         return _Owner(kind, name)
     except Forbidden as error:
         return _Owner(kind, name, unread=error)
-    newer = bool(made and found) and made_from(made) != made_from(found)
-    paused = bool(((found or {}).get("spec") or {}).get("paused"))
-    return _Owner(kind, name, found, newer and not paused)
+    return _Owner(kind, name, found, makes_newer(made, found))
 
 
 async def restart(

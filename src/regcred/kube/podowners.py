@@ -80,7 +80,7 @@ class OwnerReader:
             _template(obj),
             mapping(spec.get("updateStrategy")).get("type") == "OnDelete",
             paused,
-            bool(made and obj) and not paused and made_from(made) != made_from(obj),
+            makes_newer(made, obj),
             lost,
         )
 
@@ -103,7 +103,18 @@ class OwnerReader:
         return self._objects.get(key), ()
 
 
-def made_from(obj: dict[str, Any] | None) -> dict[str, Any]:
+def makes_newer(made: dict[str, Any] | None, deployment: dict[str, Any] | None) -> bool:
+    """Whether a Deployment makes its Pods from another template by now.
+
+    Args:
+        made: one of its ReplicaSets; None where there is none between.
+        deployment: it; None where it is not known. One that is paused makes none.
+    """
+    paused = mapping((deployment or {}).get("spec")).get("paused")
+    return bool(made and deployment) and not paused and _content(made) != _content(deployment)
+
+
+def _content(obj: dict[str, Any] | None) -> dict[str, Any]:
     """What the Pods of an object are made from, as the controller of Deployments compares it.
 
     Source: ``EqualIgnoreHash`` in ``pkg/controller/deployment/util`` of Kubernetes.
