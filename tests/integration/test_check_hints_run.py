@@ -4,37 +4,22 @@ import base64
 import json
 import os
 import shlex
-import subprocess
-import sys
 
 import pytest
 
 from cluster.waiting import await_condition
 from tests.integration.test_check_verb import JSON, config, controlled, images, pod, secret, stream
+from tests.support.typedlines import shell_in
 
 
 @pytest.fixture
 def shell(cluster, world, tmp_path):
     """Run a line as a person would, who types the password when asked."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name, command in (
-        ("regcred", f"{sys.executable} -m regcred"),
-        ("kubectl", cluster.kubectl_path),
-    ):
-        path = folder / name
-        path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        path.chmod(0o755)
+    typed = shell_in(tmp_path / "bin", cluster)
 
     def run(line, registry):
         login = {"REGCRED_USERNAME": registry.username, "REGCRED_PASSWORD": registry.password}
-        env = os.environ | {"KUBECONFIG": str(cluster.kubeconfig), **login}
-        env["PATH"] = f"{folder}:{os.environ['PATH']}"
-        done = subprocess.run(
-            ["sh", "-ec", line], env=env, capture_output=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
-        return done
+        return typed(line, os.environ | {"KUBECONFIG": str(cluster.kubeconfig), **login})
 
     return run
 

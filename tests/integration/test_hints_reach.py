@@ -6,8 +6,6 @@ The kubeconfig's current context is another cluster, where nothing answers.
 import json
 import os
 import shlex
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -17,6 +15,7 @@ from tests.integration.test_check_verb import controlled, stream
 from tests.integration.test_why_verb import Stage
 from tests.support.cli import run_regcred
 from tests.support.terminal import Terminal
+from tests.support.typedlines import shell_in
 
 #: A name that a shell would take apart.
 CONTEXT = "prod (eu)"
@@ -57,24 +56,12 @@ def run(two):
 @pytest.fixture
 def shell(cluster, tmp_path, htpasswd_registry):
     """Type a line in a shell that knows of no cluster; kubectl writes into its home."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    programs = ("regcred", f"{sys.executable} -m regcred"), ("kubectl", cluster.kubectl_path)
-    for name, command in programs:
-        path = folder / name
-        path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        path.chmod(0o755)
-    registry = htpasswd_registry
+    typed, registry = shell_in(tmp_path / "bin", cluster), htpasswd_registry
     login = {"REGCRED_USERNAME": registry.username, "REGCRED_PASSWORD": registry.password}
 
     def shell(line):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("REGCRED_", "KUBE"))}
-        env |= {"HOME": str(tmp_path), "PATH": f"{folder}:{os.environ['PATH']}", **login}
-        done = subprocess.run(
-            ["sh", "-ec", line], env=env, capture_output=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
-        return done
+        return typed(line, env | {"HOME": str(tmp_path), **login})
 
     return shell
 
