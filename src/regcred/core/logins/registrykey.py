@@ -27,7 +27,8 @@ _HUB_WEBSITE = "hub.docker.com"
 _HUB_ENDPOINTS = frozenset({DOCKER_HUB_ENDPOINT, "registry.hub.docker.com"})
 _HUB_NAMES = _HUB_ENDPOINTS | {DOCKER_HUB, FALLBACK, _HUB_WEBSITE}
 
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+#: One is often put before a variable that has one already.
+_SCHEMES = re.compile(r"\A(?:https?://)+", re.IGNORECASE)
 _USER = re.compile(r"(?s)^(https?://)?.*@(?!\w+:[0-9a-f]{32})")
 _SHOWN_MAX = 200
 _REASON_MAX = 1000
@@ -147,7 +148,7 @@ def login_key(text: str) -> RegistryKey:
     Raises:
         InvalidRegistry: no image could match it.
     """
-    host, _, path = _SCHEME.sub("", text, count=1).partition("/")
+    host, _, path = _SCHEMES.sub("", text).partition("/")
     path = f"/{path}".rstrip("/")
     while path in ("/v1", "/v2") or path.startswith(("/v1/", "/v2/")):  # as what is written is read
         path = path[3:]

@@ -423,3 +423,20 @@ def test_a_key_that_is_read_as_it_was_written():
     key = login_key("r.example.com/v1/v2/team")
     assert key.text == "r.example.com/team"
     assert login_key(key.text) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("https://https://r.example.com:5000/team", "r.example.com:5000/team"),
+        ("HTTP://https://docker.io", "https://index.docker.io/v1/"),
+    ],
+)
+def test_schemes_go_from_the_beginning(text, key):
+    assert login_key(text).text == key
+    assert login_key(key).text == key
+
+
+def test_a_scheme_elsewhere_is_none():
+    with pytest.raises(InvalidRegistry):
+        login_key("r.example.com/https://x")
